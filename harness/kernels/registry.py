@@ -1,0 +1,116 @@
+"""The register of kernels: each way of computing a problem, declared once by decorator.
+
+A kernel is written against the array API (`xp = x.__array_namespace__()`), so that one source
+serves NumPy arrays, the tape that differentiates it, the shadow values that explain its error,
+and the intervals that bound it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from harness import UsageError
+from harness.formats import Format, format_of
+
+Array = Any  # anything with dtype, arithmetic operators and __array_namespace__
+# A parameter's value: a decimal that is rounded once into the format, or a rule of the format.
+Parameter = str | Callable[[Format], Any]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Describe one kernel and call it.
+
+    `formula` is in evaluation order (LaTeX); `source` is a DOI, or package==version and path;
+    `notes` say where precision is lost.  Calling it with arrays of one format computes strictly
+    in that format, element by element, with inputs broadcast against each other.
+    """
+
+    name: str
+    problem: str
+    function: Callable[..., Array]
+    formula: str
+    source: str
+    notes: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+    def __call__(self, *inputs: Array) -> Array:
+        """Compute the kernel on arrays of one format."""
+        constants = {name: like(value, inputs[0]) for name, value in self.parameters.items()}
+        return self.function(*inputs, **constants)
+
+
+_KERNELS: dict[tuple[str, str], Kernel] = {}
+
+
+def register(kernel: Kernel) -> None:
+    """Add a kernel; a second kernel of the same problem and name is an error."""
+    key = (kernel.problem, kernel.name)
+    if key in _KERNELS:
+        raise ValueError(f"kernel {kernel.name!r} of {kernel.problem} is declared twice")
+    _KERNELS[key] = kernel
+
+
+def kernel(
+    problem: str,
+    name: str,
+    *,
+    formula: str,
+    source: str,
+    notes: str,
+    variants: Mapping[str, Mapping[str, Parameter]] | None = None,
+) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Declare the decorated function as a kernel of `problem`.
+
+    `variants` maps a suffix of the name to the parameters' values: one kernel each.
+    """
+
+    def declare(function: Callable[..., Array]) -> Callable[..., Array]:
+        for suffix, parameters in (variants or {"": {}}).items():
+            slug = f"{name}_{suffix}" if suffix else name
+            register(Kernel(slug, problem, function, formula, source, notes, parameters))
+        return function
+
+    return declare
+
+
+def kernels_of(problem: str) -> list[Kernel]:
+    """Return the kernels of a problem in order of declaration."""
+    return [k for (p, _), k in _KERNELS.items() if p == problem]
+
+
+def all_kernels() -> list[Kernel]:
+    """Return every kernel in order of declaration."""
+    return list(_KERNELS.values())
+
+
+def kernel_named(problem: str, name: str) -> Kernel:
+    """Return one kernel; UsageError lists the known names of the problem."""
+    if (problem, name) not in _KERNELS:
+        known = ", ".join(k.name for k in kernels_of(problem))
+        raise UsageError(f"unknown kernel {name!r} of {problem}; known kernels: {known}")
+    return _KERNELS[problem, name]
+
+
+def like(value: Parameter | int, x: Array) -> Array:
+    """Return a constant in the format of `x`, rounded into it once."""
+    constant = _rounded(value if callable(value) else str(value), np.dtype(x.dtype))
+    return x.__array_namespace__().asarray(constant)
+
+
+@lru_cache(maxsize=None)
+def _rounded(value: Parameter, dtype: np.dtype) -> np.ndarray:
+    fmt = format_of(dtype)
+    constant = np.asarray(fmt.round(value(fmt) if callable(value) else value))
+    constant.setflags(write=False)  # shared by every call
+    return constant
+
+
+def machine_epsilon(fmt: Format) -> float:
+    """Give the format's machine epsilon as a parameter."""
+    return fmt.machine_epsilon

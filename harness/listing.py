@@ -1,0 +1,59 @@
+"""What `harness list` prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tabulate import tabulate
+
+from harness import experiments
+from harness.formats import FORMATS
+from harness.grids import GRIDS
+from harness.kernels import all_kernels, kernels_of
+from harness.problems import PROBLEMS, problem_named
+
+EXPERIMENTS = Path("experiments")
+GRID_TEXT = {
+    "exhaustive": "every input; formats of up to 32 bits",
+    "standard": "every input in 8 and 16 bits; in float32 and float64 points in every cell and critical points",
+    "quick": "a few points in every cell, and critical points",
+}
+
+
+def text(what: str, problem: str | None) -> str:
+    """Return a plain table of problems, kernels, formats, grids, systems or experiments."""
+    return {
+        "problems": _problems,
+        "kernels": lambda: _kernels(problem),
+        "formats": _formats,
+        "grids": lambda: tabulate([(g, GRID_TEXT[g]) for g in GRIDS], ["grid", "inputs"]),
+        "systems": _systems,
+        "experiments": _experiments,
+    }[what]()
+
+
+def _problems() -> str:
+    rows = [(q.name, q.input, "yes" if q.has_target else "", q.formula) for q in PROBLEMS.values()]
+    return tabulate(rows, ["problem", "input", "target", "formula"])
+
+
+def _kernels(problem: str | None) -> str:
+    kernels = all_kernels() if problem is None else kernels_of(problem_named(problem).name)
+    return tabulate([(k.problem, k.name, k.source) for k in kernels], ["problem", "kernel", "source"])
+
+
+def _formats() -> str:
+    rows = [(f.name, f.bits, f.precision, f.hex(f.max), f.hex(f.smallest_subnormal)) for f in FORMATS.values()]
+    return tabulate(rows, ["format", "bits", "precision", "largest", "least subnormal"])
+
+
+def _systems() -> str:
+    from harness.systems import registry
+
+    rows = [(s.library, s.name, s.mode, s.problem) for s in registry.all_systems()]
+    return tabulate(rows, ["library", "system", "mode", "problem"])
+
+
+def _experiments() -> str:
+    found = [experiments.load(p) for p in sorted(EXPERIMENTS.glob("*.yaml")) if p.stem != "schema"]
+    return tabulate([(e.name, e.question) for e in found], ["experiment", "question"])

@@ -1,0 +1,187 @@
+"""Turn summaries into the rows of a table: the contract's columns, every extreme certified.
+
+The sweep says where the extremes are; here each is computed again, the kernel at that one input
+and the truth in mpmath, and safe ranges are bisected to the last input within the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mpmath
+import numpy as np
+from mpmath import mp
+
+from harness.errors import RELATIVE_LIMIT, measure
+from harness.formats import Format
+from harness.grids import Grid
+from harness.kernels import Kernel
+from harness.problems import Problem
+from harness.reference import decimal, error_in_ulp, truth
+from harness.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
+from harness.sweep import BUDGET
+from harness.tiers import evaluate
+
+CONTRACT = (
+    "problem", "kernel", "format", "target", "grid", "points", "exhaustive",
+    "max_ulp", "max_ulp_input", "max_ulp_computed", "max_ulp_exact",
+    "mean_ulp", "max_rel", "max_abs", "correctly_rounded",
+    "spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign",
+    "safe_lo", "safe_hi",
+)  # fmt: skip
+FURTHER = ("capped", "max_rel_input", "max_abs_input")
+COLUMNS = CONTRACT + FURTHER
+EXACT_DIGITS = 25
+SECTIONS = 257  # points of one step of the search for a boundary
+
+Call = Callable[..., np.ndarray]
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kernel, format and target: what a row is about.  `function` maps arrays to arrays."""
+
+    problem: Problem
+    name: str
+    function: Call
+    grid: Grid
+    target: np.generic | None
+
+    @property
+    def fmt(self) -> Format:
+        """Return the working format."""
+        return self.grid.fmt
+
+    def compute(self, ordinals: np.ndarray) -> np.ndarray:
+        """Run the kernel on inputs given by their ordinals; shape (n,)."""
+        inputs = self._inputs(ordinals)
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(self.function(*inputs), inputs[0].shape)[0]
+
+    def exact(self, ordinal: int) -> mpmath.mpf:
+        """Return the truth at one input."""
+        values = [self.fmt.from_ordinal(np.array([ordinal]))[0]]
+        if self.target is not None:
+            values.append(self.target)
+        return truth(self.problem, tuple(mp.mpf(float(v)) for v in values))
+
+    def bad(self, ordinals: np.ndarray, budget: float) -> np.ndarray:
+        """Tell where an ulp error exceeds the budget or an outcome is spurious; shape (n,)."""
+        with np.errstate(all="ignore"):
+            exact = evaluate(self.problem, self.fmt, *self._inputs(ordinals))
+            errors = measure(self.compute(ordinals)[None, :], exact, self.problem.nonnegative)
+        wrong = [mask for name, mask in errors.outcomes.items() if name != "capped"]
+        return np.logical_or.reduce([errors.ulp > budget, *wrong])[0]
+
+    def _inputs(self, ordinals: np.ndarray) -> tuple[np.ndarray, ...]:
+        x = self.fmt.from_ordinal(ordinals)[None, :]
+        return (x,) if self.target is None else (x, np.full((1, 1), self.target))
+
+
+def rows_of(problem: Problem, kernel: Kernel, grid: Grid, targets: np.ndarray | None, summary: Summary, budget: float = BUDGET) -> list[Row]:
+    """Return the rows of one kernel's summary, one for each target."""
+    chosen = [None] if targets is None else list(targets)
+    return [
+        row(Case(problem, kernel.name, kernel, grid, target), summary, t, budget) for t, target in enumerate(chosen)
+    ]
+
+
+def row(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
+    """Return one row: counts from the summary, extremes computed again, safe range bisected."""
+    points = int(summary.points.sum())
+    counts = {name: int(m[t].sum()) for name, m in summary.outcomes.items()}
+    return {
+        "problem": case.problem.name,
+        "kernel": case.name,
+        "format": case.fmt.name,
+        "target": "" if case.target is None else case.fmt.short(case.target),
+        "grid": case.grid.name,
+        "points": points,
+        "exhaustive": case.grid.exhaustive,
+        **extremes(case, summary, t),
+        "mean_ulp": significant(summary.mean_ulp(t)),
+        "correctly_rounded": significant(int(summary.correctly_rounded[t]) / points),
+        **counts,
+        **safe_range(case, int(summary.bad_below[t]), int(summary.bad_above[t]), budget),
+    }
+
+
+def extremes(case: Case, summary: Summary, t: int) -> Row:
+    """Return the maxima with their inputs, computed again in mpmath; empty where nothing was finite."""
+    if not summary.measured[t]:
+        return dict.fromkeys(c for c in COLUMNS if c.startswith("max_"))
+    fmt = case.fmt
+    at = int(summary.max_ulp_at[t, int(np.argmax(summary.max_ulp[t]))])
+    computed, exact = case.compute(np.array([at]))[0], case.exact(at)
+    relative_at, absolute_at = (int(summary.extreme_at[name][t]) for name in ("max_rel", "max_abs"))
+    return {
+        "max_ulp": significant(error_in_ulp(fmt, computed, exact)),
+        "max_ulp_input": _hex(fmt, at),
+        "max_ulp_computed": fmt.hex(computed),
+        "max_ulp_exact": decimal(exact, EXACT_DIGITS),
+        "max_rel": significant(difference(case, relative_at, relative=True)),
+        "max_rel_input": _hex(fmt, relative_at),
+        "max_abs": significant(difference(case, absolute_at, relative=False)),
+        "max_abs_input": _hex(fmt, absolute_at),
+    }
+
+
+def difference(case: Case, ordinal: int, relative: bool) -> mpmath.mpf:
+    """Return the absolute or relative error at one input, in mpmath; beyond 2^700 relative is infinite."""
+    computed, exact = case.compute(np.array([ordinal]))[0], case.exact(ordinal)
+    with mp.workprec(400):
+        difference = abs(mp.mpf(float(computed)) - exact)
+        if not relative or not difference:
+            return difference
+        ratio = difference / abs(exact) if exact else mp.inf
+        return ratio if ratio <= RELATIVE_LIMIT else mp.inf
+
+
+def safe_range(case: Case, bad_below: int, bad_above: int, budget: float) -> Row:
+    """Return safe_lo and safe_hi, the ends of the inputs around the centre that keep the budget.
+
+    On a sampled grid the boundary lies between the bad input nearest to the centre and the good
+    sample before it; it is found by repeated division, each time at the first bad point.
+    Both are empty where the centre itself is bad.
+    """
+    grid = case.grid
+    lo, hi = grid.start, grid.stop - 1
+    if bad_below != NO_BAD_BELOW:
+        lo = _boundary(case, bad_below, grid.centre, budget) + 1
+    if bad_above != NO_BAD_ABOVE:
+        hi = _boundary(case, bad_above, grid.centre, budget) - 1
+    if lo > grid.centre or hi < grid.centre:
+        return {"safe_lo": "", "safe_hi": ""}
+    return {"safe_lo": _hex(case.fmt, lo), "safe_hi": _hex(case.fmt, hi)}
+
+
+def _boundary(case: Case, bad: int, centre: int, budget: float) -> int:
+    """Return the bad input found nearest to the centre, its neighbour towards the centre being good."""
+    towards = 1 if bad < centre else -1
+    if case.grid.exhaustive or bad == centre:
+        return bad
+    good = case.grid.neighbour(bad, towards)
+    while abs(bad - good) > 1:
+        steps = np.unique(np.linspace(0, abs(bad - good), SECTIONS).astype(np.int64))
+        line = good - towards * steps
+        wrong = case.bad(line, budget)
+        wrong[0], wrong[-1] = False, True
+        first = int(np.argmax(wrong))
+        good, bad = int(line[first - 1]), int(line[first])
+    return bad
+
+
+def significant(value: object, digits: int = 9) -> str:
+    """Write a number with 9 significant digits; integers plainly, NaN as nothing."""
+    v = mp.mpf(value)
+    if mpmath.isnan(v):
+        return ""
+    if not mpmath.isfinite(v):
+        return str(float(v))
+    return mpmath.nstr(v, digits, strip_zeros=True).removesuffix(".0")
+
+
+def _hex(fmt: Format, ordinal: int) -> str:
+    return fmt.hex(fmt.from_ordinal(np.array([ordinal]))[0])

@@ -1,0 +1,165 @@
+"""The fast reference: exact values of whole arrays in a wide format, audited against mpmath.
+
+| working formats | wide format      | relative error bound | why                                      |
+| up to 32 bits   | float64          | 2^-48                | <= 12 operations of <= 1 ulp, functions  |
+|                 |                  |                      | of <= 4 ulp (NumPy's stated bound)       |
+| float64         | quad (113 bits)  | 2^-107               | the same, SLEEF functions of <= 1 ulp    |
+
+In ulps of the working format that is at most 2^-24 (float32) and 2^-54 (float64).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mpmath
+import numpy as np
+from mpmath import mp
+
+from harness.formats import Format
+from harness.problems import Problem
+from harness.reference import side, truth
+from harness.wide import FLOAT64, exact_mpf, huge, power_of_two_below, power_two, tiny, wide_dtype
+
+Array = np.ndarray
+
+BOUND_BITS = {True: 48, False: 107}
+
+
+def bound(fmt: Format) -> float:
+    """Return the stated relative error bound of the fast reference for a working format."""
+    return 2.0 ** -BOUND_BITS[wide_dtype(fmt) == FLOAT64]
+
+
+class AuditFailure(RuntimeError):
+    """The fast reference broke its stated bound: no figure of the sweep can be trusted."""
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Hold exact values with what the error measures need of them; all arrays of one shape.
+
+    `value` is in the wide format.  The rest is float64: `high` is the value rounded, `low` what
+    that left out, in ulps (None where the wide format is float64), `ulp` = ulp(value) in the
+    working format, `scales` two powers of two whose product is 1 / ulp(value) (one alone could
+    overflow), `ulp_per_value` = ulp / |value|, and `rounded` the value rounded to nearest even
+    into the working format, with overflow as infinity.  `rounded_working` is that in the
+    working format itself.
+    """
+
+    value: Array
+    high: Array
+    low: Array | None
+    ulp: Array
+    scales: tuple[Array, ...]
+    ulp_per_value: Array
+    rounded: Array
+    rounded_working: Array
+
+
+def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) -> Exact:
+    """Return the exact values at inputs x of shape (1, n) and targets y of shape (T, 1).
+
+    Points whose rounding the bound leaves open are decided by mpmath.
+    """
+    wide = wide_dtype(fmt)
+    inputs = [a.astype(wide) for a in (x, y) if a is not None]
+    value = problem.fast(*inputs)
+    ulp = np.maximum(power_of_two_below(value), power_two(fmt.emin, wide)) * power_two(1 - fmt.precision, wide)
+    in_ulps = value / ulp
+    nearest = np.rint(in_ulps)
+    rounded = _overflow(fmt, np.where(np.isinf(value), value, nearest * ulp).astype(np.float64))
+    open_ = abs(abs(in_ulps - nearest) - 0.5) <= abs(in_ulps) * bound(fmt)
+    for t in np.nonzero(open_.any(axis=1))[0]:
+        for run in _runs(np.nonzero(open_[t])[0], value[t], problem.monotone):
+            decided = {int(n): _decided(problem, fmt, inputs, (t, n), in_ulps[t, n], ulp[t, n]) for n in (run[0], run[-1])}
+            if len(set(decided.values())) > 1:
+                decided |= {int(n): _decided(problem, fmt, inputs, (t, n), in_ulps[t, n], ulp[t, n]) for n in run[1:-1]}
+            rounded[t, run] = [decided.get(int(n), decided[int(run[0])]) for n in run]
+    ratio = ulp / np.maximum(abs(value), tiny(wide))
+    return Exact(
+        value,
+        *_split(value, ulp),
+        ulp_per_value=ratio.astype(np.float64),
+        rounded=rounded,
+        rounded_working=rounded.astype(fmt.dtype),
+    )
+
+
+def _runs(columns: Array, value: Array, monotone: bool) -> list[Array]:
+    """Divide open points into runs of equal wide value; alone where the problem is not monotone.
+
+    Where a monotone function rounds alike at both ends of a run, it does so between them.
+    """
+    if not monotone:
+        return [columns[i : i + 1] for i in range(len(columns))]
+    return np.split(columns, np.nonzero(np.diff(value[columns]) != 0)[0] + 1)
+
+
+def _decided(problem: Problem, fmt: Format, inputs: list[Array], index: tuple, in_ulps: object, ulp: object) -> float:
+    """Return which neighbour of a midpoint mpmath finds nearest to the exact value."""
+    point = tuple(exact_mpf(a[tuple(i % n for i, n in zip(index, a.shape))]) for a in inputs)
+    low = np.floor(in_ulps)  # type: ignore[call-overload]
+    which = side(problem, point, exact_mpf((low + 0.5) * ulp))
+    even = low if float(low) % 2 == 0 else low + 1
+    return float(_overflow(fmt, np.asarray(float((even, low + 1, low)[which] * ulp))))
+
+
+def _split(value: Array, ulp: Array) -> tuple[Array, Array | None, Array, tuple[Array, ...]]:
+    """Return high, low, ulp and scales; see Exact."""
+    if value.dtype == FLOAT64:
+        return value, None, ulp, (1 / ulp,)
+    limit = np.finfo(np.float64).max
+    high = np.clip(value.astype(np.float64), -limit, limit)
+    low = ((value - high.astype(value.dtype)) / ulp).astype(np.float64)
+    high = np.where(np.isinf(value), value.astype(np.float64), high)
+    exponent = np.clip(np.frexp(ulp.astype(np.float64))[1] - 1, -1074, 1023)
+    half = exponent // 2
+    scales = np.ldexp(1.0, -half), np.ldexp(1.0, half - exponent)
+    return high, low, np.minimum(ulp.astype(np.float64), limit), scales
+
+
+def _overflow(fmt: Format, rounded: Array) -> Array:
+    """Turn values beyond the largest finite number into infinities."""
+    return np.where(abs(rounded) > fmt.max, np.copysign(np.inf, rounded), rounded)
+
+
+def audit(problem: Problem, fmt: Format, x: Array, y: Array | None = None) -> float:
+    """Measure the fast reference against mpmath; return log2 of the largest relative error.
+
+    x has shape (n,), y shape (T,) or None.  Values that the wide format replaces by `tiny` or
+    `huge` must truly lie beyond them.  Raises AuditFailure, naming the worst input, where the
+    stated bound does not hold.
+    """
+    wide = wide_dtype(fmt)
+    columns = [a.astype(wide) for a in ((x[None, :],) if y is None else (x[None, :], y[:, None]))]
+    value = problem.fast(*columns)
+    bits, worst, worst_at = BOUND_BITS[wide == FLOAT64] + 40, mp.mpf(0), None
+    for index in np.ndindex(value.shape):
+        point = tuple(exact_mpf(np.broadcast_to(a, value.shape)[index]) for a in columns)
+        error = _relative_error(problem, point, value[index], bits, wide)
+        if not error <= worst:
+            worst, worst_at = error, point
+    if not worst <= bound(fmt):
+        at = ", ".join(mpmath.nstr(v, 20) for v in worst_at or ())
+        raise AuditFailure(
+            f"the fast reference of {problem.name} in {fmt.name} is off by 2^{float(mp.log(worst, 2)):.1f} "
+            f"relative at ({at}); its stated bound is 2^-{bits - 40}"
+        )
+    return float(mp.log(worst, 2)) if worst else float("-inf")
+
+
+def _relative_error(problem: Problem, point: tuple, fast: object, bits: int, wide: np.dtype) -> mpmath.mpf:
+    exact = truth(problem, point, bits)
+    if not np.isfinite(fast):  # type: ignore[call-overload]
+        return mp.mpf(0) if exact == float(fast) else mp.inf  # type: ignore[arg-type]
+    approximate = exact_mpf(fast)
+    least, most = exact_mpf(tiny(wide)), exact_mpf(huge(wide))
+    if abs(approximate) == least:
+        return mp.mpf(0) if 0 < abs(exact) <= least else mp.inf
+    if abs(approximate) == most:
+        return mp.mpf(0) if abs(exact) >= most else mp.inf
+    if exact == approximate:
+        return mp.mpf(0)
+    with mp.workprec(bits):
+        return abs(approximate - exact) / abs(exact) if exact else mp.inf
