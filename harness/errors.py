@@ -34,23 +34,34 @@ OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign", "capp
 class Errors:
     """Hold the errors of one kernel, float64 arrays of shape (targets, points).
 
+    `ulp` is NONE where there is no error; `peak` is its largest in each row, shape (targets,).
     An ulp error beyond 1.8e308, possible in float64 alone, is infinite here.  `outcomes` maps
-    the name of an outcome to a mask; it is empty where every point is fine.
+    the name of an outcome to a mask and holds only those that occur.
     """
 
     ulp: Array
-    relative: Array
-    absolute: Array
+    peak: Array
     correctly_rounded: Array
-    all_finite: bool
+    all_measured: bool
+    exact: Exact
     outcomes: dict[str, Array] = field(default_factory=dict)
+
+    def relative(self) -> Array:
+        """Return the relative errors, negative where there is none."""
+        relative = self.ulp * self.exact.ulp_per_value
+        relative[relative > RELATIVE_LIMIT] = np.inf
+        return relative
+
+    def absolute(self) -> Array:
+        """Return the absolute errors, negative where there is none."""
+        return self.ulp * self.exact.ulp
 
 
 def measure(computed: Array, exact: Exact, nonnegative: bool) -> Errors:
     """Measure computed values of the working format against exact ones of the same shape.
 
     A NaN, an infinity, a spurious zero and a wrong sign each make the relative error NaN or at
-    least 1, so that one maximum tells whether any point needs the outcome masks.
+    least 1, so that one maximum tells whether any point needs a closer look.
     """
     wide = computed.astype(np.float64)  # exact
     ulp = np.subtract(wide, exact.high)  # exact where the two are close, else good to 2^-53
@@ -59,31 +70,47 @@ def measure(computed: Array, exact: Exact, nonnegative: bool) -> Errors:
     if exact.low is not None:
         ulp -= exact.low
     np.abs(ulp, out=ulp)
-    relative, absolute = ulp * exact.ulp_per_value, ulp * exact.ulp
+    peak = ulp.max(axis=1)
     correct = computed == exact.rounded_working
-    if relative.max() < 0.99:
-        return Errors(ulp, relative, absolute, correct, True)
-    return _with_outcomes(wide, (ulp, relative, absolute), correct, exact, nonnegative)
+    if (peak * exact.most_ulp_per_value).max() < 0.99 or (ulp * exact.ulp_per_value).max() < 0.99:
+        return Errors(ulp, peak, correct, True, exact)
+    return _closer(wide, ulp, peak, correct, exact, nonnegative)
 
 
-def _with_outcomes(
-    computed: Array, errors: tuple[Array, Array, Array], correct: Array, exact: Exact, nonnegative: bool
+def _closer(
+    computed: Array, ulp: Array, peak: Array, correct: Array, exact: Exact, nonnegative: bool
 ) -> Errors:
+    """Look for outcomes; a block without NaN and infinity takes the short way."""
+    outcomes: dict[str, Array] = {}
+    all_measured = bool(np.isfinite(peak).all())
+    if not all_measured:
+        ulp, correct, outcomes = _unmeasured(computed, ulp, correct, exact)
+        peak = ulp.max(axis=1)
+    zero = computed == 0
+    if zero.any():
+        _note(outcomes, "spurious_zero", zero & (exact.rounded != 0) & ~np.isinf(exact.value))
+    if not nonnegative or computed.min() < 0:
+        other = (computed < 0) != (exact.value < 0)
+        if not nonnegative:
+            other &= exact.value != 0
+        _note(outcomes, "wrong_sign", other & ~zero & np.isfinite(computed) & ~np.isinf(exact.value))
+    return Errors(ulp, peak, correct, all_measured, exact, outcomes)
+
+
+def _unmeasured(
+    computed: Array, ulp: Array, correct: Array, exact: Exact
+) -> tuple[Array, Array, dict[str, Array]]:
+    """Take NaN, infinities and poles out of the errors and count them as outcomes."""
     nan, finite, pole = np.isnan(computed), np.isfinite(computed), np.isinf(exact.value)
     # A format without infinity overflows to NaN: that NaN is then the rounded value.
     overflow_nan = nan & np.isinf(exact.rounded) & np.isnan(exact.rounded_working)
-    zero = computed == 0
-    other_sign = (computed < 0) != (exact.value < 0)
-    if not nonnegative:
-        other_sign &= exact.value != 0
-    outcomes = {
-        "spurious_nan": nan & ~overflow_nan,
-        "spurious_inf": np.isinf(computed) & (computed != exact.rounded),
-        "spurious_zero": zero & (exact.rounded != 0) & ~pole,
-        "wrong_sign": finite & ~zero & other_sign & ~pole,
-        "capped": finite & pole,
-    }
-    measured = finite & ~pole
-    ulp, relative, absolute = (np.where(measured, e, NONE) for e in errors)
-    relative[relative > RELATIVE_LIMIT] = np.inf
-    return Errors(ulp, relative, absolute, correct | overflow_nan, bool(measured.all()), outcomes)
+    outcomes: dict[str, Array] = {}
+    _note(outcomes, "spurious_nan", nan & ~overflow_nan)
+    _note(outcomes, "spurious_inf", np.isinf(computed) & (computed != exact.rounded))
+    _note(outcomes, "capped", finite & pole)
+    return np.where(finite & ~pole, ulp, NONE), correct | overflow_nan, outcomes
+
+
+def _note(outcomes: dict[str, Array], name: str, mask: Array) -> None:
+    if mask.any():
+        outcomes[name] = mask

@@ -27,7 +27,7 @@ GRIDS = ("exhaustive", "standard", "quick")
 POINTS_PER_CELL = {"standard": {32: 64, 64: 8}, "quick": {8: 4, 16: 4, 32: 2, 64: 1}}
 NEIGHBOURS = 8
 # Points of one block: large enough to hide NumPy's overhead, small enough for the cache.
-BLOCK = 1 << 13
+BLOCK = 1 << 14
 
 
 class Grid:

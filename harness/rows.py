@@ -19,7 +19,7 @@ from harness.grids import Grid
 from harness.kernels import Kernel
 from harness.problems import Problem
 from harness.reference import decimal, error_in_ulp, truth
-from harness.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
+from harness.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary, bad_points
 from harness.sweep import BUDGET
 from harness.tiers import evaluate
 
@@ -72,8 +72,7 @@ class Case:
         with np.errstate(all="ignore"):
             exact = evaluate(self.problem, self.fmt, *self._inputs(ordinals))
             errors = measure(self.compute(ordinals)[None, :], exact, self.problem.nonnegative)
-        wrong = [mask for name, mask in errors.outcomes.items() if name != "capped"]
-        return np.logical_or.reduce([errors.ulp > budget, *wrong])[0]
+        return bad_points(errors, 0, slice(None), budget)
 
     def _inputs(self, ordinals: np.ndarray) -> tuple[np.ndarray, ...]:
         x = self.fmt.from_ordinal(ordinals)[None, :]

@@ -52,18 +52,17 @@ class Summary:
         columns = slice(block.first, block.first + block.cells)
         ulp = block.by_cell(errors.ulp)
         self.points[columns] += block.per_cell
-        self._cell_maxima(block, ulp, columns)
-        self.sum_ulp[:, columns] += (ulp if errors.all_finite else np.maximum(ulp, 0)).sum(axis=2)
+        self._cell_maxima(block, errors, ulp, columns)
+        self.sum_ulp[:, columns] += (ulp if errors.all_measured else np.maximum(ulp, 0)).sum(axis=2)
         if block.whole_cells:
             self.median_ulp[:, columns] = medians(ulp)
         for name, mask in errors.outcomes.items():
-            if mask.any():
-                self.outcomes[name][:, columns] += np.count_nonzero(block.by_cell(mask), axis=2)
+            self.outcomes[name][:, columns] += np.count_nonzero(block.by_cell(mask), axis=2)
         self._rows(block, errors)
         self._bad(block, errors, budget)
 
-    def _cell_maxima(self, block: "Block", ulp: Array, columns: slice) -> None:
-        top = ulp.max(axis=2)
+    def _cell_maxima(self, block: "Block", errors: Errors, ulp: Array, columns: slice) -> None:
+        top = errors.peak[:, None] if block.cells == 1 else ulp.max(axis=2)
         grown = top > self.max_ulp[:, columns]
         if grown.any():
             at = block.ordinals.reshape(block.cells, -1)[np.arange(block.cells), ulp.argmax(axis=2)]
@@ -73,27 +72,38 @@ class Summary:
     def _rows(self, block: "Block", errors: Errors) -> None:
         for t, correct in enumerate(errors.correctly_rounded):
             self.correctly_rounded[t] += np.count_nonzero(correct)
-            self.measured[t] += errors.ulp.shape[1] if errors.all_finite else np.count_nonzero(errors.ulp[t] >= 0)
-        for name, values in zip(EXTREMES, (errors.relative, errors.absolute)):
-            top = values.max(axis=1)
-            for t in np.nonzero(top > self.extreme[name])[0]:
-                self.extreme[name][t] = top[t]
-                self.extreme_at[name][t] = block.ordinals[np.argmax(values[t])]
+            self.measured[t] += errors.ulp.shape[1] if errors.all_measured else np.count_nonzero(errors.ulp[t] >= 0)
+        # A bound on the row's largest error often spares computing the errors.
+        exact = errors.exact
+        if (errors.peak * exact.most_ulp_per_value > self.extreme["max_rel"]).any():
+            self._extreme("max_rel", block, errors.relative())
+        if (errors.peak * exact.most_ulp > self.extreme["max_abs"]).any():
+            self._extreme("max_abs", block, errors.absolute())
+
+    def _extreme(self, name: str, block: "Block", values: Array) -> None:
+        top = values.max(axis=1)
+        for t in np.nonzero(top > self.extreme[name])[0]:
+            self.extreme[name][t] = top[t]
+            self.extreme_at[name][t] = block.ordinals[np.argmax(values[t])]
 
     def _bad(self, block: "Block", errors: Errors, budget: float) -> None:
-        if not errors.outcomes and not errors.ulp.max() > budget:
+        """Note the inputs nearest to the centre that break the budget.
+
+        Blocks come in bit order: below the centre the last bad input counts, above it the first.
+        """
+        if not errors.outcomes and not errors.peak.max() > budget:
             return
-        bad = errors.ulp > budget
-        for name, mask in errors.outcomes.items():
-            if name != "capped":
-                bad |= mask
         split = int(np.searchsorted(block.ordinals, block.centre))
-        for t in np.nonzero(bad.any(axis=1))[0]:
-            below, above = np.nonzero(bad[t, :split])[0], np.nonzero(bad[t, split:])[0]
-            if below.size:
-                self.bad_below[t] = max(self.bad_below[t], block.ordinals[below[-1]])
-            if above.size:
-                self.bad_above[t] = min(self.bad_above[t], block.ordinals[split + above[0]])
+        for t in range(len(self.measured)):
+            if split < len(block.ordinals) and self.bad_above[t] > block.ordinals[split]:
+                above = np.nonzero(bad_points(errors, t, slice(split, None), budget))[0]
+                if above.size:
+                    self.bad_above[t] = min(self.bad_above[t], block.ordinals[split + above[0]])
+            if split and self.bad_below[t] < block.ordinals[split - 1]:
+                last = bad_points(errors, t, slice(split - 1, split), budget)  # in a tail, all are bad
+                below = [split - 1] if last[0] else np.nonzero(bad_points(errors, t, slice(0, split), budget))[0]
+                if len(below):
+                    self.bad_below[t] = max(self.bad_below[t], block.ordinals[below[-1]])
 
     def mean_ulp(self, t: int) -> float:
         """Return the mean ulp error of a target over its measured points; NaN where there are none."""
@@ -143,6 +153,15 @@ class Block:
     def by_cell(self, values: Array) -> Array:
         """Arrange values of shape (T, points) as (T, cells, per_cell)."""
         return values.reshape(len(values), self.cells, self.per_cell)
+
+
+def bad_points(errors: Errors, t: int, where: slice, budget: float) -> Array:
+    """Tell where an error exceeds the budget or an outcome is spurious."""
+    bad = errors.ulp[t, where] > budget
+    for name, mask in errors.outcomes.items():
+        if name != "capped":
+            bad |= mask[t, where]
+    return bad
 
 
 def larger(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -42,7 +42,8 @@ class Exact:
     `value` is in the wide format.  The rest is float64: `high` is the value rounded, `low` what
     that left out, in ulps (None where the wide format is float64), `ulp` = ulp(value) in the
     working format, `scales` two powers of two whose product is 1 / ulp(value) (one alone could
-    overflow), `ulp_per_value` = ulp / |value|, and `rounded` the value rounded to nearest even
+    overflow), `ulp_per_value` = ulp / |value|, `most_...` the maximum of
+    each row, shape (T,), and `rounded` the value rounded to nearest even
     into the working format, with overflow as infinity.  `rounded_working` is that in the
     working format itself.
     """
@@ -53,6 +54,8 @@ class Exact:
     ulp: Array
     scales: tuple[Array, ...]
     ulp_per_value: Array
+    most_ulp_per_value: Array
+    most_ulp: Array
     rounded: Array
     rounded_working: Array
 
@@ -65,7 +68,8 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     wide = wide_dtype(fmt)
     inputs = [a.astype(wide) for a in (x, y) if a is not None]
     value = problem.fast(*inputs)
-    ulp = np.maximum(power_of_two_below(value), power_two(fmt.emin, wide)) * power_two(1 - fmt.precision, wide)
+    size = np.minimum(abs(value), huge(wide))  # a pole, which has no error, gets some finite ulp
+    ulp = np.maximum(power_of_two_below(size), power_two(fmt.emin, wide)) * power_two(1 - fmt.precision, wide)
     in_ulps = value / ulp
     nearest = np.rint(in_ulps)
     rounded = _overflow(fmt, np.where(np.isinf(value), value, nearest * ulp).astype(np.float64))
@@ -76,13 +80,10 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
             if len(set(decided.values())) > 1:
                 decided |= {int(n): _decided(problem, fmt, inputs, (t, n), in_ulps[t, n], ulp[t, n]) for n in run[1:-1]}
             rounded[t, run] = [decided.get(int(n), decided[int(run[0])]) for n in run]
-    ratio = ulp / np.maximum(abs(value), tiny(wide))
+    ratio = (ulp / np.maximum(size, tiny(wide))).astype(np.float64)
+    high, low, ulp64, scales = _split(value, ulp)
     return Exact(
-        value,
-        *_split(value, ulp),
-        ulp_per_value=ratio.astype(np.float64),
-        rounded=rounded,
-        rounded_working=rounded.astype(fmt.dtype),
+        value, high, low, ulp64, scales, ratio, ratio.max(axis=1), ulp64.max(axis=1), rounded, rounded.astype(fmt.dtype)
     )
 
 
