@@ -5,18 +5,26 @@ from pathlib import Path
 
 from harness import experiments
 from harness.dependencies import sources
+from harness.figures import figure_names
 
-MAIN = ["logits", "probabilities", "gradients", "primitives"]
 EXPERIMENTS = {
     path.stem: experiments.load(path)
     for path in sorted(Path("experiments").glob("*.yaml"))
     if path.stem != "schema"
 }
-# The code that each stage runs: an edit reruns the stages that depend on it.
-SWEEP = {name: sources(["harness.sweep_stage"], e) for name, e in EXPERIMENTS.items()}
-TABLE = {name: sources(["harness.table_stage"], e) for name, e in EXPERIMENTS.items()}
+MAIN = ["logits", "probabilities", "gradients", "primitives"]
+SEARCHES = [name for name, e in EXPERIMENTS.items() if e.search]
+SWEEPS = [name for name in EXPERIMENTS if name not in SEARCHES]
+EXHAUSTIVE = [name for name in SWEEPS if name.startswith("exhaustive_")]
 SHARDS = {
     name: [f"{f.name}.{i}" for f in e.formats for i in range(e.shards_of(f.name))]
+    for name, e in EXPERIMENTS.items()
+}
+FIGURES = {name: figure_names(EXPERIMENTS[name]) for name in MAIN}
+# The code that each stage runs: an edit reruns the stages that depend on it, and nothing else.
+CODE = {
+    (stage, name): sources([f"harness.{stage}"], e)
+    for stage in ("sweep_stage", "search_stage", "table_stage", "figures.drawing")
     for name, e in EXPERIMENTS.items()
 }
 
@@ -29,34 +37,80 @@ wildcard_constraints:
 
 
 rule all:
+    default_target: True
     input:
-        expand("results/tables/{experiment}.csv", experiment=MAIN),
+        expand("results/tables/{table}.csv", table=[*MAIN, "special_values", "atlas"]),
+        [f"results/figures/{stem}.png" for stems in FIGURES.values() for stem in stems],
 
 
 rule quick:
     input:
-        expand("results/quick/tables/{experiment}.csv", experiment=MAIN),
+        expand("results/quick/tables/{table}.csv", table=MAIN),
+        [
+            f"results/quick/figures/{stem}.png"
+            for stems in FIGURES.values()
+            for stem in stems
+        ],
+
+
+rule exhaustive:
+    input:
+        expand("results/tables/{table}.csv", table=[*EXHAUSTIVE, "float8"]),
+
+
+rule worst:
+    input:
+        expand("results/tables/{table}.csv", table=SEARCHES),
+
+
+for name in EXPERIMENTS:
+
+    rule:
+        name:
+            name
+        input:
+            f"results/tables/{name}.csv",
+            [f"results/figures/{stem}.png" for stem in FIGURES.get(name, [])],
 
 
 rule sweep:
     input:
         experiment="experiments/{experiment}.yaml",
-        code=lambda w: SWEEP[w.experiment],
+        schema="experiments/schema.yaml",
+        code=lambda w: CODE["sweep_stage", w.experiment],
     output:
         "{root}/summaries/{experiment}.{format}.{shard}.npz",
     log:
         "{root}/logs/sweep.{experiment}.{format}.{shard}.log",
+    conda:
+        "environment.yaml"
     params:
         grid=lambda w: "--grid quick" if w.root == "results/quick" else "",
     shell:
-        "harness sweep {input.experiment} --format {wildcards.format} --shard {wildcards.shard} {params.grid}"
-        " --out {output} > {log} 2>&1"
+        "python -m harness sweep {input.experiment} --format {wildcards.format}"
+        " --shard {wildcards.shard} {params.grid} --out {output} 2>&1 | tee {log}"
+
+
+rule search:
+    input:
+        experiment="experiments/{experiment}.yaml",
+        schema="experiments/schema.yaml",
+        code=lambda w: CODE["search_stage", w.experiment],
+    output:
+        "results/searches/{experiment}.{format}.{shard}.json",
+    log:
+        "results/logs/search.{experiment}.{format}.{shard}.log",
+    conda:
+        "environment.yaml"
+    shell:
+        "python -m harness search {input.experiment} --format {wildcards.format}"
+        " --shard {wildcards.shard} --out {output} > {log} 2>&1"
 
 
 rule table:
     input:
         experiment="experiments/{experiment}.yaml",
-        code=lambda w: TABLE[w.experiment],
+        code=lambda w: CODE["table_stage", w.experiment],
         summaries=lambda w: expand(
             "{root}/summaries/{experiment}.{shard}.npz",
             root=w.root,
@@ -73,5 +127,106 @@ rule table:
         ),
     log:
         "{root}/logs/table.{experiment}.log",
+    wildcard_constraints:
+        experiment="|".join(SWEEPS),
+    conda:
+        "environment.yaml"
     shell:
-        "harness table {input.experiment} {input.summaries} --out {output.csv} > {log} 2>&1"
+        "python -m harness table {input.experiment} {input.summaries} --out {output.csv}"
+        " > {log} 2>&1"
+
+
+rule search_table:
+    input:
+        experiment="experiments/{experiment}.yaml",
+        code=lambda w: CODE["search_stage", w.experiment],
+        parts=lambda w: expand(
+            "results/searches/{experiment}.{shard}.json",
+            experiment=w.experiment,
+            shard=SHARDS[w.experiment],
+        ),
+    output:
+        multiext("results/tables/{experiment}", ".md", ".tex", ".json"),
+        csv=report(
+            "results/tables/{experiment}.csv",
+            caption="docs/captions/search.rst",
+            category="Tables",
+            labels={"experiment": "{experiment}"},
+        ),
+    log:
+        "results/logs/table.{experiment}.log",
+    wildcard_constraints:
+        experiment="|".join(SEARCHES),
+    conda:
+        "environment.yaml"
+    shell:
+        "python -m harness search-table {input.experiment} {input.parts} --out {output.csv}"
+        " > {log} 2>&1"
+
+
+for name in MAIN:
+
+    rule:
+        name:
+            f"figures_{name}"
+        input:
+            experiment=f"experiments/{name}.yaml",
+            code=CODE["figures.drawing", name],
+            table=f"{{root}}/tables/{name}.csv",
+            summaries=[
+                f"{{root}}/summaries/{name}.{shard}.npz" for shard in SHARDS[name]
+            ],
+        output:
+            [f"{{root}}/figures/{stem}.svg" for stem in FIGURES[name]],
+            png=report(
+                [f"{{root}}/figures/{stem}.png" for stem in FIGURES[name]],
+                caption="docs/captions/figure.rst",
+                category="Figures",
+                subcategory=name,
+            ),
+        log:
+            f"{{root}}/logs/figures.{name}.log",
+        conda:
+            "environment.yaml"
+        params:
+            folder=lambda w: f"{w.root}/figures",
+        shell:
+            "python -m harness figures {input.experiment} {input.summaries} --table {input.table}"
+            " --out {params.folder} > {log} 2>&1"
+
+
+rule special_values:
+    input:
+        code=sources(["harness.special", "harness.kernels.gradients"]),
+    output:
+        multiext("results/tables/special_values", ".md", ".tex", ".json"),
+        csv=report(
+            "results/tables/special_values.csv",
+            caption="docs/captions/special_values.rst",
+            category="Tables",
+        ),
+    log:
+        "results/logs/special_values.log",
+    conda:
+        "environment.yaml"
+    shell:
+        "python -m harness special --out {output.csv} > {log} 2>&1"
+
+
+rule atlas:
+    input:
+        code=sources(["harness.atlas", "harness.kernels.gradients"]),
+        tables=expand("results/tables/{experiment}.csv", experiment=MAIN),
+    output:
+        multiext("results/tables/atlas", ".md", ".tex", ".json"),
+        csv=report(
+            "results/tables/atlas.csv",
+            caption="docs/captions/atlas.rst",
+            category="Tables",
+        ),
+    log:
+        "results/logs/atlas.log",
+    conda:
+        "environment.yaml"
+    shell:
+        "python -m harness atlas {input.tables} --out {output.csv} > {log} 2>&1"

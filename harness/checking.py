@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from harness.experiments import STANDARD_TARGETS, targets_in
 from harness.formats import format_named, parse_exact
 from harness.grids import Grid
 from harness.problems import problem_named
+from harness.progress import Progress
 from harness.reference import certified
 from harness.rows import CONTRACT, Row, rows_of
 from harness.sweep import sweep
@@ -57,23 +57,8 @@ def check(
     grid = Grid(grid_name, problem, fmt)
     kernel = user.find(name, problem)
     values = targets_in(fmt, tuple(targets) or STANDARD_TARGETS) if problem.has_target else None
-    done = sweep(problem, [kernel], grid, values, budget=max_ulp, progress=Progress(grid))
+    done = sweep(problem, [kernel], grid, values, budget=max_ulp, progress=Progress(f"{name} {fmt.name}", grid.size(grid.cells)))
     return Report(rows_of(problem, kernel, grid, values, done.summaries[kernel.name], max_ulp), max_ulp)
-
-
-class Progress:
-    """Show points done on a terminal's standard error, for grids that take long."""
-
-    def __init__(self, grid: Grid):
-        self.total = grid.stop - grid.start if grid.exhaustive and grid.fmt.bits > 16 else 0
-        self.done = self.shown = 0
-
-    def __call__(self, points: int) -> None:
-        """Count points and show the share done after each hundredth."""
-        self.done += points
-        if self.total and sys.stderr.isatty() and self.done * 100 // self.total > self.shown:
-            self.shown = self.done * 100 // self.total
-            print(f"\r{self.shown} % of {self.total} inputs", end="\n" if self.shown == 100 else "", file=sys.stderr)
 
 
 def to_json(report: Report) -> str:

@@ -162,6 +162,87 @@ def table(experiment: Path, summaries: tuple[Path, ...], out: Path) -> None:
     table_stage.table_job(experiments.load(experiment), list(summaries), out)
 
 
+@cli.command()
+@click.argument("experiment", type=click.Path(path_type=Path))
+@click.argument("summaries", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--table", "table_csv", required=True, type=click.Path(path_type=Path), help="The experiment's CSV.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder for PNG and SVG files.")
+def figures(experiment: Path, summaries: tuple[Path, ...], table_csv: Path, out: Path) -> None:
+    """Stage: draw an experiment's figures from its summary files and its table.
+
+    \b
+    Example:
+      harness figures experiments/logits.yaml results/summaries/logits.*.npz --table results/tables/logits.csv --out figures
+    """
+    from harness import experiments
+    from harness import figures as figures_
+
+    figures_.draw(experiments.load(experiment), list(summaries), table_csv, out)
+
+
+@cli.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it.")
+def special(out: Path) -> None:
+    """Stage: tabulate every kernel at infinities, NaN, zeros and the ends of its domain.
+
+    \b
+    Example:
+      harness special --out results/tables/special_values.csv
+    """
+    from harness import special as special_
+
+    special_.write(out)
+
+
+@cli.command()
+@click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it.")
+def atlas(tables: tuple[Path, ...], out: Path) -> None:
+    """Stage: say in words where each kernel is safe in each format, and what fails beyond.
+
+    \b
+    Example:
+      harness atlas results/tables/logits.csv results/tables/gradients.csv --out results/tables/atlas.csv
+    """
+    from harness import atlas as atlas_
+
+    atlas_.write(list(tables), out)
+
+
+@cli.command()
+@click.argument("experiment", type=click.Path(path_type=Path))
+@click.option("--format", "format_name", required=True)
+@click.option("--shard", default=0, show_default=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path))
+def search(experiment: Path, format_name: str, shard: int, out: Path) -> None:
+    """Stage: search one shard of an experiment's kernels for their worst inputs.
+
+    \b
+    Example:
+      harness search experiments/worst_float64.yaml --format float64 --out worst.float64.0.json
+    """
+    from harness import experiments, search_stage
+    from harness.formats import format_named
+
+    search_stage.search_job(experiments.load(experiment), format_named(format_name), shard, out)
+
+
+@cli.command("search-table")
+@click.argument("experiment", type=click.Path(path_type=Path))
+@click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it.")
+def search_table(experiment: Path, parts: tuple[Path, ...], out: Path) -> None:
+    """Stage: make a search's table from the rows of all its shards.
+
+    \b
+    Example:
+      harness search-table experiments/worst_float64.yaml worst.float64.*.json --out worst_float64.csv
+    """
+    from harness import experiments, search_stage
+
+    search_stage.search_table_job(experiments.load(experiment), list(parts), out)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status.
 

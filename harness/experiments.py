@@ -34,6 +34,7 @@ class Experiment:
     targets: list[str]
     grid: str
     shards: dict[str, int]
+    search: dict[str, Any]  # budget, seed, joint; empty where a grid is swept
 
     def shards_of(self, fmt: str) -> int:
         """Return into how many jobs the sweep of a format is divided."""
@@ -43,8 +44,11 @@ class Experiment:
 def targets_in(fmt: Format, targets: list[str] | tuple[str, ...]) -> np.ndarray:
     """Return targets as numbers of the format, in the order given, each rounded once.
 
-    Raises UsageError for a target that is not a finite number in [0, 1].
+    `all` stands for every number of the format in [0, 1].  Raises UsageError for a target that is
+    not a finite number in [0, 1].
     """
+    if list(targets) == ["all"]:
+        return fmt.from_ordinal(np.arange(*fmt.finite_ordinals(0.0, 1.0)))
     values = []
     for text in targets:
         value = NEAREST[text](fmt) if text in NEAREST else float(fmt.parse(text))
@@ -70,15 +74,17 @@ def load(path: Path) -> Experiment:
         raise UsageError(f"{path}: {_sentence(error, schema)}")
     problems = [problem_named(name) for name in data["problems"]]
     chosen = data.get("kernels", "all")
+    targets = data.get("targets", list(STANDARD_TARGETS))
     return Experiment(
         path.stem,
         data["question"],
         problems,
         {p.name: kernels_of(p.name) if chosen == "all" else [kernel_named(p.name, k) for k in chosen] for p in problems},
         [format_named(f) for f in data["formats"]],
-        [str(t) for t in data.get("targets", STANDARD_TARGETS)],
+        [str(t) for t in targets] if isinstance(targets, list) else [targets],
         data.get("grid", "standard"),
         data.get("shards", {}),
+        {"budget": 1 << 20, "seed": 0, "joint": False, **data["search"]} if "search" in data else {},
     )
 
 

@@ -52,6 +52,14 @@ class Grid:
         """Return the cells of one shard: every `shards`-th, so that shards cost alike."""
         return self.cells[shard::shards]
 
+    def size(self, cells: np.ndarray) -> int:
+        """Return how many inputs the given cells hold, or about how many a sample has."""
+        width = 1 << self.fmt.cell_shift
+        if self.exhaustive:
+            inside = np.minimum((cells + 1) * width, self.stop) - np.maximum(cells * width, self.start)
+            return int(inside.sum())
+        return len(cells) * min(width, POINTS_PER_CELL[self.name][self.fmt.bits])
+
     def blocks(self, cells: np.ndarray) -> Iterator[Block]:
         """Yield the given cells' inputs: full cells together, each special cell by itself.
 

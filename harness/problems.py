@@ -52,12 +52,14 @@ class Problem:
             least = math.log(fmt.smallest_subnormal)
             saturation = [p * log2, (p + 1) * log2, (p + 1) * log2 / 2, math.log(fmt.machine_epsilon) + 2]
             clamps = [math.log(1e7), math.log(1e12), math.log(1e15), 100.0]
-            size = [0.0, log2, 1.0, 18.0, 20.0, 33.3, 37.0, top, -bottom, -least, *saturation, *clamps]
+            size = [0.0, log2 / 2, log2, 1.5 * log2, 1.0, 18.0, 20.0, 33.3, 37.0, top, -bottom, -least, *saturation, *clamps]
             found += [*size, *(-s for s in size)]
         if self.input == "probability":
             small = [fmt.smallest_subnormal, fmt.min_normal, fmt.machine_epsilon, 1e-7, 1e-12, 1e-15, 1e-16]
             found += [0.0, 1.0, 0.5, *small, *(1 - s for s in small), math.exp(-100)]
         if self.name in ("log", "log1p"):
+            # Libraries reduce the argument of log at sqrt(2) and sqrt(1/2).
+            found += [math.sqrt(2) - (self.name == "log1p"), math.sqrt(0.5) - (self.name == "log1p")]
             found += [fmt.smallest_subnormal, fmt.min_normal, fmt.machine_epsilon, -fmt.machine_epsilon, fmt.max]
         return [v for v in found if self.domain[0] <= v <= self.domain[1]]
 

@@ -13,7 +13,7 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from harness.errors import RELATIVE_LIMIT, measure
+from harness.errors import RELATIVE_LIMIT, Errors, measure
 from harness.formats import Format
 from harness.grids import Grid
 from harness.kernels import Kernel
@@ -67,12 +67,15 @@ class Case:
             values.append(self.target)
         return truth(self.problem, tuple(mp.mpf(float(v)) for v in values))
 
-    def bad(self, ordinals: np.ndarray, budget: float) -> np.ndarray:
-        """Tell where an ulp error exceeds the budget or an outcome is spurious; shape (n,)."""
+    def errors(self, ordinals: np.ndarray) -> Errors:
+        """Measure the kernel at inputs given by their ordinals; arrays of shape (1, n)."""
         with np.errstate(all="ignore"):
             exact = evaluate(self.problem, self.fmt, *self._inputs(ordinals))
-            errors = measure(self.compute(ordinals)[None, :], exact, self.problem.nonnegative)
-        return bad_points(errors, 0, slice(None), budget)
+            return measure(self.compute(ordinals)[None, :], exact, self.problem.nonnegative)
+
+    def bad(self, ordinals: np.ndarray, budget: float) -> np.ndarray:
+        """Tell where an ulp error exceeds the budget or an outcome is spurious; shape (n,)."""
+        return bad_points(self.errors(ordinals), 0, slice(None), budget)
 
     def _inputs(self, ordinals: np.ndarray) -> tuple[np.ndarray, ...]:
         x = self.fmt.from_ordinal(ordinals)[None, :]
@@ -111,19 +114,24 @@ def extremes(case: Case, summary: Summary, t: int) -> Row:
     """Return the maxima with their inputs, computed again in mpmath; empty where nothing was finite."""
     if not summary.measured[t]:
         return dict.fromkeys(c for c in COLUMNS if c.startswith("max_"))
-    fmt = case.fmt
-    at = int(summary.max_ulp_at[t, int(np.argmax(summary.max_ulp[t]))])
-    computed, exact = case.compute(np.array([at]))[0], case.exact(at)
     relative_at, absolute_at = (int(summary.extreme_at[name][t]) for name in ("max_rel", "max_abs"))
     return {
-        "max_ulp": significant(error_in_ulp(fmt, computed, exact)),
-        "max_ulp_input": _hex(fmt, at),
-        "max_ulp_computed": fmt.hex(computed),
-        "max_ulp_exact": decimal(exact, EXACT_DIGITS),
+        **certified_extreme(case, int(summary.max_ulp_at[t, int(np.argmax(summary.max_ulp[t]))])),
         "max_rel": significant(difference(case, relative_at, relative=True)),
-        "max_rel_input": _hex(fmt, relative_at),
+        "max_rel_input": _hex(case.fmt, relative_at),
         "max_abs": significant(difference(case, absolute_at, relative=False)),
-        "max_abs_input": _hex(fmt, absolute_at),
+        "max_abs_input": _hex(case.fmt, absolute_at),
+    }
+
+
+def certified_extreme(case: Case, ordinal: int) -> Row:
+    """Return the ulp error at one input, with the input, the computed and the exact value."""
+    computed, exact = case.compute(np.array([ordinal]))[0], case.exact(ordinal)
+    return {
+        "max_ulp": significant(error_in_ulp(case.fmt, computed, exact)),
+        "max_ulp_input": _hex(case.fmt, ordinal),
+        "max_ulp_computed": case.fmt.hex(computed),
+        "max_ulp_exact": decimal(exact, EXACT_DIGITS),
     }
 
 

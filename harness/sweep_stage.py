@@ -8,6 +8,7 @@ from harness import store
 from harness.experiments import Experiment, targets_in
 from harness.formats import Format
 from harness.grids import Grid
+from harness.progress import Progress
 from harness.provenance import provenance
 from harness.summary import Summary, merge
 from harness.sweep import sweep
@@ -21,7 +22,9 @@ def sweep_job(experiment: Experiment, fmt: Format, shard: int, grid: str, out: P
     for problem in experiment.problems:
         g = Grid(grid, problem, fmt)
         targets = targets_in(fmt, experiment.targets) if problem.has_target else None
-        done = sweep(problem, experiment.kernels[problem.name], g, targets, g.shard_cells(shard, shards))
+        cells = g.shard_cells(shard, shards)
+        progress = Progress(f"{experiment.name} {problem.name} {fmt.name} shard {shard + 1} of {shards}", g.size(cells))
+        done = sweep(problem, experiment.kernels[problem.name], g, targets, cells, progress=progress)
         summaries[problem.name] = done.summaries
         audits[problem.name] = {"log2_relative_error": round(done.audit_log2, 2), "points": done.audit_points}
         clocks[problem.name] = done.clock.spent

@@ -26,6 +26,14 @@ READING = {
     "spurious": "spurious",
     "safe": "safe range",
 }
+NOTE = (
+    "≥ marks a maximum over a sample: a lower bound. Spurious outcomes are counts of inputs. "
+    "The safe range is where the error stays within 4 ulp with no spurious outcome."
+)
+LATEX = {
+    "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "^": r"\^{}",
+    "≥": r"$\ge$", "≤": r"$\le$", "<": "$<$", ">": "$>$",
+}  # fmt: skip
 SPURIOUS = {"spurious_nan": "NaN", "spurious_inf": "inf", "spurious_zero": "zero", "wrong_sign": "sign"}
 
 
@@ -70,14 +78,19 @@ def readable(rows: Sequence[Row]) -> pd.DataFrame:
             "max": ("" if r["exhaustive"] in (True, "true") else "≥ ") + short(r["max_ulp"]) if r["max_ulp"] != "" else "",
             "at": decimal_input(str(r["max_ulp_input"])),
             "mean": short(r["mean_ulp"]),
-            "correct": f"{100 * float(str(r['correctly_rounded'])):.3g} %",
-            "spurious": ", ".join(f"{label} {r[name]}" for name, label in SPURIOUS.items() if int(str(r[name]))),
+            "correct": percent(r["correctly_rounded"]),
+            "spurious": ", ".join(f"{label} {r[name]}" for name, label in SPURIOUS.items() if r[name] not in ("", 0, "0")),
             "safe": safe(r),
         }
         for r in rows
     ]
     frame = pd.DataFrame(shown).rename(columns=READING)
     return frame.drop(columns="target") if not any(r["target"] for r in rows) else frame
+
+
+def percent(fraction: object) -> str:
+    """Write a fraction in percent with three digits."""
+    return "" if fraction == "" else f"{100 * float(str(fraction)):.3g} %"
 
 
 def safe(r: Row) -> str:
@@ -103,25 +116,23 @@ def short(value: object) -> str:
     return f"{float(text):.3g}"
 
 
-def to_markdown(frame: pd.DataFrame, title: str) -> str:
-    """Write a frame as a Markdown table under its title."""
-    note = "≥ marks a maximum over a sample: a lower bound. Spurious outcomes are counts of inputs. "
-    note += "The safe range is where the error stays within 4 ulp with no spurious outcome."
+def to_markdown(frame: pd.DataFrame, title: str, note: str = NOTE) -> str:
+    """Write a frame as a Markdown table under its title and a note."""
     return f"# {title}\n\n{note}\n\n{frame.to_markdown(index=False, disable_numparse=True)}\n"
 
 
-def to_latex(frame: pd.DataFrame, title: str, label: str) -> str:
-    """Write a frame as a booktabs longtable."""
+def to_latex(frame: pd.DataFrame, title: str, label: str, column_format: str = "") -> str:
+    """Write a frame as a booktabs longtable, all columns left-aligned unless said otherwise."""
     escaped = frame.rename(columns=_latex).map(_latex)
     return escaped.style.hide(axis="index").to_latex(
         hrules=True, environment="longtable", caption=_latex(title), label=f"tab:{label}",
-        column_format="l" * len(frame.columns),
+        column_format=column_format or "l" * len(frame.columns),
     )  # fmt: skip
 
 
 def _latex(value: object) -> str:
     text = str(value).replace("\\", r"\textbackslash{}")
-    for plain, escaped in (("_", r"\_"), ("%", r"\%"), ("&", r"\&"), ("#", r"\#"), ("≥", r"$\ge$"), ("^", r"\^{}")):
+    for plain, escaped in LATEX.items():
         text = text.replace(plain, escaped)
     return text
 

@@ -74,8 +74,9 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     nearest = np.rint(in_ulps)
     rounded = _overflow(fmt, np.where(np.isinf(value), value, nearest * ulp).astype(np.float64))
     open_ = abs(abs(in_ulps - nearest) - 0.5) <= abs(in_ulps) * bound(fmt)
+    monotone = problem.monotone and (y is None or y.shape[1] == 1) and bool((np.diff(x[0]) >= 0).all())
     for t in np.nonzero(open_.any(axis=1))[0]:
-        for run in _runs(np.nonzero(open_[t])[0], value[t], problem.monotone):
+        for run in _runs(np.nonzero(open_[t])[0], value[t], monotone):
             decided = {int(n): _decided(problem, fmt, inputs, (t, n), in_ulps[t, n], ulp[t, n]) for n in (run[0], run[-1])}
             if len(set(decided.values())) > 1:
                 decided |= {int(n): _decided(problem, fmt, inputs, (t, n), in_ulps[t, n], ulp[t, n]) for n in run[1:-1]}

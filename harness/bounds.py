@@ -1,0 +1,171 @@
+"""A priori bounds beside the measurements: for every kernel, how large its error can be in a cell.
+
+    |computed - exact| <= rounding + bias
+
+`rounding` bounds |c - f|, the computed value against the kernel's own formula in exact
+arithmetic, by running error analysis over each piece of a cell (bounded.py, pieces.py).
+`bias` bounds |f - g|, that formula against the problem: both are evaluated in the wide format at
+the ends and the middle of each piece.
+# ASSUME: within a piece, |f - g| exceeds the largest of its three values by no more than they
+# differ among themselves.
+Where intervals alone say more, |c - g| <= the distance between the intervals of c and g, that is used.
+
+A measurement above its bound means that one of the two is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+import harness.error_rules  # noqa: F401  (the rules that Bounded applies)
+from harness import tiers
+from harness.bounded import Bounded, Setting
+from harness.formats import Format
+from harness.intervals import distance
+from harness.kernels import Kernel
+from harness.library import FunctionErrors
+from harness.lifted import Lifted
+from harness.pieces import SLACK, Pieces, divide, exact_values
+from harness.problems import Problem
+from harness.summary import Summary
+from harness.wide import wide_dtype
+
+Array = np.ndarray
+
+
+class Shadow(Lifted):
+    """Carry computed values with those of the same formula in the wide format, branches as computed."""
+
+    def __init__(self, computed: Array, wide: Array):
+        self.computed, self.wide, self.dtype = computed, wide, computed.dtype
+
+    def constant(self, value: Array) -> Shadow:
+        """Lift constants of the working format."""
+        return Shadow(value, value.astype(self.wide.dtype))
+
+    def apply(self, name: str, *operands: Shadow | Array) -> Shadow | Array:
+        """Apply a NumPy function to both; comparisons give plain arrays of truth values."""
+        function = getattr(np, name)
+        computed = function(*(v.computed if isinstance(v, Shadow) else v for v in operands))
+        if computed.dtype == bool:
+            return computed
+        return Shadow(computed, function(*(v.wide if isinstance(v, Shadow) else v for v in operands)))
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Name a cell in which the measured error exceeds its bound; both in ulps."""
+
+    target: int
+    cell: int
+    input: int  # ordinal of the input with the largest measured error
+    measured: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Hold bound and measured maximum of each cell, in ulps, shape (T, C); NaN where nothing was measured."""
+
+    cells: Array
+    bound: Array
+    measured: Array
+
+    @property
+    def active(self) -> Array:
+        """Tell which cells measure half an ulp or more, but not infinity; below, the last rounding was kind."""
+        return (self.measured >= 0.5) & np.isfinite(self.measured)
+
+    @property
+    def finite(self) -> float:
+        """Return the fraction of active cells whose bound is finite; NaN where no cell is active."""
+        return float(np.isfinite(self.bound[self.active]).mean()) if self.active.any() else float("nan")
+
+    @property
+    def median_ratio(self) -> float:
+        """Return the median of bound / measured over active cells, infinite bounds included."""
+        return (
+            float(np.median(self.bound[self.active] / self.measured[self.active]))
+            if self.active.any()
+            else float("nan")
+        )
+
+
+def bound_ulp(
+    problem: Problem,
+    kernels: Sequence[Kernel],
+    fmt: Format,
+    targets: Array | None,
+    cells: Array,
+    functions: Mapping[str, FunctionErrors],
+) -> dict[str, Array]:
+    """Return for each kernel's name a bound on its ulp error in each cell, shape (T, C).
+
+    `targets` have shape (T,) in the working format, or are None (T = 1); `cells` are sorted.
+    Infinite where nothing is claimed: overflow, NaN, or intervals that hold a singularity; 0 where
+    the cell has nothing but poles.
+    """
+    pieces = divide(problem, fmt, targets, cells)
+    with np.errstate(all="ignore"):
+        return {k.name: _bound(problem, k, pieces, targets, cells, functions) for k in kernels}
+
+
+def _bound(
+    problem: Problem,
+    kernel: Kernel,
+    pieces: Pieces,
+    targets: Array | None,
+    cells: Array,
+    functions: Mapping[str, FunctionErrors],
+) -> Array:
+    setting = Setting(pieces.fmt, functions, pieces.x)
+    x = Bounded.of_input(setting)
+    value = kernel(x) if targets is None else kernel(x, x.constant(targets[:, None]))
+    total = value.error + _bias(problem, kernel, pieces, targets)
+    total = np.fmin(total, distance(value.computed, (pieces.least, pieces.most))) * (1 + SLACK)
+    ulps = total / setting.ulp(pieces.smallest)
+    ulps = np.where(np.isfinite(total), ulps, np.inf)
+    ulps = np.where(pieces.pole, 0, ulps)  # poles are not measured
+    starts = np.searchsorted(pieces.cell, np.arange(len(cells)))
+    return np.maximum.reduceat(ulps, starts, axis=1)
+
+
+def _bias(problem: Problem, kernel: Kernel, pieces: Pieces, targets: Array | None) -> Array:
+    """Bound the distance of the kernel's formula from the problem over each piece, shape (T, P)."""
+    ordinals = np.stack([pieces.first, pieces.first + (pieces.last - pieces.first) // 2, pieces.last])
+    x = pieces.fmt.from_ordinal(ordinals.ravel())[None, :]
+    inputs = (x,) if targets is None else (x, targets[:, None])
+    wide = wide_dtype(pieces.fmt)
+    value = kernel(*(Shadow(v, v.astype(wide)) for v in inputs)).wide
+    difference = value - exact_values(problem, pieces.fmt, targets, ordinals.ravel())
+    d = np.moveaxis(difference.reshape(len(difference), 3, -1), 1, 0)
+    least, most = np.minimum(np.minimum(d[0], d[1]), d[2]), np.maximum(np.maximum(d[0], d[1]), d[2])
+    bias = np.maximum(-least, most) + (most - least)
+    return np.where(bias == 0, 0.0, np.nextafter(bias.astype(np.float64), np.inf))
+
+
+def check_bounds(summary: Summary, bound: Array, fmt: Format) -> list[Violation]:
+    """Return the cells whose measured maximum exceeds the bound: a bound or a measurement is wrong.
+
+    A measurement is only as good as its reference: 2^p times its relative error, in ulps.
+    """
+    resolution = tiers.bound(fmt) * 2.0**fmt.precision
+    return [
+        Violation(
+            int(t),
+            int(summary.cells[c]),
+            int(summary.max_ulp_at[t, c]),
+            float(summary.max_ulp[t, c]),
+            float(bound[t, c]),
+        )
+        for t, c in zip(*np.nonzero(summary.max_ulp > bound + resolution))
+    ]
+
+
+def compare(summary: Summary, bound: Array) -> Comparison:
+    """Return bound and measurement of each cell, for figures and for tables of tightness."""
+    measured = np.where(summary.max_ulp >= 0, summary.max_ulp, np.nan)
+    return Comparison(summary.cells, np.where(np.isnan(measured), np.nan, bound), measured)

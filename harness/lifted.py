@@ -1,0 +1,82 @@
+"""Run a kernel's own source on other values than arrays: the base of such values.
+
+A lifted value stands for an array of one working format.  Operators and the functions of its
+array namespace all become `apply(name, *operands)`, by NumPy's names, so that a kind of value is
+written as one rule per operation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+
+class Lifted:
+    """Turn operators into `apply`; a kind of value defines `dtype`, `constant` and `apply`."""
+
+    __array_ufunc__ = None  # NumPy arrays on the left give way to these operators
+    dtype: np.dtype
+
+    def constant(self, value: Array) -> Any:
+        """Lift an array of the working format."""
+        raise NotImplementedError
+
+    def apply(self, name: str, *operands: Any) -> Any:
+        """Apply the operation that NumPy calls `name`."""
+        raise NotImplementedError
+
+    def __array_namespace__(self) -> Namespace:
+        return Namespace(self)
+
+    def _binary(self, name: str, other: Any) -> Any:
+        # A tape's value on the right (kernels/autodiff.py) takes the operation over.
+        return self.apply(name, self, other) if isinstance(other, Lifted) else NotImplemented
+
+    def __neg__(self) -> Any:
+        return self.apply("negative", self)
+
+    def __add__(self, other: Any) -> Any:
+        return self._binary("add", other)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._binary("subtract", other)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._binary("multiply", other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._binary("divide", other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._binary("less", other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._binary("less_equal", other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._binary("greater", other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._binary("greater_equal", other)
+
+    def __eq__(self, other: object) -> Any:
+        return self._binary("equal", other)
+
+    __hash__ = object.__hash__
+
+
+class Namespace:
+    """Give the array functions that kernels use."""
+
+    def __init__(self, origin: Lifted):
+        self.origin = origin
+
+    def asarray(self, value: Array) -> Any:
+        """Lift a constant of the working format."""
+        return self.origin.constant(value)
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *operands: self.origin.apply(name, *operands)

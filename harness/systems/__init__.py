@@ -1,0 +1,1 @@
+"""Adapters to the losses of real libraries; importing this package imports none of them."""
