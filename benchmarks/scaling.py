@@ -1,0 +1,55 @@
+"""Time sweeps of growing size, and two processes against one.
+
+    python benchmarks/scaling.py [LOG2_OF_THE_LARGEST]
+
+All kernels of bce_logits in float32 with targets 0 and 1, on so many inputs in whole cells that
+are spread over the range, so that cost per input is that of the exhaustive sweep.
+"""
+
+import resource
+import sys
+import time
+from multiprocessing import get_context
+
+import numpy as np
+
+from harness.experiments import targets_in
+from harness.formats import format_named
+from harness.grids import Grid
+from harness.kernels import kernels_of
+from harness.problems import problem_named
+from harness.sweep import sweep
+
+
+def run(log2: int, part: int = 0, parts: int = 1) -> float:
+    """Sweep 2^log2 inputs, or one part of their cells; return seconds."""
+    fmt, problem = format_named("float32"), problem_named("bce_logits")
+    grid = Grid("exhaustive", problem, fmt)
+    count = max(1, (1 << log2) >> fmt.cell_shift)
+    cells = np.unique(np.linspace(0, len(grid.cells) - 1, count).astype(int))
+    began = time.perf_counter()
+    sweep(problem, kernels_of(problem.name), grid, targets_in(fmt, ("0", "1")), grid.cells[cells[part::parts]])
+    return time.perf_counter() - began
+
+
+def main(largest: int = 24) -> None:
+    """Print inputs per second by size, peak memory, and the speed-up of two processes."""
+    kernels = len(kernels_of("bce_logits"))
+    for log2 in range(20, largest + 1, 2):
+        seconds = run(log2)
+        rate = 2**log2 / seconds
+        print(f"2^{log2} inputs: {seconds:7.2f} s, {rate:.3g} inputs/s, {1e9 / rate / kernels / 2:.1f} ns per kernel and target")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    with get_context("spawn").Pool(2) as pool:
+        pool.starmap(run, [(20, 0, 1)] * 2)  # start both workers
+        began = time.perf_counter()
+        pool.starmap(run, [(largest, 0, 2), (largest, 1, 2)])
+        two = time.perf_counter() - began
+        began = time.perf_counter()
+        pool.apply(run, (largest,))
+        one = time.perf_counter() - began
+    print(f"two processes are {one / two:.2f} times as fast as one")
+
+
+if __name__ == "__main__":
+    main(*(int(a) for a in sys.argv[1:]))
