@@ -243,6 +243,39 @@ def search_table(experiment: Path, parts: tuple[Path, ...], out: Path) -> None:
     search_stage.search_table_job(experiments.load(experiment), list(parts), out)
 
 
+@cli.command()
+@click.argument("library")
+@click.option("--grid", default="standard", show_default=True, help="standard or quick.")
+@click.option("--out", required=True, type=click.Path(path_type=Path))
+def systems(library: str, grid: str, out: Path) -> None:
+    """Stage: call all systems of one real library on a grid and measure what they return.
+
+    A library that is not installed, crashes or hangs has its rows all the same; they say so.
+
+    \b
+    Example:
+      harness systems torch --grid quick --out torch.json
+    """
+    from harness import systems_stage
+
+    systems_stage.systems_job(library, grid, out)
+
+
+@cli.command("systems-table")
+@click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it.")
+def systems_table(parts: tuple[Path, ...], out: Path) -> None:
+    """Stage: make the systems' table from the parts of all libraries.
+
+    \b
+    Example:
+      harness systems-table torch.json jax.json --out systems.csv
+    """
+    from harness import systems_stage
+
+    systems_stage.systems_table_job(list(parts), out)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status.
 

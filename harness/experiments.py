@@ -70,7 +70,7 @@ def load(path: Path) -> Experiment:
     except (OSError, yaml.YAMLError) as e:
         raise UsageError(f"{path} cannot be read as YAML: {' '.join(str(e).split())}") from e
     schema = _schema(path.parent)
-    for error in sorted(jsonschema.Draft202012Validator(schema).iter_errors(data), key=str):
+    for error in sorted(jsonschema.Draft202012Validator(schema).iter_errors(data), key=_unknown_first):
         raise UsageError(f"{path}: {_sentence(error, schema)}")
     problems = [problem_named(name) for name in data["problems"]]
     chosen = data.get("kernels", "all")
@@ -86,6 +86,11 @@ def load(path: Path) -> Experiment:
         data.get("shards", {}),
         {"budget": 1 << 20, "seed": 0, "joint": False, **data["search"]} if "search" in data else {},
     )
+
+
+def _unknown_first(error: Any) -> tuple[bool, str]:
+    """Order errors: a key that is unknown is likelier a slip than the one that is missing."""
+    return error.validator != "additionalProperties", str(error)
 
 
 def _sentence(error: Any, schema: dict) -> str:

@@ -50,7 +50,8 @@ def _formats() -> str:
 def _systems() -> str:
     from harness.systems import registry
 
-    rows = [(s.library, s.name, s.mode, s.problem) for s in registry.all_systems()]
+    systems = [s for library in registry.libraries() for s in registry.systems_of(library.name)]
+    rows = [(s.library, s.name, s.mode, s.problem) for s in systems]
     return tabulate(rows, ["library", "system", "mode", "problem"])
 
 

@@ -90,7 +90,7 @@ def round_to(problem: Problem, fmt: Format, point: Point) -> np.generic:
         a, b = fmt.round(e.lower), fmt.round(e.upper)
     if a == b or (np.isnan(a) and np.isnan(b)):
         return a
-    middle = fmt.midpoint(a, b)
+    middle = mp.mpf(0) if a < 0 < b else fmt.midpoint(a, b)
     which = side(problem, point, middle)
     return (fmt.round(middle), b, a)[which]
 

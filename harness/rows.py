@@ -14,6 +14,7 @@ import numpy as np
 from mpmath import mp
 
 from harness.errors import RELATIVE_LIMIT, Errors, measure
+from harness.explain import explain
 from harness.formats import Format
 from harness.grids import Grid
 from harness.kernels import Kernel
@@ -30,7 +31,10 @@ CONTRACT = (
     "spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign",
     "safe_lo", "safe_hi",
 )  # fmt: skip
-FURTHER = ("capped", "max_rel_input", "max_abs_input")
+FURTHER = (
+    "capped", "max_rel_input", "max_abs_input",
+    "bias_ulp", "rounding_ulp", "cause", "operation", "reason", "remedy",
+)  # fmt: skip
 COLUMNS = CONTRACT + FURTHER
 EXACT_DIGITS = 25
 SECTIONS = 257  # points of one step of the search for a boundary
@@ -41,7 +45,7 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class Case:
-    """One kernel, format and target: what a row is about.  `function` maps arrays to arrays."""
+    """One kernel, format and target: what a row is about."""
 
     problem: Problem
     name: str
@@ -94,7 +98,7 @@ def row(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
     """Return one row: counts from the summary, extremes computed again, safe range bisected."""
     points = int(summary.points.sum())
     counts = {name: int(m[t].sum()) for name, m in summary.outcomes.items()}
-    return {
+    found = {
         "problem": case.problem.name,
         "kernel": case.name,
         "format": case.fmt.name,
@@ -108,15 +112,18 @@ def row(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
         **counts,
         **safe_range(case, int(summary.bad_below[t]), int(summary.bad_above[t]), budget),
     }
+    return {column: found[column] for column in COLUMNS}
 
 
 def extremes(case: Case, summary: Summary, t: int) -> Row:
     """Return the maxima with their inputs, computed again in mpmath; empty where nothing was finite."""
     if not summary.measured[t]:
-        return dict.fromkeys(c for c in COLUMNS if c.startswith("max_"))
+        return dict.fromkeys([*COLUMNS[7:11], "max_rel", "max_abs", *FURTHER[1:]], "")
     relative_at, absolute_at = (int(summary.extreme_at[name][t]) for name in ("max_rel", "max_abs"))
+    worst_at = int(summary.max_ulp_at[t, int(np.argmax(summary.max_ulp[t]))])
     return {
-        **certified_extreme(case, int(summary.max_ulp_at[t, int(np.argmax(summary.max_ulp[t]))])),
+        **certified_extreme(case, worst_at),
+        **why(case, worst_at),
         "max_rel": significant(difference(case, relative_at, relative=True)),
         "max_rel_input": _hex(case.fmt, relative_at),
         "max_abs": significant(difference(case, absolute_at, relative=False)),
@@ -132,6 +139,25 @@ def certified_extreme(case: Case, ordinal: int) -> Row:
         "max_ulp_input": _hex(case.fmt, ordinal),
         "max_ulp_computed": case.fmt.hex(computed),
         "max_ulp_exact": decimal(exact, EXACT_DIGITS),
+    }
+
+
+def why(case: Case, ordinal: int) -> Row:
+    """Return the parts of the error at one input, the operation that causes it, and the form that avoids it.
+
+    Empty for a system, whose recorded outputs cannot be traced.
+    """
+    if not isinstance(case.function, Kernel):
+        return dict.fromkeys(FURTHER[3:], "")
+    x = case.fmt.from_ordinal(np.array([ordinal]))[0]
+    found = explain(case.function, case.problem, case.fmt, x, case.target)
+    return {
+        "bias_ulp": significant(found.bias_ulp),
+        "rounding_ulp": significant(found.rounding_ulp),
+        "cause": found.cause,
+        "operation": found.operation,
+        "reason": found.reason,
+        "remedy": found.remedy or "",
     }
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from harness import store
 from harness.formats import FORMATS
+from harness.problems import PROBLEMS
 from harness.provenance import provenance
 from harness.rows import COLUMNS, Row
 
@@ -94,9 +95,13 @@ def percent(fraction: object) -> str:
 
 
 def safe(r: Row) -> str:
-    """Write a safe range in short decimals; 'all' where it is the whole domain."""
+    """Write a safe range in short decimals; 'all' where it is the whole domain, 'none' where it is empty."""
     if r["safe_lo"] == "":
-        return "none"
+        return "none" if r["mean_ulp"] != "" else ""
+    fmt, domain = FORMATS[str(r["format"])], PROBLEMS[str(r["problem"])].domain
+    ends = [max(domain[0], -fmt.max), min(domain[1], fmt.max)]
+    if [float.fromhex(str(r[c])) for c in ("safe_lo", "safe_hi")] == ends:
+        return "all"
     return f"[{decimal_input(str(r['safe_lo']))}, {decimal_input(str(r['safe_hi']))}]"
 
 
@@ -121,6 +126,12 @@ def to_markdown(frame: pd.DataFrame, title: str, note: str = NOTE) -> str:
     return f"# {title}\n\n{note}\n\n{frame.to_markdown(index=False, disable_numparse=True)}\n"
 
 
+def bare_markdown(frame: pd.DataFrame) -> str:
+    """Write a frame of text as a Markdown table without padding: one long cell would widen every row."""
+    lines = [frame.columns, ["---"] * len(frame.columns), *frame.itertuples(index=False)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def to_latex(frame: pd.DataFrame, title: str, label: str, column_format: str = "") -> str:
     """Write a frame as a booktabs longtable, all columns left-aligned unless said otherwise."""
     escaped = frame.rename(columns=_latex).map(_latex)
@@ -140,6 +151,3 @@ def _latex(value: object) -> str:
 def read(path: Path) -> pd.DataFrame:
     """Read a table's CSV with every cell as text, as written."""
     return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
-FORMAT_ORDER = list(FORMATS)

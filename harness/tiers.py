@@ -10,7 +10,9 @@ In ulps of the working format that is at most 2^-24 (float32) and 2^-54 (float64
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import mpmath
 import numpy as np
@@ -76,11 +78,9 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     open_ = abs(abs(in_ulps - nearest) - 0.5) <= abs(in_ulps) * bound(fmt)
     monotone = problem.monotone and (y is None or y.shape[1] == 1) and bool((np.diff(x[0]) >= 0).all())
     for t in np.nonzero(open_.any(axis=1))[0]:
+        decide = partial(_decided, problem, fmt, inputs, t, in_ulps[t], ulp[t])
         for run in _runs(np.nonzero(open_[t])[0], value[t], monotone):
-            decided = {int(n): _decided(problem, fmt, inputs, (t, n), in_ulps[t, n], ulp[t, n]) for n in (run[0], run[-1])}
-            if len(set(decided.values())) > 1:
-                decided |= {int(n): _decided(problem, fmt, inputs, (t, n), in_ulps[t, n], ulp[t, n]) for n in run[1:-1]}
-            rounded[t, run] = [decided.get(int(n), decided[int(run[0])]) for n in run]
+            _round_run(rounded[t], run, decide)
     ratio = (ulp / np.maximum(size, tiny(wide))).astype(np.float64)
     high, low, ulp64, scales = _split(value, ulp)
     return Exact(
@@ -98,10 +98,21 @@ def _runs(columns: Array, value: Array, monotone: bool) -> list[Array]:
     return np.split(columns, np.nonzero(np.diff(value[columns]) != 0)[0] + 1)
 
 
-def _decided(problem: Problem, fmt: Format, inputs: list[Array], index: tuple, in_ulps: object, ulp: object) -> float:
+def _round_run(rounded: Array, run: Array, decide: Callable[[int], float]) -> None:
+    """Round a run of open points in place: where both ends round alike all do, else each half by itself."""
+    first, last = decide(int(run[0])), decide(int(run[-1]))
+    if first == last:
+        rounded[run] = first
+        return
+    for half in np.array_split(run, 2):
+        _round_run(rounded, half, decide)
+
+
+def _decided(problem: Problem, fmt: Format, inputs: list[Array], t: int, row_in_ulps: Array, row_ulp: Array, n: int) -> float:
     """Return which neighbour of a midpoint mpmath finds nearest to the exact value."""
-    point = tuple(exact_mpf(a[tuple(i % n for i, n in zip(index, a.shape))]) for a in inputs)
-    low = np.floor(in_ulps)  # type: ignore[call-overload]
+    in_ulps, ulp = row_in_ulps[n], row_ulp[n]
+    point = tuple(exact_mpf(a[t % a.shape[0], n % a.shape[1]]) for a in inputs)
+    low = np.floor(in_ulps)
     which = side(problem, point, exact_mpf((low + 0.5) * ulp))
     even = low if float(low) % 2 == 0 else low + 1
     return float(_overflow(fmt, np.asarray(float((even, low + 1, low)[which] * ulp))))

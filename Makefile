@@ -1,0 +1,117 @@
+# Everything runs in .venv, made here with the versions in constraints.txt; nothing else on the machine changes.
+# Needs Python 3.11 or newer with its venv module; another Python: make PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+# $(CURDIR)/.venv/bin goes in front for recipes only: the Python that makes .venv must come from outside it.
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: results quick exhaustive systems systems_quick questions test lint format clean help
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := results
+
+results: .venv/.with-core  ## Tables and figures of every kernel in every format, into results/ (the default)
+	$(call workflow,all)
+	$(call open_first,results)
+
+quick: .venv/.with-core  ## The same on a coarse grid, in under a minute, into results/quick/
+	$(call workflow,quick)
+	$(call open_first,results/quick)
+
+exhaustive: .venv/.with-core  ## Every float32 input, and the worst float64 inputs found by search: takes minutes
+	$(call workflow,exhaustive worst)
+	$(call open_first,results)
+
+systems: .venv/.with-systems  ## The losses of Keras, TensorFlow, PyTorch, JAX and others: installs about 4 GB
+	$(call workflow,systems)
+	$(call open_first,results)
+
+systems_quick: .venv/.with-systems  ## The same on a coarse grid, into results/quick/
+	$(call workflow,systems_quick)
+	$(call open_first,results/quick)
+
+questions: .venv/.with-questions  ## What practitioners ask: targets, pipelines, epsilons, reductions, training
+	$(call workflow,questions)
+	$(call open_first,results)
+
+test: .venv/.with-test  ## Run the tests
+	$(RUN)/python -m pytest
+
+lint: .venv/.with-test  ## Check style, types and the workflow; changes nothing
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --quiet --diff
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile
+	$(RUN)/snakemake --lint
+
+format: .venv/.with-test  ## Rewrite the sources in the project's style
+	$(BIN)/ruff check --quiet --fix-only
+	$(BIN)/ruff format --quiet
+	$(BIN)/snakefmt Snakefile
+
+clean:  ## Remove .venv, caches, and all results but the committed tables and figures
+	rm -rf .venv .snakemake .hypothesis .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf results/summaries results/work results/logs results/quick
+	find harness tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+help:  ## Show this list
+	@awk -F ':.*  ## ' '/^[a-z_]+:.*  ## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+# ---- installation -------------------------------------------------------------------------------------
+
+# One stamp for each set of packages; a changed dependency or version installs it again.
+.venv/.with-core: .venv/.made pyproject.toml constraints.txt
+	@echo "Installing the harness into .venv"
+	@$(BIN)/python -m pip install -qq -c constraints.txt -e .
+	@touch $@
+
+.venv/.with-%: .venv/.made pyproject.toml constraints.txt
+	@echo "Installing the harness with its extra '$*' into .venv"
+	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[$*]'
+	@touch $@
+
+# A fresh clone has the committed tables and figures, but not the summaries that they come from; Snakemake
+# would take them as done.  Dated back, they are made again, each by the first run that asks for it.
+# The stamp holds the folder's place: a .venv that was copied or moved still runs the old folder's code,
+# and one whose Python is gone runs nothing, so both are made anew.
+ifneq ($(shell test -x $(BIN)/python && cat .venv/.made),$(CURDIR))
+.PHONY: .venv/.made
+endif
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, not " + \
+	    sys.version.split()[0] + "; name one: make PYTHON=python3.12")'
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
+	@if [ ! -e .snakemake ] && [ -e results ]; then find results -type f -exec touch -t 200001010000 {} +; fi
+	@echo "$(CURDIR)" > $@
+
+# ---- workflow -----------------------------------------------------------------------------------------
+
+define workflow
+@$(BIN)/python -c "$$CLEAR_STALE_LOCK"
+@$(RUN)/snakemake $(1)
+endef
+
+define open_first
+@echo "Open first:"
+@for f in $(1)/index.html $(1)/tables/atlas.md $(1)/figures docs/systems.md; do \
+    if [ -e $$f ]; then echo "  $$f"; fi; done
+endef
+
+# A killed Snakemake leaves its lock behind.  The lock goes only if no Snakemake works in this folder.
+# ASSUME: a folder on a shared disk is worked in from one machine at a time.
+define CLEAR_STALE_LOCK
+import os, pathlib, psutil
+locks = list(pathlib.Path(".snakemake/locks").glob("*.lock"))
+live = locks and [
+    p.pid for p in psutil.process_iter(["cwd", "cmdline"])
+    if p.info["cwd"] == os.getcwd()
+    and "snakemake" in [os.path.basename(word) for word in (p.info["cmdline"] or [])[:3]]
+]
+if locks and not live:
+    for lock in locks:
+        lock.unlink(missing_ok=True)
+    print("Removed the lock of a run that was killed")
+endef
+export CLEAR_STALE_LOCK

@@ -1,0 +1,130 @@
+"""Find the operation that a modelling bias comes from: a clamp, an added eps, a branch.
+
+Each of them is left out in turn, in exact arithmetic; the one without which the formula comes
+nearest to the problem is the cause.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from mpmath.libmp import fzero
+
+from harness.explain.blame import Finding, event, exponent
+from harness.explain.expansions import Expansion, gap, is_finite, is_nan
+from harness.explain.shadow import Shadow, nodes
+
+Changes = dict[int, Shadow]  # by the id of a value, the value that takes its place
+
+BIAS_CAUSES = {
+    "clamp": "a minimum or maximum replaced the value",
+    "added eps": "a small constant was added",
+    "branch": "a threshold took another formula",
+    "formula": "the formula is another than the problem's",
+}
+GUARDS = ("clamp", "added eps")
+LEAST_GAIN_BITS = 1  # a bias is explained if it shrinks by half
+EPS_LIMIT = 2.0**-6  # no one adds a larger eps
+
+
+def bias(result: Shadow, truth: Expansion) -> Finding:
+    """Explain why the formula, evaluated exactly, differs from the problem."""
+    every = nodes(result)
+    options = _options(every)
+    # A clamp and an eps may hide each other, so each pair is tried where no single one explains, then all.
+    pairs = [(a, {**with_a, **with_b}) for (a, with_a), (_, with_b) in combinations(options, 2)]
+    guards = [(finding, changes) for finding, changes in options if finding.cause in GUARDS]
+    together = [(guards[0][0], {k: v for _, changes in guards for k, v in changes.items()})] if guards else []
+    for tried in (options, pairs, together):
+        best, least = None, exponent(gap(result.exact, truth)) - LEAST_GAIN_BITS
+        for finding, changes in tried:
+            left = exponent(gap(_without(every, changes), truth))
+            if left < least:
+                best, least = finding, left
+        if best:
+            return best
+    # What keeps the formula finite, at the price of a bias, leaves inf or NaN when it is left out.
+    kept = [finding for finding, changes in guards if not is_finite(_without(every, changes))]
+    return kept[0] if kept else Finding("formula", result)
+
+
+def _options(every: list[Shadow]) -> list[tuple[Finding, Changes]]:
+    """Return each clamp, added constant and branch, and which operand stands for a value without it."""
+    options: list[tuple[Finding, Changes]] = []
+    branches: dict[int, Changes] = {}  # by the condition: a gradient switches on it more than once
+    clamps: dict[frozenset[int], tuple[Finding, Changes]] = {}
+    for node in every:
+        if node.name == "where":
+            _add_branch(node, options, branches, clamps)
+            continue
+        guard = _guard(node)
+        if guard is not None:
+            finding = Finding("clamp" if node.name != "add" else "added eps", node)
+            options.append((finding, {id(node): guard}))
+            clamps[frozenset(id(o) for o in node.operands)] = options[-1]
+    return options
+
+
+def _add_branch(
+    node: Shadow,
+    options: list[tuple[Finding, Changes]],
+    branches: dict[int, Changes],
+    clamps: dict[frozenset[int], tuple[Finding, Changes]],
+) -> None:
+    """Add the branch not taken: to the clamp whose gradient it is, to its condition, or as an option."""
+    condition, other = node.operands[0], node.operands[2 if node.operands[0].number else 1]
+    switch = _is_weight(node)
+    if switch and (node.number == 1 or condition.name == "equal"):
+        return  # the gradient passes; a tie is part of another switch
+    clamp = clamps.get(frozenset(id(o) for o in condition.operands)) if switch else None
+    if clamp:
+        clamp[1][id(node)] = other
+    elif id(condition) in branches:
+        branches[id(condition)][id(node)] = other
+    else:
+        branches[id(condition)] = {id(node): other}
+        options.append((Finding("clamp" if switch else "branch", node), branches[id(condition)]))
+
+
+def _is_weight(node: Shadow) -> bool:
+    """Tell whether a value is a constant, whatever the branch: the 0, 1/2 or 1 of a clamp's gradient."""
+    return node.constant_value or (node.name == "where" and all(_is_weight(o) for o in node.operands[1:]))
+
+
+def _guard(node: Shadow) -> Shadow | None:
+    """Return the operand that a clamp replaced, or that a small constant was added to."""
+    if len(node.operands) != 2 or node.operands[0].constant_value == node.operands[1].constant_value:
+        return None
+    constant, other = sorted(node.operands, key=lambda o: not o.constant_value)
+    clamped = node.name in ("maximum", "minimum") and node.exact == constant.exact
+    return other if clamped or (node.name == "add" and 0 < abs(constant.number) < EPS_LIMIT) else None
+
+
+def _without(every: list[Shadow], changes: Changes) -> Expansion:
+    """Evaluate the last value exactly, with operands in place of some values."""
+    changed: dict[int, Expansion] = {}
+    for node in every:
+        instead = changes.get(id(node))
+        if instead is not None:
+            changed[id(node)] = changed.get(id(instead), instead.exact)
+        elif any(id(o) in changed for o in node.operands):
+            changed[id(node)] = node.exactly([changed.get(id(o), o.exact) for o in node.operands])
+    return changed.get(id(every[-1]), every[-1].exact)
+
+
+def undefined(result: Shadow) -> Finding:
+    """Explain why the formula itself, evaluated exactly, is infinite or NaN at these inputs."""
+    for node in nodes(result):
+        what = event(node)
+        if is_nan(result.exact) and not is_nan(node.exact):  # an infinity on the way to it is harmless
+            continue
+        if what and _reaches(result, node):
+            return Finding(what, node)
+    return Finding("formula", result)
+
+
+def _reaches(result: Shadow, culprit: Shadow) -> bool:
+    """Tell whether the result would be a number, or another infinity, if the culprit were finite."""
+    one = Shadow("constant", (), np.ones((), culprit.dtype))
+    return gap(_without(nodes(result), {id(culprit): one}), result.exact) != fzero

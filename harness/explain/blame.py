@@ -1,0 +1,162 @@
+"""Find the operation that a rounding error comes from.
+
+From the result back to the inputs, each step asks which part of a value's error was
+made by its own operation, applied to the computed operands, and which came with each operand,
+the others being exact; it follows the largest.  The end is the root.  On the way, the amplifier
+is the operation that multiplied the relative error most: a subtraction that cancels, or log near 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cmp_to_key
+from itertools import pairwise
+
+from mpmath import libmp
+from mpmath.libmp import fone, fzero
+
+from harness.explain import expansions
+from harness.explain.expansions import Raw
+from harness.formats import Format, format_of
+from harness.explain.shadow import Shadow
+
+ROUNDING_CAUSES = {
+    "absorption": "a small term is lost in a sum",
+    "cancellation": "a subtraction of nearly equal rounded numbers",
+    "saturation": "a function that approaches 1 is rounded, to 1 or beside it",
+    "overflow": "beyond the largest finite number",
+    "underflow": "below the smallest normal number",
+    "rounding": "nothing but accumulated roundings",
+}
+EVENTS = {
+    "log of zero": "log(0) = -inf",
+    "0 * inf": "NaN",
+    "0 / 0": "NaN",
+    "inf / inf": "NaN",
+    "inf - inf": "NaN",
+    "division by zero": "infinite",
+}
+AMPLIFIED_BITS = 3  # a relative error that grows less than eightfold in one operation is not singled out
+PASSING = ("where", "maximum", "minimum", "negative", "absolute", "positive")  # round nothing
+LOGARITHMS = ("log", "log1p", "logit", "xlogy", "xlog1py")
+SATURATING = ("divide", "tanh", "expit", "reciprocal")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Hold a cause, the value whose operation it is, and what followed from it on the way to the result."""
+
+    cause: str
+    node: Shadow
+    effects: tuple[str, ...] = ()
+
+
+def exponent(a: Raw) -> float:
+    """Return the binary exponent of a number: -inf of 0, inf of infinity and NaN."""
+    return a[2] + a[3] if a[1] else -math.inf if a == fzero else math.inf
+
+
+def blame(result: Shadow, fmt: Format) -> Finding:
+    """Explain why a result is not the exact value of its own formula."""
+    path = _blame(result)
+    amplifier, gain = _amplifier(path)
+    cause, node = _cause(path, amplifier, gain, fmt)
+    effects = [e for e in (event(n) for n in reversed(path[:-1])) if e and e != cause]
+    return Finding(cause, node, tuple(dict.fromkeys(effects)))
+
+
+def _blame(result: Shadow) -> list[Shadow]:
+    """Return the values from the result to the root of its error."""
+    path, node = [result], result
+    while node.operands:
+        if node.name not in PASSING and _as_good_as_rounded(node):
+            break
+        local = expansions.gap(node.machine, node.exactly([o.machine for o in node.operands]))
+        if libmp.mpf_ge(libmp.mpf_shift(local, 1), node.error):
+            break
+        nxt = _largest_part(node)
+        if nxt is None:
+            break
+        path.append(nxt)
+        node = nxt
+    return path
+
+
+def _as_good_as_rounded(node: Shadow) -> bool:
+    """Tell whether a value is the exact one rounded, which exact operands would not have bettered."""
+    size = node.machine[0]
+    if not size[1]:
+        return False
+    half_ulp = libmp.mpf_shift(fone, size[2] + size[3] - format_of(node.dtype).precision - 1)
+    return libmp.mpf_le(node.error, half_ulp)
+
+
+def _largest_part(node: Shadow) -> Shadow | None:
+    """Return the operand whose error, alone, changes the value most."""
+    wrong = [i for i, o in enumerate(node.operands) if o.error != fzero]
+    if len(wrong) < 2:
+        return node.operands[wrong[0]] if wrong else None
+
+    def effect(i: int) -> Raw:
+        mixed = [o.machine if i == j else o.exact for j, o in enumerate(node.operands)]
+        return expansions.gap(node.exactly(mixed), node.exact)
+
+    ordered = cmp_to_key(libmp.mpf_cmp)
+    return node.operands[max(wrong, key=lambda i: ordered(effect(i)))]
+
+
+def _lost(node: Shadow) -> float:
+    """Return log2 of the relative error, at most 0: beyond that no digit is left to lose."""
+    size = exponent(node.exact[0])
+    return min(0.0, exponent(node.error) - size) if math.isfinite(size) else 0.0
+
+
+def _amplifier(path: list[Shadow]) -> tuple[int, float]:
+    """Return the place of the operation that multiplied the relative error most, and the bits it added."""
+    gains = [(_lost(a) - _lost(b), i) for i, (a, b) in enumerate(pairwise(path))]
+    gain, place = max(gains, default=(0.0, 0))
+    return place, gain
+
+
+def _cause(path: list[Shadow], amplifier: int, gain: float, fmt: Format) -> tuple[str, Shadow]:
+    root = path[-1]
+    size = exponent(root.exact[0])
+    happened = event(root)
+    if happened:
+        return happened, root
+    if not math.isfinite(root.number) and math.isfinite(size):
+        return "overflow", root
+    if _lost(root) > 3 - fmt.precision and size <= fmt.emin:
+        return "underflow", root
+    if gain < AMPLIFIED_BITS:
+        return "rounding", root
+    if root.constant_value and root.name in ("add", "subtract"):
+        return "absorption", root
+    node, between = path[amplifier], path[amplifier + 1 :]
+    saturated = [n for n in reversed(between) if n.name in SATURATING and abs(n.number) == 1]
+    if saturated:
+        return "saturation", saturated[0]
+    if node.name in ("add", "subtract"):
+        return "cancellation", node
+    if root.name in ("add", "subtract"):
+        return "absorption", root
+    if node.name in LOGARITHMS and root.name in SATURATING:
+        return "saturation", root
+    return "rounding", node
+
+
+def event(node: Shadow) -> str | None:
+    """Name what an operation did when its computed operands made it infinite or NaN."""
+    values = [abs(o.number) for o in node.operands]
+    if math.isfinite(node.number) or not values:
+        return None
+    if node.name in LOGARITHMS and values[-1] in (0.0, 1.0):
+        return "log of zero"
+    if node.name == "multiply" and 0.0 in values and math.inf in values:
+        return "0 * inf"
+    if node.name == "divide" and values[1] == 0:
+        return "0 / 0" if values[0] == 0 else "division by zero"
+    if node.name in ("divide", "add", "subtract") and values == [math.inf] * 2 and math.isnan(node.number):
+        return "inf / inf" if node.name == "divide" else "inf - inf"
+    return None

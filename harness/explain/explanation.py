@@ -1,0 +1,233 @@
+"""Say why a kernel, or a user's function, is wrong at one input: the cause, the operation, the remedy.
+
+total = computed - truth has two parts, both in ulps of the truth: modelling bias, own - truth,
+and rounding, computed - own, where own is the kernel's formula evaluated exactly, with its
+constants as the working format holds them and the branches that the machine took.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import mpmath
+import numpy as np
+from mpmath import mp
+
+from harness import UsageError
+from harness.explain import blackbox, expansions
+from harness.explain.bias import BIAS_CAUSES, bias, undefined
+from harness.explain.blame import EVENTS, ROUNDING_CAUSES, Finding, blame
+from harness.explain.expansions import Expansion
+from harness.formats import Format
+from harness.kernels import Kernel
+from harness.explain.notation import expression, number
+from harness.problems import Problem
+from harness.explain.remedies import BUDGET, compute, exact_at, remedy, total_ulp
+from harness.explain.shadow import Shadow, trace
+from harness.user import Guarded
+
+CORRECT = 0.5  # a correctly rounded result needs no explanation
+# A formula's exact value stands where twice the bits agree with it to 2^-80, in ulps or relatively.
+CONFIRMED = mp.ldexp(1, -80)
+MOST_BITS = 4096
+
+Call = Callable[..., Any]
+
+CAUSES = {**blackbox.CAUSES, **ROUNDING_CAUSES, **BIAS_CAUSES, **EVENTS}
+SENTENCES = {
+    "absorption": "{operation} rounds to {value} (absorption)",
+    "cancellation": "{operation} leaves little but the rounding of its terms (cancellation)",
+    "saturation": "{operation} rounds to {value} (saturation)",
+    "overflow": "{operation} overflows to {value}",
+    "underflow": "{operation} underflows to {value}",
+    "rounding": "roundings accumulate, most of all in {operation}",
+    "clamp": "{operation} clamps to {value} (modelling bias)",
+    "switch": "{operation} is {value}, where a clamp has no gradient (modelling bias)",
+    "added eps": "{operation} adds an eps (modelling bias)",
+    "branch": "{operation} is {value} and selects another formula (modelling bias)",
+    "formula": "the formula itself, evaluated exactly, gives {own} (modelling bias)",
+} | {event: f"{{operation}} = {{value}} ({event})" for event in EVENTS}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Hold why a result is wrong; errors in ulps of the exact value, infinite where a value is not finite.
+
+    `cause` is a key of CAUSES, `operation` the operation it happened in ("" for a black box),
+    `effects` what followed (keys of EVENTS).  `remedy` is the name of a built-in kernel with
+    an error of at most 4 ulp at this very input, None where none is needed or known; `like` the
+    built-in kernel that a black box behaves like.  The parts of a black box's error are NaN.
+    """
+
+    computed: float
+    exact: mpmath.mpf
+    total_ulp: mpmath.mpf
+    bias_ulp: mpmath.mpf
+    rounding_ulp: mpmath.mpf
+    cause: str
+    operation: str
+    effects: tuple[str, ...]
+    remedy: str | None
+    reason: str
+    like: str | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """Hold what is asked: problem, format, inputs as arrays of size 1, and the truth there."""
+
+    problem: Problem
+    fmt: Format
+    inputs: tuple[np.ndarray, ...]
+    exact: mpmath.mpf
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Return the input, and the target, as numbers."""
+        return tuple(float(a.item()) for a in self.inputs)
+
+    @property
+    def truth(self) -> Expansion:
+        """Return the truth as an expansion."""
+        return self.exact._mpf_, expansions.ZERO[0]
+
+    def ulps(self, difference: expansions.Raw) -> mpmath.mpf:
+        """Return a difference in ulps of the truth."""
+        return mp.make_mpf(difference) * self._per_ulp
+
+    @cached_property
+    def _per_ulp(self) -> mpmath.mpf:
+        ulp = self.fmt.ulp(self.exact if mpmath.isfinite(self.exact) else self.fmt.max)
+        return mp.mpf(ulp.denominator) / ulp.numerator  # a power of two
+
+    def remedy(self) -> str | None:
+        """Name a built-in kernel that is right here."""
+        return remedy(self.problem.name, self.fmt.name, self.values)
+
+    @property
+    def noun(self) -> str:
+        """Name the value in a sentence."""
+        if self.problem.name.endswith("grad"):
+            return "gradient"
+        return "loss" if self.problem.has_target else "value"
+
+
+def explain(kernel: Kernel, problem: Problem, fmt: Format, x: object, y: object = None) -> Explanation:
+    """Explain the error of a kernel at one input, and target.
+
+    `x` and `y` are finite numbers of the format.  UsageError where they are not, or where a
+    user's function raises.
+    """
+    if isinstance(kernel.function, Guarded):
+        return explain_function(kernel.function.function, problem, fmt, x, y)
+    case = _case(problem, fmt, x, y)
+    return _traced(case, kernel, trace(kernel, *case.inputs))
+
+
+def explain_function(
+    function: Call, problem: Problem, fmt: Format, x: object, y: object = None
+) -> Explanation:
+    """Explain the error of a user's f(x) or f(x, y) on arrays at one input, and target.
+
+    Ordinary NumPy code is followed operation by operation.  Other code is a black box, judged by
+    its values and by the built-in kernel that it behaves like.
+    """
+    case = _case(problem, fmt, x, y)
+    guarded = Guarded(function, getattr(function, "__name__", "the function"))
+    computed = compute(guarded, *case.inputs)
+    line = replace(case, inputs=tuple(a[0] for a in case.inputs))  # a user's function gets one dimension
+    try:
+        result = trace(function, *line.inputs)
+    except Exception:  # code that a Shadow cannot follow may raise anything
+        return _black_box(case, guarded, float(computed.item()))
+    if result.dtype != fmt.dtype or not blackbox.same(result.computed, computed).all():
+        return _black_box(case, guarded, float(computed.item()))
+    return _traced(line, function, result)
+
+
+def _case(problem: Problem, fmt: Format, x: object, y: object) -> Case:
+    values = [float(v) for v in (x, y) if v is not None]  # type: ignore[arg-type]
+    if len(values) != 1 + problem.has_target:
+        raise UsageError(f"{problem.name} takes an input and {'a' if problem.has_target else 'no'} target")
+    for v in values:
+        if not math.isfinite(v) or float(np.float64(v).astype(fmt.dtype)) != v:
+            raise UsageError(f"{v!r} is not a finite number of {fmt.name}; round it into the format first")
+    inputs = tuple(np.full((1, 1), v).astype(fmt.dtype) for v in values)
+    return Case(problem, fmt, inputs, exact_at(problem.name, tuple(values)))
+
+
+def _traced(case: Case, function: Call, result: Shadow) -> Explanation:
+    with mp.workprec(400):
+        bits = 512
+        # A bias of nothing is its own proof; any other must not come from too few bits.
+        while bits <= MOST_BITS and case.ulps(expansions.gap(result.exact, case.truth)) > CONFIRMED:
+            with expansions.working_bits(bits):
+                before, result = result.exact, trace(function, *case.inputs)
+                size = abs(expansions.value(result.exact))
+                if not mp.make_mpf(expansions.gap(before, result.exact)) > size * CONFIRMED:
+                    break
+            bits *= 2
+        return _with_parts(case, result)
+
+
+def _with_parts(case: Case, result: Shadow) -> Explanation:
+    modelling = case.ulps(expansions.gap(result.exact, case.truth))
+    rounding = case.ulps(result.error)
+    total = total_ulp(case.fmt, result.number, case.exact)
+    if total <= CORRECT:
+        finding = Finding("rounding", result)
+    elif rounding and (rounding >= modelling or not mpmath.isfinite(rounding)):
+        finding = blame(result, case.fmt)
+    elif not expansions.is_finite(result.exact):
+        finding = undefined(result)
+    else:
+        finding = bias(result, case.truth)
+    switched = finding.node.name == "where" and finding.cause in BIAS_CAUSES
+    node = finding.node.operands[0] if switched else finding.node
+    operation = expression(node)
+    value = str(bool(node.number)).lower() if switched else number(node.number)
+    own = _written(expansions.value(result.exact), 6)
+    kind = "switch" if switched and finding.cause == "clamp" else finding.cause
+    told = SENTENCES[kind].format(operation=operation, value=value, own=own)
+    told += "".join(f", then {e}" for e in finding.effects)
+    best = case.remedy() if total > BUDGET else None
+    reason = _sentence(case, result.number, total, told, best)
+    parts = total, modelling, rounding
+    return Explanation(
+        result.number, case.exact, *parts, finding.cause, operation, finding.effects, best, reason
+    )
+
+
+def _written(v: mpmath.mpf, digits: int) -> str:
+    return mpmath.nstr(v, digits) if mpmath.isfinite(v) else str(float(v))
+
+
+def _sentence(case: Case, computed: float, total: mpmath.mpf, told: str, best: str | None) -> str:
+    if total <= CORRECT:
+        return f"the {case.noun} {number(computed)} is correctly rounded."
+    digits = (_written(v, d) for d in (6, 9, 12, 17, 25) for v in (case.exact, mp.mpf(computed)))
+    exact, became = next((a, b) for a, b in zip(digits, digits) if a != b)
+    told = f"{told}: the {case.noun} {exact} becomes {became}"
+    if total <= BUDGET:
+        return f"{told}, {mpmath.nstr(total, 3)} ulp off."
+    advice = f"{best} keeps it within {BUDGET:g} ulp" if best else "no built-in kernel does better here"
+    return f"{told}; {advice}."
+
+
+def _black_box(case: Case, function: Guarded, computed: float) -> Explanation:
+    asked = case.problem, case.fmt, case.inputs
+    twin = blackbox.twin(*asked, function)
+    if twin is not None:
+        found = explain(twin, *asked[:2], *case.values)
+        return replace(found, like=twin.name, reason=f"behaves like {twin.name}: {found.reason}")
+    total = total_ulp(case.fmt, computed, case.exact)
+    cause = "rounding" if total <= BUDGET else blackbox.cause(computed, case.exact)
+    cause = cause or ("plateau" if blackbox.flat(*asked, function) else "unknown")
+    best = case.remedy() if total > BUDGET else None
+    told = f"the result is {blackbox.CAUSES[cause]} (operations that cannot be followed)"
+    reason = _sentence(case, computed, total, told, best)
+    return Explanation(computed, case.exact, total, mp.nan, mp.nan, cause, "", (), best, reason)

@@ -1,0 +1,193 @@
+"""Error against the input: a row of panels for each family of kernels, a column for each format."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from harness.errors import OUTCOMES
+from harness.figures import style
+from harness.figures.axes import InputAxis
+from harness.figures.bins import STEPS, Curve
+from harness.figures.catalogue import Family, Plan
+from harness.figures.frame import Layout, line
+from harness.figures.material import Material
+from harness.formats import Format
+
+Array = np.ndarray
+
+LEAST = -4.0  # log2 of the smallest error shown, 2^-4 ulp
+NOTE = 30  # characters of a legend line
+ROW, ALL_ROWS = 1.5, 6.3  # inches: most of one row, and of all
+
+
+def error_figure(plan: Plan, material: Material) -> Figure:
+    """Draw a plan of kind `errors`."""
+    several = len({f.problem.name for f in plan.families}) > 1
+    rows = len(plan.families)
+    layout = Layout(
+        11.0, rows, len(material.formats), min(ROW, ALL_ROWS / rows), left=0.62, right=2.25,
+        top=0.62, bottom=0.78, gap_x=0.36, gap_y=0.26 if several else 0.16,
+    )  # fmt: skip
+    figure = layout.figure(plan.title)
+    occurred: set[str] = set()
+    for row, family in enumerate(plan.families):
+        # Rows of one problem share their inputs; those of several problems name their own.
+        drawn = Row(family, plan.target, material)
+        for column, fmt in enumerate(material.formats):
+            ax = drawn.panel(figure, layout, row, column, several or row == rows - 1, row == rows - 1)
+            if row == 0:
+                layout.heading(ax, style.format_title(fmt, material.exhaustive(fmt)))
+            if column == 0:
+                layout.y_label(ax, "error (ulp)", 36)
+        drawn.key(ax, layout)
+        occurred |= drawn.outcomes
+    _legend(figure, [o for o in OUTCOMES if o in occurred])
+    return figure
+
+
+class Row:
+    """Hold the curves of one family in every format, and draw its panels.
+
+    `twins` maps each kernel of a format to the first whose curve is drawn alike; only that is drawn.
+    """
+
+    def __init__(self, family: Family, target: str | None, material: Material):
+        self.family, self.formats = family, material.formats
+        self.names = [k.name for k in family.kernels]
+        self.curves = {
+            f.name: {n: material.curve(family.problem, n, f, target) for n in self.names}
+            for f in material.formats
+        }
+        self.twins = {f: twins_of(by_name) for f, by_name in self.curves.items()}
+        own = [n for n in self.names if any(t[n] == n for t in self.twins.values())]
+        self.style_of = {n: i for i, n in enumerate(own)}
+        found = {n: {o for c in self.curves.values() for o in c[n].occurring} for n in own}
+        self.outcomes: set[str] = set().union(*found.values())
+        # Kernels with outcomes each have a line of marks above the highest error.
+        self.marked = [n for n in own if found[n]]
+
+    def panel(self, figure: Figure, layout: Layout, row: int, column: int, ticks: bool, last: bool) -> Axes:
+        """Draw one format's curves and marks."""
+        fmt, axis = self.formats[column], InputAxis(self.family.problem)
+        most = style.bits(fmt)
+        step = 0.1 * (most - LEAST)
+        ylim = (LEAST - 0.03 * most, most + step * (len(self.marked) + 0.6))
+        ax = layout.panel(figure, row, column, axis.limits, ylim)
+        _guides(ax, layout, fmt)
+        at, labels = axis.ticks(wide=False)
+        layout.x_ticks(ax, at, labels if ticks else (), axis.minor_ticks(), axis.label if last else "")
+        for name in self.style_of:
+            if self.twins[fmt.name][name] == name:
+                curve = self.curves[fmt.name][name]
+                _draw(ax, curve, self.style_of[name], fmt, axis)
+                for outcome in OUTCOMES if name in self.marked else ():
+                    height = most + step * (self.marked.index(name) + 0.6)
+                    colour = style.LINES[self.style_of[name]][0]
+                    style.marks(
+                        ax, outcome, curve.at[curve.outcomes[outcome]], height, colour, f"{name} {outcome}"
+                    )
+        return ax
+
+    def key(self, ax: Axes, layout: Layout) -> None:
+        """Name the curves right of the last panel."""
+        labels = legend_labels(self.names, self.twins)
+        # A kernel that has other twins in other formats has no line of its own.
+        lines = {n: style.LINES[i] for n, i in self.style_of.items()}
+        entries = [(lines.get(n), label) for n, label in labels.items()]
+        layout.key(ax, self.family.title, entries)
+
+
+def twins_of(curves: dict[str, Curve]) -> dict[str, str]:
+    """Map each kernel to the first one whose curve is drawn alike, itself if it is the first."""
+    found: dict[str, str] = {}
+    for name, curve in curves.items():
+        found[name] = next((o for o in found if found[o] == o and curve.same(curves[o])), name)
+    return found
+
+
+def legend_labels(names: Sequence[str], twins: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Name each curve with the kernels that it stands for: in every format, or in the formats listed."""
+    ends = [
+        i for i, c in enumerate(names[0], 1) if c == "_" and all(n.startswith(names[0][:i]) for n in names)
+    ]
+    shared = max(ends, default=0)
+    labels: dict[str, str] = {}
+    for name in names:
+        of = {f: t[name] for f, t in twins.items()}
+        first = next(iter(of.values()))
+        if first != name and set(of.values()) == {first}:
+            labels[first] += f",\n{name}"
+            continue
+        labels[name] = name
+        for other in dict.fromkeys(o for o in of.values() if o != name):
+            short = "…" + other[shared:] if shared else other
+            note = f"= {short} in {_formats([f for f, o in of.items() if o == other], list(of))}"
+            labels[name] += "\n" + textwrap.fill(note, NOTE, subsequent_indent="   ")
+    return labels
+
+
+def _formats(some: list[str], every: list[str]) -> str:
+    left_out = [f for f in every if f not in some]
+    return f"all but {left_out[0]}" if len(left_out) == 1 and len(some) > 1 else ", ".join(some)
+
+
+def _guides(ax: Axes, layout: Layout, fmt: Format) -> None:
+    """Draw the ticks of log2 error at powers of ten, and the line above which no bit is right."""
+    most = style.bits(fmt)
+    top = int(most * np.log10(2.0))
+    exponents = range(0, top + 1, max(1, round(top / 3)))
+    at = [e / np.log10(2.0) for e in exponents]
+    layout.y_ticks(ax, at, [style.power_label(e) for e in exponents])
+    lo, hi = ax.get_xlim()
+    line(ax, [lo, hi, np.nan] * len(at), np.repeat(at, 3), color="#DDDDDD", lw=0.5, zorder=0)
+    ax.axhline(most, color="#444444", lw=0.7, ls=(0, (5, 2)), zorder=1)
+
+
+def _draw(ax: Axes, curve: Curve, i: int, fmt: Format, axis: InputAxis) -> None:
+    colour, width, dashes = style.LINES[i]
+    at, top, median = _parted(curve, axis)
+    line(ax, at, shown(top, fmt), color=colour, lw=width, ls=dashes, zorder=3 + i, solid_capstyle="butt")
+    line(ax, at, shown(median, fmt), color=colour, lw=0.6, alpha=0.75, zorder=2)
+
+
+def _parted(curve: Curve, axis: InputAxis) -> tuple[Array, Array, Array]:
+    """Return position, largest and median error, broken where the format has no input.
+
+    A lone point, such as p = 0, gets a width.
+    """
+    lo, hi = axis.limits
+    step = (hi - lo) / STEPS
+    gap = 5 * step if axis.problem.input == "probability" else np.inf
+    far = np.flatnonzero(np.diff(curve.at) > gap) + 1
+    pieces: list[Array] = []
+    for part in np.split(np.arange(len(curve.at)), far):
+        at = curve.at[part] if len(part) > 1 else curve.at[part] + np.array([-2, 2]) * step
+        rows = np.broadcast_to([curve.top[part], curve.median[part]], (2, len(at)))
+        pieces += [np.vstack([at, rows]), np.full((3, 1), np.nan)]
+    return tuple(np.hstack(pieces))  # type: ignore[return-value]
+
+
+def shown(ulp: Array, fmt: Format) -> Array:
+    """Return log2 of errors, held between 2^-4 ulp and where no bit is right."""
+    with np.errstate(divide="ignore"):
+        return np.clip(np.log2(ulp), LEAST, style.bits(fmt))
+
+
+def _legend(figure: Figure, outcomes: list[str]) -> None:
+    grey = "#444444"
+    handles = [
+        Line2D([], [], color=grey, lw=2.2, label="largest error of each cell"),
+        Line2D([], [], color=grey, lw=0.6, label="median of each cell"),
+        Line2D([], [], color=grey, lw=0.7, ls=(0, (5, 2)), label="no bit right: 2^(p−1) ulp"),
+        *style.outcome_handles(outcomes),
+    ]
+    figure.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0.03, 0.0), ncols=len(handles), frameon=False,
+        columnspacing=1.3, handletextpad=0.4,
+    )  # fmt: skip

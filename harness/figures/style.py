@@ -1,0 +1,154 @@
+"""How every figure looks, and how it is written: same bytes for the same data.
+
+Colours are Okabe and Ito's, the first lighter, which the colour-blind tell apart; width, dashes,
+hatches, markers and lightness say the same again for grey print.  Curves are drawn from wide to
+narrow, so that none hides another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from harness import store
+from harness.figures.frame import line
+from harness.formats import Format
+
+Array = np.ndarray
+
+DPI = 150
+MARKS = 46  # most outcome marks along one panel
+RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.0,
+    "legend.fontsize": 8.0,
+    "hatch.linewidth": 0.6,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "harness",
+}
+
+# One per curve of a panel, wide and light first: colour, width in points, dashes.
+LINES = (
+    ("#7CC5F0", 3.8, "solid"),
+    ("#D55E00", 2.3, "solid"),
+    ("#000000", 1.5, (0, (3, 1.6))),
+    ("#E69F00", 1.4, (0, (1.1, 1.1))),
+    ("#0072B2", 0.9, "solid"),
+    ("#009E73", 0.9, (0, (3, 1, 1, 1))),
+    ("#CC79A7", 0.9, (0, (1, 1))),
+)
+# Outcome: name in a legend, marker, face and hatch colours, hatch.
+OUTCOME_LOOK = {
+    "spurious_nan": ("NaN", "x", "#000000", "#FFFFFF", "xxxxx"),
+    "spurious_inf": ("infinite", "^", "#FFFFFF", "#000000", "/////"),
+    "spurious_zero": ("zero", "o", "#56B4E9", "#000000", "....."),
+    "wrong_sign": ("wrong sign", "s", "#CC79A7", "#000000", "-----"),
+    "capped": ("finite at a pole", "d", "#FFFFFF", "#000000", "|||||"),
+}
+# Classes of error, see `error_class`: label, and colour from light to dark.
+CLASSES = (
+    ("within 4 ulp", "#DCEFD6"),
+    ("up to ¼ of the bits lost", "#F4C13D"),
+    ("¼ to ½", "#F0932B"),
+    ("½ to ¾", "#D9541E"),
+    ("over ¾", "#A31D22"),
+    ("no correct bit", "#3F0610"),
+)
+SHARES = (0.25, 0.5, 0.75, 1.0)
+NO_INPUT = "#FFFFFF"
+TRUTH = "#BBBBBB"
+SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def bits(fmt: Format) -> int:
+    """Return log2 of the error in ulp from which on no bit is right: p - 1.
+
+    For |v| in [2^e, 2^(e+1)), 2^(p-1) ulp are 2^e, the leading bit: at least half of the value.
+    An error of 100 %, as of a spurious 0, is between 2^(p-1) and 2^p ulp.
+    """
+    return fmt.precision - 1
+
+
+def error_class(ulp: float, fmt: Format) -> int:
+    """Return the index in CLASSES: within 4 ulp, or by the share of bits lost, log2(ulp) / (p - 1)."""
+    if ulp <= 4:
+        return 0
+    share = math.log2(ulp) / bits(fmt)
+    return 1 + sum(share >= bound for bound in SHARES)
+
+
+def power_label(exponent: int) -> str:
+    """Write 10^exponent as 1, 10 or 10 with a raised exponent."""
+    return {0: "1", 1: "10"}.get(exponent, "10" + str(exponent).translate(SUPERSCRIPT))
+
+
+def format_title(fmt: Format, exhaustive: bool) -> str:
+    """Return a panel's heading: the format, its p, and whether every input was seen."""
+    return f"{fmt.name} (p = {fmt.precision}), {'every input' if exhaustive else 'sample'}"
+
+
+def line_handle(i: int, label: str) -> Line2D:
+    """Return the legend entry of the i-th curve of a panel."""
+    colour, width, dashes = LINES[i]
+    return Line2D([], [], color=colour, lw=width, ls=dashes, label=label)
+
+
+def outcome_label(name: str) -> str:
+    """Return an outcome's name in a legend."""
+    label = OUTCOME_LOOK[name][0]
+    return f"spurious {label}" if name.startswith("spurious") else label
+
+
+def outcome_handles(names: Sequence[str]) -> list[Line2D]:
+    """Return the legend entries of outcome markers."""
+    return [
+        Line2D(
+            [],
+            [],
+            ls="none",
+            marker=OUTCOME_LOOK[n][1],
+            ms=4,
+            mfc="none",
+            mec="#000000",
+            label=outcome_label(n),
+        )
+        for n in names
+    ]
+
+
+def marks(ax: Axes, outcome: str, at: Array, height: float, colour: str, label: str) -> None:
+    """Draw an outcome's markers in a line, at most MARKS along a panel; nothing where it does not occur."""
+    if not at.size:
+        return
+    lo, hi = ax.get_xlim()
+    part = ((at - lo) / (hi - lo) * MARKS).astype(int)
+    thin = at[np.unique(part, return_index=True)[1]]
+    _, marker, *_ = OUTCOME_LOOK[outcome]
+    look = {"marker": marker, "ms": 2.7, "mfc": "none", "mec": colour, "mew": 0.7}
+    line(ax, thin, np.full(len(thin), height), ls="none", zorder=9, label=label, **look)
+
+
+def save(figure: Figure, out_dir: Path, name: str) -> list[Path]:
+    """Write a figure as NAME.png and NAME.svg, each whole, without date or version."""
+    written = []
+    for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None, "Creator": None})):
+        path = out_dir / f"{name}{suffix}"
+        with store.replacing(path) as temporary:
+            figure.savefig(temporary, format=suffix[1:], dpi=DPI, metadata=metadata)
+        written.append(path)
+    return written
+
+
+def context() -> AbstractContextManager[None]:
+    """Return the context in which all figures are drawn, from the library's defaults and RC alone."""
+    settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **RC, "backend": "agg"}
+    return matplotlib.rc_context(settings)

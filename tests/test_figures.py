@@ -1,0 +1,270 @@
+"""Figures: what is planned is written, the same bytes each time, and what the summaries say is drawn."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import UsageError, experiments, store
+from harness.errors import OUTCOMES
+from harness.experiments import Experiment
+from harness.figures import captions, draw, figure_names, style
+from harness.figures.axes import InputAxis
+from harness.figures.bins import Curve, end_points, from_summaries
+from harness.figures.catalogue import MOST_CURVES, plans
+from harness.figures.errors import LEAST, error_figure, legend_labels, shown, twins_of
+from harness.figures.heatmap import number
+from harness.figures.map import runs, strip
+from harness.figures.material import Material
+from harness.formats import FORMATS, Format
+from harness.grids import Grid
+from harness.kernels import kernel_named
+from harness.problems import PROBLEMS, problem_named
+from harness.sweep_stage import sweep_job
+from harness.table_stage import table_job
+
+F16 = FORMATS["float16"]
+KERNELS = {
+    "bce_logits": ("sigmoid_naive", "sigmoid_clip_1e-12", "sigmoid_clip_1e-15", "lse_log1p"),
+    "bce": ("naive", "clip_1e-7"),
+    "tanh": ("numpy", "naive"),
+}
+REPOSITORY = sorted(
+    p for p in (Path(__file__).parent.parent / "experiments").glob("*.yaml") if p.stem != "schema"
+)
+
+
+@pytest.fixture(scope="module")
+def small() -> Experiment:
+    problems = [problem_named(name) for name in KERNELS]
+    kernels = {p: [kernel_named(p, k) for k in names] for p, names in KERNELS.items()}
+    return Experiment("small", "A question.", problems, kernels, [F16], ["0", "1", "0.9"], "quick", {}, {})
+
+
+@pytest.fixture(scope="module")
+def swept(small: Experiment, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Path]:
+    """Return the summary files and the table of the small experiment."""
+    root = tmp_path_factory.mktemp("swept")
+    path, table = root / "small.float16.0.npz", root / "small.csv"
+    sweep_job(small, F16, 0, "quick", path)
+    table_job(small, [path], table)
+    return [path], table
+
+
+@pytest.fixture(scope="module")
+def drawn(
+    small: Experiment, swept: tuple[list[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> list[Path]:
+    return draw(small, *swept, tmp_path_factory.mktemp("figures"))
+
+
+def lines_of(experiment: Experiment, paths: list[Path], table: Path, name: str) -> dict[str, np.ndarray]:
+    """Return the positions of each labelled line of a figure of errors."""
+    plan = next(p for p in plans(experiment) if p.name == name)
+    with style.context():
+        figure = error_figure(plan, Material(experiment, paths, table))
+    return {str(line.get_label()): np.asarray(line.get_xdata()) for ax in figure.axes for line in ax.lines}
+
+
+# -- what is planned and written ---------------------------------------------------------------
+
+
+def test_every_named_figure_is_written_twice(small: Experiment, drawn: list[Path]) -> None:
+    assert [p.name for p in drawn] == [f"{n}.{s}" for n in figure_names(small) for s in ("png", "svg")]
+    assert all(p.stat().st_size > 2000 for p in drawn)
+
+
+def test_the_same_data_give_the_same_bytes(
+    small: Experiment, swept: tuple[list[Path], Path], drawn: list[Path], tmp_path: Path
+) -> None:
+    for first, second in zip(drawn, draw(small, *swept, tmp_path)):
+        assert first.read_bytes() == second.read_bytes(), first.name
+
+
+def test_names_and_captions_need_no_drawing_library() -> None:
+    code = "import sys, harness.figures; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_each_figure_has_a_caption_of_one_sentence(small: Experiment) -> None:
+    found = captions(small)
+    assert list(found) == figure_names(small)
+    assert all(c.endswith(".") and ". " not in c for c in found.values())
+
+
+@pytest.mark.parametrize("path", REPOSITORY, ids=lambda p: p.stem)
+def test_each_kernel_is_drawn_once_and_can_be_told_apart(path: Path) -> None:
+    experiment = experiments.load(path)
+    names = figure_names(experiment)
+    assert len(names) == len(set(names)) and all(re.fullmatch(r"[a-z0-9_]+", n) for n in names)
+    for plan in plans(experiment):
+        assert all(len(f.kernels) <= min(MOST_CURVES, len(style.LINES)) for f in plan.families)
+        in_plan = [(f.problem.name, k.name) for f in plan.families for k in f.kernels]
+        problems = dict.fromkeys(p for p, _ in in_plan)
+        assert sorted(in_plan) == sorted((p, k.name) for p in problems for k in experiment.kernels[p])
+
+
+def test_svg_text_is_text_with_the_kernels_names(drawn: list[Path]) -> None:
+    for path in drawn:
+        if path.suffix == ".svg":
+            texts = re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text(encoding="utf-8"))
+            problem = next((p for p in ("bce_logits", "bce") if path.name.startswith(p + "_")), "tanh")
+            # Plateaus show one kernel of each kind.
+            for kernel in KERNELS[problem][: 1 if "plateaus" in path.name else 2]:
+                assert any(kernel in t for t in texts), (path.name, kernel)
+            assert any("float16" in t for t in texts)
+
+
+def test_missing_input_is_named(small: Experiment, swept: tuple[list[Path], Path], tmp_path: Path) -> None:
+    paths, table = swept
+    with pytest.raises(UsageError, match="no summary file of float16"):
+        draw(small, [], table, tmp_path)
+    rows = table.read_text(encoding="utf-8").splitlines()
+    cut = tmp_path / "cut.csv"
+    cut.write_text("\n".join(r for r in rows if ",lse_log1p," not in r) + "\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="no row of bce_logits lse_log1p in float16"):
+        draw(small, paths, cut, tmp_path)
+    assert not list(tmp_path.glob("*lse*"))
+
+
+# -- what is drawn -----------------------------------------------------------------------------
+
+
+def envelope_holds(curve: Curve) -> bool:
+    """Tell whether no median exceeds the largest error beside it."""
+    known = ~np.isnan(curve.top)
+    return bool(np.all(curve.median[known] <= curve.top[known]) and np.isnan(curve.median[~known]).all())
+
+
+def test_envelope_is_above_the_median(small: Experiment, swept: tuple[list[Path], Path]) -> None:
+    material = Material(small, *swept)
+    for problem, kernel in [(p, k) for p, names in KERNELS.items() for k in names]:
+        for target in ["0", "1", "0.9"] if PROBLEMS[problem].has_target else [None]:
+            curve = material.curve(problem_named(problem), kernel, F16, target)
+            assert envelope_holds(curve) and np.all(np.diff(curve.at) >= 0) and np.nanmax(curve.top) > 0
+            swapped = Curve(curve.at, curve.median, curve.top, curve.outcomes)  # negative control
+            assert not envelope_holds(swapped)
+
+
+def test_a_step_keeps_the_largest_error_and_the_median_of_its_cells(swept: tuple[list[Path], Path]) -> None:
+    summary = store.read_summaries(swept[0][0])[0]["bce_logits"]["lse_log1p"]
+    problem = problem_named("bce_logits")
+    summary.median_ulp[0], summary.max_ulp[0] = 0.25, 0.5
+    plain = from_summaries(problem, F16, [summary], 0)
+    assert set(plain.top) == {0.5} and set(plain.median) == {0.25}
+    summary.max_ulp[0, 100] = 7.0
+    at = InputAxis(problem).positions(F16.from_ordinal((summary.cells[100:101] << F16.cell_shift) + 64), F16)[
+        0
+    ]
+    peak = from_summaries(problem, F16, [summary], 0)
+    assert peak.top.max() == 7 and abs(peak.at[peak.top.argmax()] - at) < 0.1
+
+
+@pytest.mark.parametrize("outcome", ["spurious_inf", "wrong_sign"])
+def test_a_planted_outcome_is_drawn_where_it_happens(
+    small: Experiment, swept: tuple[list[Path], Path], tmp_path: Path, outcome: str
+) -> None:
+    (path,), table = swept
+    assert f"lse_log1p {outcome}" not in lines_of(small, [path], table, "bce_logits_errors_y0")
+    summaries, description = store.read_summaries(path)
+    summary = summaries["bce_logits"]["lse_log1p"]
+    cell = int(F16.cell(F16.ordinal(np.array([3.0])))[0])
+    summary.outcomes[outcome][0, summary.cells == cell] = 1
+    planted = tmp_path / path.name
+    store.write_summaries(planted, summaries, description)
+    marks = lines_of(small, [planted], table, "bce_logits_errors_y0")[f"lse_log1p {outcome}"]
+    axis = InputAxis(problem_named("bce_logits"))
+    assert np.allclose(marks, axis.positions(np.array([3.0]), F16), atol=0.1)
+    curve = Material(small, [planted], table).curve(axis.problem, "lse_log1p", F16, "0")
+    assert [(o, lo < marks[0] < hi) for o, lo, hi in runs(curve, axis)] == [(outcome, True)]
+
+
+def test_kernels_that_coincide_are_drawn_once(small: Experiment, swept: tuple[list[Path], Path]) -> None:
+    material = Material(small, *swept)
+    problem = problem_named("bce_logits")
+    curves = {n: material.curve(problem, n, F16, "0") for n in KERNELS["bce_logits"][1:]}
+    twins = twins_of(curves)
+    # Both parameters round to 0 in float16.
+    assert twins["sigmoid_clip_1e-15"] == "sigmoid_clip_1e-12" and twins["lse_log1p"] == "lse_log1p"
+    changed = curves["sigmoid_clip_1e-15"]
+    curves["sigmoid_clip_1e-15"] = Curve(changed.at, changed.top + 1, changed.median, changed.outcomes)
+    assert twins_of(curves)["sigmoid_clip_1e-15"] == "sigmoid_clip_1e-15"
+
+
+def test_a_legend_names_every_kernel() -> None:
+    names = ["k_a", "k_b", "k_c", "k_d"]
+    first = {"k_a": "k_a", "k_b": "k_a", "k_c": "k_a", "k_d": "k_a"}
+    second = {"k_a": "k_a", "k_b": "k_a", "k_c": "k_c", "k_d": "k_c"}
+    labels = legend_labels(names, {"float16": first, "float32": second})
+    assert labels["k_a"] == "k_a,\nk_b" and labels["k_c"] == "k_c\n= …a in float16"
+    assert labels["k_d"] == "k_d\n= …a in float16\n= …c in float32"
+
+
+@pytest.mark.parametrize(
+    "fmt", [FORMATS[n] for n in ("float16", "bfloat16", "float32", "float64")], ids=lambda f: f.name
+)
+def test_classes_of_error(fmt: Format) -> None:
+    lost = 2.0 ** (fmt.precision - 1)
+    cases = [(0.0, 0), (4.0, 0), (lost * (1 - 2**-20), 4), (lost, 5), (2 * lost, 5), (np.inf, 5)]
+    assert [style.error_class(ulp, fmt) for ulp, _ in cases] == [index for _, index in cases]
+    assert number(lost, fmt) == "none" and number(3.14, fmt) == "3.1" and number(np.nan, fmt) == "–"
+    drawn = shown(np.array([0.0, 1.0, lost, np.inf]), fmt)
+    assert list(drawn) == [LEAST, 0, fmt.precision - 1, fmt.precision - 1]
+
+
+def test_an_infinity_that_is_due_is_no_failure() -> None:
+    axis = InputAxis(problem_named("exp"))
+    at = np.array([0.0, 5.0])
+    nothing = {name: np.zeros(2, bool) for name in OUTCOMES}
+    classes = strip(Curve(at, np.array([np.nan, 1e9]), np.full(2, np.nan), nothing), F16, axis)
+    assert set(classes[(classes < len(style.CLASSES))]) == {0, 5}
+
+
+# -- where inputs stand ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "fmt", [FORMATS[n] for n in ("float16", "bfloat16", "float64")], ids=lambda f: f.name
+)
+def test_positions_keep_the_order_of_inputs(problem, fmt: Format) -> None:  # type: ignore[no-untyped-def]
+    axis = InputAxis(problem)
+    grid = Grid("quick", problem, fmt)
+    ordinals = np.union1d(
+        np.linspace(grid.start, grid.stop - 1, 20001).astype(np.int64), grid.critical_ordinals
+    )
+    at = axis.positions(fmt.from_ordinal(ordinals), fmt)
+    assert np.all(np.diff(at) >= 0) and axis.limits[0] <= at[0] and at[-1] <= axis.limits[1]
+    for wide in (True, False):
+        ticks, labels = axis.ticks(wide)
+        assert len(set(ticks)) == len(labels) and all(axis.limits[0] <= t <= axis.limits[1] for t in ticks)
+
+
+@pytest.mark.parametrize("fmt", [F16, FORMATS["bfloat16"]], ids=lambda f: f.name)
+def test_end_points_are_complete_in_16_bits(fmt: Format) -> None:
+    ordinals = fmt.ordinal(end_points(fmt).astype(fmt.dtype))
+    half, one = (int(v) for v in fmt.ordinal(np.array([0.5, 1.0])))
+    first_cell = range(1 << fmt.cell_shift)
+    assert list(ordinals) == [*first_cell, *range(half, one + 1)]
+
+
+def test_ticks_stand_at_their_numbers() -> None:
+    real, unit = InputAxis(problem_named("bce_logits")), InputAxis(problem_named("bce"))
+    for axis, written in itertools.product((real, unit), (True, False)):
+        ticks = dict(zip(*reversed(axis.ticks(written))))
+        for label, value in {
+            "−100": -100.0,
+            "0": 0.0,
+            "1": 1.0,
+            "10⁴": 1e4,
+            "10⁻⁷": 1e-7,
+            "0.99": 0.99,
+        }.items():
+            if label in ticks:
+                assert np.isclose(axis.positions(np.array([value]), FORMATS["float64"])[0], ticks[label])
