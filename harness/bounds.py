@@ -36,6 +36,10 @@ from harness.wide import wide_dtype
 Array = np.ndarray
 
 
+class BoundExceeded(RuntimeError):
+    """A measurement lies above its bound; the message is the one sentence that a user sees."""
+
+
 class Shadow(Lifted):
     """Carry computed values with those of the same formula in the wide format, branches as computed."""
 

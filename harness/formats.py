@@ -157,7 +157,7 @@ class Format:
     def midpoint(self, a: np.generic, b: np.generic) -> mpmath.mpf:
         """Return the number halfway between two neighbours, exactly; overflow counts as max + ulp(max)."""
         low, high = sorted(abs(float(v)) for v in (a, b))
-        sign = -1 if float(a) + float(b) < 0 else 1
+        sign = -1 if min(float(a), float(b)) < 0 else 1
         with mpmath.workprec(128):
             beyond = mpmath.mpf(self.max) + mpmath.mpf(self.ulp(self.max).numerator)
             return sign * (mpmath.mpf(low) + (mpmath.mpf(high) if math.isfinite(high) else beyond)) / 2

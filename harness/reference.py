@@ -85,14 +85,21 @@ def side(problem: Problem, point: Point, boundary: mpmath.mpf) -> int:
 
 def round_to(problem: Problem, fmt: Format, point: Point) -> np.generic:
     """Return the exact value rounded once to nearest even in the format."""
-    e = enclose(problem, point, START_BITS)
-    with mp.workprec(START_BITS + 8):
+
+    def decide(e: Enclosure) -> tuple[np.generic, np.generic] | None:
+        """Return the two numbers that the value may round to, once they are equal or neighbours."""
         a, b = fmt.round(e.lower), fmt.round(e.upper)
-    if a == b or (np.isnan(a) and np.isnan(b)):
+        same = a == b or (np.isnan(a) and np.isnan(b))
+        neighbours = fmt.next_up(float(a)) == float(b) or (float(a) == fmt.max and np.isnan(b))
+        return (a, b) if same or neighbours else None
+
+    found = ziv(problem, point, decide, START_BITS)
+    assert found is not None  # at LIMIT_BITS no enclosure is wider than a neighbour's distance
+    a, b = found
+    if a == b or np.isnan(a):
         return a
-    middle = mp.mpf(0) if a < 0 < b else fmt.midpoint(a, b)
-    which = side(problem, point, middle)
-    return (fmt.round(middle), b, a)[which]
+    middle = fmt.midpoint(a, b)
+    return (fmt.round(middle), b, a)[side(problem, point, middle)]
 
 
 def truth(problem: Problem, point: Point, bits: int = 160) -> mpmath.mpf:

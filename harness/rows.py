@@ -106,7 +106,7 @@ def row(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
         "grid": case.grid.name,
         "points": points,
         "exhaustive": case.grid.exhaustive,
-        **extremes(case, summary, t),
+        **extremes(case, summary, t, budget),
         "mean_ulp": significant(summary.mean_ulp(t)),
         "correctly_rounded": significant(int(summary.correctly_rounded[t]) / points),
         **counts,
@@ -115,7 +115,7 @@ def row(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
     return {column: found[column] for column in COLUMNS}
 
 
-def extremes(case: Case, summary: Summary, t: int) -> Row:
+def extremes(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
     """Return the maxima with their inputs, computed again in mpmath; empty where nothing was finite."""
     if not summary.measured[t]:
         return dict.fromkeys([*COLUMNS[7:11], "max_rel", "max_abs", *FURTHER[1:]], "")
@@ -123,7 +123,7 @@ def extremes(case: Case, summary: Summary, t: int) -> Row:
     worst_at = int(summary.max_ulp_at[t, int(np.argmax(summary.max_ulp[t]))])
     return {
         **certified_extreme(case, worst_at),
-        **why(case, worst_at),
+        **why(case, telling_input(summary, t, worst_at, budget)),
         "max_rel": significant(difference(case, relative_at, relative=True)),
         "max_rel_input": _hex(case.fmt, relative_at),
         "max_abs": significant(difference(case, absolute_at, relative=False)),
@@ -140,6 +140,16 @@ def certified_extreme(case: Case, ordinal: int) -> Row:
         "max_ulp_computed": case.fmt.hex(computed),
         "max_ulp_exact": decimal(exact, EXACT_DIGITS),
     }
+
+
+def telling_input(summary: Summary, t: int, worst_at: int, budget: float) -> int:
+    """Return which input to explain: the worst, or where that is within the budget, a spurious one."""
+    if summary.max_ulp[t].max() <= budget:
+        if summary.bad_above[t] != NO_BAD_ABOVE:
+            return int(summary.bad_above[t])
+        if summary.bad_below[t] != NO_BAD_BELOW:
+            return int(summary.bad_below[t])
+    return worst_at
 
 
 def why(case: Case, ordinal: int) -> Row:

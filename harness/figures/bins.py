@@ -17,7 +17,7 @@ from harness.tiers import evaluate
 Array = np.ndarray
 
 # Steps of the axis: about one for each point (1/72 inch) of a panel.
-STEPS = 200
+STEPS = 160
 # Outcomes that count as failures; `capped`, a finite value at a pole, is shown but not counted.
 SPURIOUS = tuple(name for name in OUTCOMES if name != "capped")
 POINTS_PER_BINADE = 64  # of 1 - p, and of p in the first cell

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.markers import TICKDOWN, TICKLEFT
@@ -55,7 +54,6 @@ class Layout:
     def figure(self, title: str) -> Figure:
         """Return an empty figure under its title, the question it answers."""
         figure = Figure(figsize=(self.width, self.height))
-        FigureCanvasAgg(figure)
         figure.text(
             0.12 / self.width,
             1 - 0.1 / self.height,

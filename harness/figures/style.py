@@ -16,8 +16,10 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
 from harness import store
 from harness.figures.frame import line
@@ -26,7 +28,7 @@ from harness.formats import Format
 Array = np.ndarray
 
 DPI = 150
-MARKS = 46  # most outcome marks along one panel
+MARKS = 34  # most outcome marks along one panel
 RC = {
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
@@ -50,7 +52,7 @@ LINES = (
 OUTCOME_LOOK = {
     "spurious_nan": ("NaN", "x", "#000000", "#FFFFFF", "xxxxx"),
     "spurious_inf": ("infinite", "^", "#FFFFFF", "#000000", "/////"),
-    "spurious_zero": ("zero", "o", "#56B4E9", "#000000", "....."),
+    "spurious_zero": ("zero", "o", "#56B4E9", "#000000", "+++++"),
     "wrong_sign": ("wrong sign", "s", "#CC79A7", "#000000", "-----"),
     "capped": ("finite at a pole", "d", "#FFFFFF", "#000000", "|||||"),
 }
@@ -139,13 +141,19 @@ def marks(ax: Axes, outcome: str, at: Array, height: float, colour: str, label: 
 
 def save(figure: Figure, out_dir: Path, name: str) -> list[Path]:
     """Write a figure as NAME.png and NAME.svg, each whole, without date or version."""
-    written = []
-    for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None, "Creator": None})):
-        path = out_dir / f"{name}{suffix}"
-        with store.replacing(path) as temporary:
-            figure.savefig(temporary, format=suffix[1:], dpi=DPI, metadata=metadata)
-        written.append(path)
-    return written
+    png, svg = out_dir / f"{name}.png", out_dir / f"{name}.svg"
+    with store.replacing(png) as temporary:
+        figure.set_dpi(DPI)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        # 256 colours are enough for lines and flat areas, and take a third of the space.
+        palette = pixels.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        palette.putpalette([255 if v >= 253 else v for v in palette.getpalette() or []])  # white stays white
+        palette.save(temporary, format="png", dpi=(DPI, DPI))
+    with store.replacing(svg) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+    return [png, svg]
 
 
 def context() -> AbstractContextManager[None]:

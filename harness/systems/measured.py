@@ -14,7 +14,6 @@ import numpy as np
 from harness.errors import measure
 from harness.formats import format_of
 from harness.rows import CONTRACT, Case, Row, certified_extreme, extremes, significant
-from harness.rows import FURTHER as SWEPT
 from harness.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Block, Summary
 from harness.sweep import BUDGET, audit_sample
 from harness.systems.agreement import agreement
@@ -27,9 +26,10 @@ FURTHER = (
     "system", "version", "mode", "refused", "unavailable", "reason",
     "replica", "agreement", "replica_max_steps", "upcast",
     "library", "label_smoothing", "replica_max_steps_input", "agreement_flushed", "replica_max_steps_flushed",
-    *NEAR_COLUMNS, *SWEPT,
+    *NEAR_COLUMNS, "capped", "max_rel_input", "max_abs_input",
 )  # fmt: skip
 COLUMNS = CONTRACT + FURTHER
+EXTREMES = tuple(name for name in COLUMNS if name.startswith("max_"))
 
 
 @dataclass
@@ -115,7 +115,7 @@ def _answered(task: Task, result: Result, exact: Exact, budget: float) -> Row:
     case = recorded_case(task, computed)
     returned = format_of(recorded.dtype)
     return {
-        **extremes(case, summary, 0),
+        **{name: v for name, v in extremes(case, summary, 0, budget).items() if name in EXTREMES},
         **_near(case, inputs, errors.ulp[0]),
         "mean_ulp": significant(summary.mean_ulp(0)),
         "correctly_rounded": significant(int(summary.correctly_rounded[0]) / len(computed)),

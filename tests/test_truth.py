@@ -1,0 +1,218 @@
+"""The truth against an independent oracle: Arb's ball arithmetic, by formulas of its own."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flint import arb, ctx, fmpq
+from mpmath import mp
+
+from harness import problems, tiers
+from harness.formats import FORMATS, to_fraction
+from harness.kernels import kernel_named
+from harness.problems import PROBLEMS
+from harness.reference import certified, enclose, round_to, truth
+from harness.tiers import AuditFailure, audit, evaluate
+from harness.wide import exact_mpf, wide_dtype
+
+TARGETS = (0.0, 1.0, 0.05, 0.5, 0.95, 2.0**-149, 1 - 2.0**-53)
+POINTS = 80  # inputs of each problem and format; times the targets, thousands in all
+
+
+def sigmoid(x):
+    return 1 / (1 + (-x).exp())
+
+
+# Each formula differs from the one in problems.py; where it cancels, Arb's precision pays for it.
+ARB = {
+    "bce": lambda p, y: _sum((y, lambda: -p.log()), (1 - y, lambda: -(1 - p).log())),
+    "bce_logits": lambda x, y: (1 + x.exp()).log() - x * y,
+    "bce_grad": lambda p, y: (p - y) / (p * (1 - p)) if y not in (0, 1) else (1 / (1 - p) if y == 0 else -1 / p),
+    "bce_logits_grad": lambda x, y: sigmoid(x) - y,
+    "sigmoid": lambda x: (1 + (x / 2).tanh()) / 2,
+    "softplus": lambda x: (1 + x.exp()).log(),
+    "log_sigmoid": lambda x: sigmoid(x).log(),
+    "exp": lambda x: (x / 2).exp() ** 2,
+    "log": lambda x: 2 * x.sqrt().log(),
+    "log1p": lambda x: (1 + x).log(),
+    "expm1": lambda x: x.exp() - 1,
+    "tanh": lambda x: ((2 * x).exp() - 1) / ((2 * x).exp() + 1),
+}
+
+
+def _sum(*pairs):
+    return sum((w * f() for w, f in pairs if w != 0), arb(0))
+
+
+def exact(v):
+    """Return a float as an exact ball."""
+    f = to_fraction(float(v))
+    return arb(fmpq(f.numerator, f.denominator))
+
+
+def inputs(problem, fmt, count=POINTS):
+    """Return inputs of a problem, spread over the bit order, with the tails, 0 and the critical points."""
+    lo, hi = fmt.finite_ordinals(*problem.domain)
+    spread = np.linspace(lo, hi - 1, count).astype(np.int64).clip(lo, hi - 1)
+    critical = np.array([float(fmt.round(v)) for v in problem.critical_points(fmt)])
+    values = np.concatenate([fmt.from_ordinal(spread).astype(float), critical[np.isfinite(critical)]])
+    inside = np.unique(values[(values >= problem.domain[0]) & (values <= problem.domain[1])])
+    # 1 + exp(-x) asks Arb for 1.44 x bits, which ends at some x; e^-1e5 is far below every subnormal.
+    return inside[abs(inside) < 1e5] if problem.name not in ("log", "log1p") else inside
+
+
+def points(problem, fmt):
+    targets = TARGETS if problem.has_target else (None,)
+    for x in inputs(problem, fmt):
+        for y in targets:
+            if problem.input == "probability" and ((x == 0 and y != 0) or (x == 1 and y != 1)):
+                continue  # a pole
+            if x == 0 and problem.name == "log" or x == -1 and problem.name == "log1p":
+                continue
+            yield (x,) if y is None else (x, y)
+
+
+def ball(problem, point, bits):
+    """Return Arb's enclosure with a relative radius below 2^-bits, or around an exact zero."""
+    for precision in (400, 2000, 8000, 400_000):
+        ctx.prec = precision
+        value = ARB[problem.name](*(exact(v) for v in point))
+        if value.rel_accuracy_bits() >= bits:
+            return value
+    return value
+
+
+def inside(value, other):
+    """Tell whether an mpf lies in a ball widened by 2^-100 of itself."""
+    sign, mantissa, exponent, _ = value._mpf_
+    mid = arb(-int(mantissa) if sign else int(mantissa)) * arb(2) ** int(exponent)
+    return bool((other - mid).contains(0)) or bool(abs(other - mid) < abs(mid) * arb(2) ** -100)
+
+
+@pytest.mark.parametrize("fmt", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+class TestArb:
+    def test_truth(self, problem, fmt):
+        count = 0
+        for point in points(problem, FORMATS[fmt]):
+            found = truth(problem, tuple(mp.mpf(v) for v in point), 120)
+            assert inside(found, ball(problem, point, 110)), point
+            count += 1
+        assert count >= 60
+
+    def test_a_planted_fault_is_caught(self, problem, fmt):
+        def wrong(*point):
+            whole, terms = problem.terms(*point)
+            return whole * (1 + mp.mpf(2) ** -60), [t * (1 + mp.mpf(2) ** -60) for t in terms]
+
+        faulty = replace(problem, terms=wrong)
+        point = (0.75, 0.25) if problem.has_target else (0.75,)
+        assert not inside(truth(faulty, tuple(mp.mpf(v) for v in point), 120), ball(problem, point, 110))
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_tier_rounds_as_mpmath_does(problem, fmt):
+    """The fast reference, with its ties handed to mpmath, gives the correctly rounded value."""
+    f = FORMATS[fmt]
+    x = np.unique(inputs(problem, f, 40).astype(f.dtype))
+    y = np.unique(np.array(TARGETS).astype(f.dtype)) if problem.has_target else None
+    with np.errstate(all="ignore"):
+        found = evaluate(problem, f, x[None, :], None if y is None else y[:, None])
+    wide = wide_dtype(f)
+    for (t, n), value in np.ndenumerate(found.rounded_working):
+        point = [exact_mpf(x[n].astype(wide))] + ([] if y is None else [exact_mpf(y[t].astype(wide))])
+        expected = round_to(problem, f, tuple(point))
+        assert value == expected or (np.isnan(value) and np.isnan(expected)), point
+
+
+@pytest.mark.parametrize("fmt", ["bfloat16", "float32", "float64"])
+def test_audit_catches_a_planted_error(fmt):
+    problem, f = PROBLEMS["bce_logits"], FORMATS[fmt]
+    x, y = np.linspace(-20, 20, 9).astype(f.dtype), np.array([0, 1]).astype(f.dtype)
+    with np.errstate(all="ignore"):
+        assert audit(problem, f, x, y) <= -tiers.BOUND_BITS[f.bits <= 32]
+        faulty = replace(problem, fast=lambda *a: problems._fast_bce_logits(*a) * (1 + 2.0**-40))
+        with pytest.raises(AuditFailure, match="bce_logits"):
+            audit(faulty, f, x, y)
+
+
+def test_the_tail_of_a_confident_prediction():
+    assert certified(PROBLEMS["bce_logits"], (mp.mpf(300), mp.mpf(1)), 30) == "5.14820022241201378115486192107e-131"
+
+
+@pytest.mark.parametrize("digits", [1, 5, 25, 100])
+def test_certified_digits_are_rounded_correctly(digits):
+    text = certified(PROBLEMS["exp"], (mp.mpf(1),), digits)
+    with mp.workdps(digits + 30):
+        assert abs(mp.mpf(text) - mp.e) <= mp.mpf(10) ** (1 - digits) / 2
+
+
+class TestSymmetries:
+    """No truth is needed for these."""
+
+    @pytest.mark.parametrize("x", [-1e4, -30.5, -2.0**-60, 0.0, 0.3, 12.0, 800.0])
+    @pytest.mark.parametrize("y", [0.0, 0.1, 0.5, 1.0])
+    def test_loss_and_gradient(self, x, y):
+        loss, gradient = PROBLEMS["bce_logits"], PROBLEMS["bce_logits_grad"]
+        with mp.workprec(300):
+            a, b, c = mp.mpf(x), mp.mpf(y), 1 - mp.mpf(y)
+            for one, other in (
+                (truth(loss, (a, b)), truth(loss, (-a, c))),
+                (truth(gradient, (a, b)), -truth(gradient, (-a, c))),
+            ):
+                assert abs(one - other) <= abs(one) * mp.mpf(2) ** -150
+        assert truth(loss, (a, b)) > 0
+        assert enclose(loss, (a, b), 200).lower >= 0
+
+    @pytest.mark.parametrize("kernel", ["softplus_pair", "logaddexp_pair", "maechler"])
+    @pytest.mark.parametrize("fmt", ["float16", "bfloat16"])
+    def test_stable_kernels_keep_them_at_every_logit(self, kernel, fmt):
+        f, k = FORMATS[fmt], kernel_named("bce_logits", kernel)
+        x = f.from_ordinal(np.arange(*f.finite_ordinals()))[None, :]
+        y = np.array([[0], [1]]).astype(f.dtype)
+        with np.errstate(all="ignore"):
+            loss, mirrored = k(x, y), k(-x, y)[::-1]
+        assert np.array_equal(loss, mirrored)
+        assert (loss >= 0).all()
+        falls = np.count_nonzero(np.diff(loss[0].astype(float)) < 0)
+        # log1p(exp(-|x|)) is rounded twice, and so falls here and there; one call of logaddexp does not.
+        assert falls == 0 if kernel == "logaddexp_pair" else falls < 1000
+
+    def test_an_unstable_kernel_breaks_them(self):
+        """Negative control."""
+        f, k = FORMATS["float16"], kernel_named("bce_logits", "linear_softplus")
+        x = f.from_ordinal(np.arange(*f.finite_ordinals()))[None, :]
+        y = np.array([[0], [1]]).astype(f.dtype)
+        with np.errstate(all="ignore"):
+            assert not np.array_equal(k(x, y), k(-x, y)[::-1])
+
+
+class TestSpotValues:
+    def test_naive_becomes_infinite_where_sigmoid_rounds_to_one(self):
+        f, k = FORMATS["float32"], kernel_named("bce_logits", "sigmoid_naive")
+        # The least x with fl(sigmoid(x)) = 1, sigmoid rounded as the kernel computes it.
+        low, high = f.ordinal(np.array([1.0, 100.0], np.float32))
+        while high - low > 1:
+            middle = (low + high) // 2
+            x = f.from_ordinal(np.array([middle]))
+            one = np.float32(1) / (np.float32(1) + np.exp(-x)) == 1
+            low, high = (low, middle) if one[0] else (middle, high)
+        x = f.from_ordinal(np.array([high - 1, high]))
+        with np.errstate(all="ignore"):
+            assert np.isinf(k(x, np.float32(0))).tolist() == [False, True]
+
+    @pytest.mark.parametrize(("target", "side", "plateau"), [(0, 1, 15.942385), (1, -1, 16.118096)])
+    @pytest.mark.parametrize("size", [20.0, 50.0, 80.0, 1e30])
+    def test_clip_plateaus(self, target, side, plateau, size):
+        for problem, name, at in (
+            ("bce_logits", "sigmoid_clip_1e-7", side * size),
+            ("bce", "clip_1e-7", 1.0 if side > 0 else 0.0),
+        ):
+            with np.errstate(all="ignore"):
+                value = kernel_named(problem, name)(np.array([at], np.float32), np.float32(target))
+            assert value[0] == np.float32(plateau)
+
+    def test_two_ways_of_the_same_softplus(self):
+        assert float(truth(PROBLEMS["softplus"], (mp.mpf(0),))) == math.log(2)

@@ -1,0 +1,90 @@
+"""What reruns what, and what the README promises."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import experiments
+from harness.cli import cli
+from harness.dependencies import imports, sources
+
+ROOT = Path(__file__).parent.parent
+
+
+def code(stage, experiment):
+    return sources([f"harness.{stage}"], experiments.load(ROOT / "experiments" / f"{experiment}.yaml"))
+
+
+class TestDependencies:
+    def test_a_sweep_depends_on_its_own_kernels_only(self):
+        assert "harness/kernels/logits.py" in code("sweep_stage", "logits")
+        assert "harness/kernels/primitives.py" not in code("sweep_stage", "logits")
+        assert "harness/kernels/logits.py" not in code("sweep_stage", "primitives")
+        assert {"harness/kernels/autodiff.py", "harness/kernels/logits.py"} <= set(code("sweep_stage", "gradients"))
+
+    def test_a_sweep_does_not_depend_on_what_comes_after(self):
+        later = {"harness/tables.py", "harness/rows.py", "harness/cli.py", "harness/verification.py"}
+        assert not later & set(code("sweep_stage", "logits"))
+        assert {"harness/tables.py", "harness/rows.py"} <= set(code("table_stage", "logits"))
+
+    def test_what_a_module_really_loads_is_listed(self):
+        """Negative control of the static look: import the stage and see which files were loaded."""
+        script = (
+            "import sys, harness.sweep_stage\n"
+            "print('\\n'.join(sorted(m for m in sys.modules if m.startswith('harness.'))))"
+        )
+        done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+        loaded = {m for m in done.stdout.split() if not m.startswith("harness.kernels")}
+        listed = {f[:-3].replace("/", ".") for f in code("sweep_stage", "logits")}
+        assert loaded <= listed
+
+    def test_a_kernel_never_imports_the_reference(self):
+        for path in (ROOT / "harness" / "kernels").glob("*.py"):
+            found = imports(f"harness.kernels.{path.stem}" if path.stem != "__init__" else "harness.kernels")
+            assert not {"harness.reference", "harness.tiers", "harness.problems"} & set(found), path
+
+
+def test_the_workflow_plans_every_main_result():
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--dry-run", "--forceall", "--cores", "1", "--nolock", "--workflow-profile", "none", "all"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    planned = done.stdout + done.stderr
+    for rule in ("sweep", "table", "figures_logits", "atlas", "special_values"):
+        assert re.search(rf"^{rule}\s", planned, re.MULTILINE), rule
+
+
+class TestReadme:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize("command", re.findall(r"^(?:\$ )?harness (\w+)", text, re.MULTILINE))
+    def test_commands_exist(self, command):
+        assert command in cli.commands
+
+    def test_linked_files_exist(self):
+        for link in re.findall(r"\]\(([^)#]+)\)", self.text):
+            assert (ROOT / link).exists(), link
+
+    def test_make_targets_exist(self):
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        for target in re.findall(r"`make (\w+)`", self.text):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+    def test_its_rows_stand_in_the_committed_table(self):
+        committed = subprocess.run(
+            ["git", "show", "HEAD:results/tables/logits.md"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        rows = {_squeezed(line) for line in committed.splitlines()}
+        quoted = [_squeezed(line) for line in self.text.splitlines() if "| float32 |" in line]
+        assert len(quoted) >= 5
+        assert set(quoted) <= rows
+
+
+def _squeezed(line):
+    return "|".join(cell.strip() for cell in line.split("|"))
