@@ -36,6 +36,11 @@ def best(function, *arguments) -> float:
     return min(times)
 
 
+def digest(summary, block, computed, exact, nonnegative) -> None:
+    """Measure and summarise one block, as the sweep does."""
+    summary.update(block, measure(computed, exact, nonnegative), BUDGET)
+
+
 def main(format_name: str = "float32", problem_name: str = "bce_logits") -> None:
     """Print a line for each kernel and the mean of all."""
     fmt, problem = format_named(format_name), problem_named(problem_name)
@@ -48,7 +53,9 @@ def main(format_name: str = "float32", problem_name: str = "bce_logits") -> None
     np.seterr(all="ignore")
     reference = sum(best(evaluate, problem, fmt, x, targets) for x in inputs) / values
     exacts = [evaluate(problem, fmt, x, targets) for x in inputs]
-    print(f"{problem.name} in {fmt.name}, {len(blocks)} blocks of {blocks[0].ordinals.size} inputs, 2 targets; ns per value")
+    print(
+        f"{problem.name} in {fmt.name}, {len(blocks)} blocks of {blocks[0].ordinals.size} inputs, 2 targets; ns per value"
+    )
     print(f"{'kernel':32s} {'kernel':>8s} {'errors':>8s} {'ratio':>6s}")
     totals = np.zeros(2)
     kernels = kernels_of(problem.name)
@@ -58,9 +65,8 @@ def main(format_name: str = "float32", problem_name: str = "bce_logits") -> None
             computed = np.broadcast_to(kernel(x, targets), exact.value.shape)
             summary = Summary(len(targets), np.array([0]))
             block.first = 0
-            spent += best(kernel, x, targets), best(
-                lambda: summary.update(block, measure(computed, exact, problem.nonnegative), BUDGET)
-            )
+            measured = best(digest, summary, block, computed, exact, problem.nonnegative)
+            spent += best(kernel, x, targets), measured
         totals += spent
         print(f"{kernel.name:32s} {spent[0] / values:8.2f} {spent[1] / values:8.2f} {spent[1] / spent[0]:6.2f}")
     totals /= values * len(kernels)

@@ -60,7 +60,9 @@ def main() -> None:
         shown = ", ".join(f"{name} {o:.3g}" for name, o in zip(("mpmath", "certified mpmath", "Arb"), others))
         print(f"points/s: tier {tier:.3g}, {shown}")
     middle = np.median(ratios, axis=0)
-    print(f"tier / plain mpmath {middle[0]:.0f}, tier / certified mpmath {middle[1]:.0f}, tier / Arb {middle[2]:.1f} (medians)")
+    print(
+        f"tier / plain mpmath {middle[0]:.0f}, tier / certified mpmath {middle[1]:.0f}, tier / Arb {middle[2]:.1f} (medians)"
+    )
 
 
 if __name__ == "__main__":

@@ -38,7 +38,9 @@ def main(largest: int = 24) -> None:
     for log2 in range(20, largest + 1, 2):
         seconds = run(log2)
         rate = 2**log2 / seconds
-        print(f"2^{log2} inputs: {seconds:7.2f} s, {rate:.3g} inputs/s, {1e9 / rate / kernels / 2:.1f} ns per kernel and target")
+        print(
+            f"2^{log2} inputs: {seconds:7.2f} s, {rate:.3g} inputs/s, {1e9 / rate / kernels / 2:.1f} ns per kernel and target"
+        )
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
     with get_context("spawn").Pool(2) as pool:
         pool.starmap(run, [(20, 0, 1)] * 2)  # start both workers

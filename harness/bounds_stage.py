@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_CEILING, Context
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from harness import UsageError, store, tables
+from harness import UsageError, bounds_table, store
 from harness.bounds import BoundExceeded, Comparison, Violation, bound_ulp, check_bounds, compare
 from harness.experiments import Experiment, targets_in
 from harness.figures.catalogue import drawn_targets
@@ -22,9 +20,12 @@ from harness.grids import Grid
 from harness.kernels import Kernel
 from harness.library import MEASURED_AS, FunctionErrors, function_errors
 from harness.problems import Problem
-from harness.rows import Case, Row, certified_extreme, significant
+from harness.rows import Case, Row
 from harness.summary import Summary
 from harness.sweep_stage import merged
+
+CELLS = 2048  # bounded together
+
 
 @dataclass(frozen=True)
 class Exceeded:
@@ -57,6 +58,12 @@ class Found:
     exceeded: list[Exceeded]
     drawn: dict[tuple[str, str], Comparison]  # by problem and kernel, one target
 
+    @property
+    def told(self) -> dict:
+        """Return on which errors of the functions the bounds stand, the largest of each in ulps."""
+        largest = {name: bounds_table.upward(float(e.levels[0].max())) for name, e in self.functions.items()}
+        return {"source": self.source, "max_ulp": largest}
+
 
 def figure_names(experiment: Experiment) -> list[str]:
     """Return the stems of the figures of an experiment's bounds, one a problem."""
@@ -76,18 +83,19 @@ def bounds_job(
     known = _known_functions(exhaustive)
     found = [_bounds_in(experiment, fmt, grid, inputs, known.get(fmt.name)) for fmt in experiment.formats]
     _fail(found)
-    from harness.figures.bounds import draw  # loads the drawing library
+    from harness.figures.bounds import Material, draw  # loads the drawing library
 
     order = {p.name: i for i, p in enumerate(experiment.problems)}
     rows = sorted((r for f in found for r in f.rows), key=lambda r: order[str(r["problem"])])
     target = drawn_targets(experiment)[0]
     for problem, name in zip(experiment.problems, figure_names(experiment)):
         by_format = {
-            f.fmt.name: {k.name: f.drawn[problem.name, k.name] for k in experiment.kernels[problem.name]}
-            for f in found
+            f.fmt.name: {k.name: f.drawn[problem.name, k.name] for k in experiment.kernels[problem.name]} for f in found
         }
-        draw(problem, target, by_format, {f.fmt.name: f.exhaustive for f in found}, folder, name)
-    _write(out.with_suffix(""), rows, grid, found)
+        whole = {f.fmt.name: f.exhaustive for f in found}
+        draw(Material(problem, target if problem.has_target else None, by_format, whole), folder, name)
+    used = {f.fmt.name: f.told for f in found}
+    bounds_table.write(out.with_suffix(""), rows, {"grid": grid, "function_errors": used})
 
 
 def _bounds_in(
@@ -103,14 +111,29 @@ def _bounds_in(
         kernels, measured = experiment.kernels[problem.name], summaries.get(problem.name, {})
         for k in kernels:
             if k.name not in measured:
-                raise UsageError(f"the summaries of {fmt.name} lack {k.name} of {problem.name}; sweep it again")
+                raise UsageError(f"the summaries of {fmt.name} lack {k.name} of {problem.name}; sweep again")
         targets = targets_in(fmt, experiment.targets) if problem.has_target else None
-        bounds = bound_ulp(problem, kernels, fmt, targets, measured[kernels[0].name].cells, functions)
-        drawn = _row_of(fmt, experiment) if problem.has_target else 0
+        bounds = _in_parts(problem, kernels, fmt, targets, measured[kernels[0].name].cells, functions)
+        drawn = _drawn_row(fmt, experiment) if problem.has_target else 0
         for k in kernels:
             cases = _cases(problem, k, Grid(grid, problem, fmt), targets)
             _add(found, cases, measured[k.name], bounds[k.name], drawn)
     return found
+
+
+def _in_parts(
+    problem: Problem,
+    kernels: Sequence[Kernel],
+    fmt: Format,
+    targets: np.ndarray | None,
+    cells: np.ndarray,
+    functions: Mapping[str, FunctionErrors],
+) -> dict[str, np.ndarray]:
+    """Return what `bound_ulp` does, some cells at a time, so that memory stays small."""
+    parts = [
+        bound_ulp(problem, kernels, fmt, targets, cells[i : i + CELLS], functions) for i in range(0, len(cells), CELLS)
+    ]
+    return {k.name: np.concatenate([part[k.name] for part in parts], axis=1) for k in kernels}
 
 
 def _cases(problem: Problem, kernel: Kernel, grid: Grid, targets: np.ndarray | None) -> list[Case]:
@@ -123,7 +146,8 @@ def _add(found: Found, cases: list[Case], summary: Summary, bound: np.ndarray, d
     found.exceeded += [Exceeded(cases[v.target], v) for v in check_bounds(summary, bound, found.fmt)]
     both = compare(summary, bound)
     for t, case in enumerate(cases):
-        found.rows.append({**_row(case, summary, _only(both, t), t), "function_errors": found.source})
+        row = bounds_table.row_of(case, summary, _only(both, t), t)
+        found.rows.append({**row, "function_errors": found.source})
     found.drawn[cases[0].problem.name, cases[0].name] = _only(both, drawn)
 
 
@@ -146,18 +170,19 @@ def _of(paths: Sequence[Path], fmt: Format) -> list[Path]:
     return [p for p in paths if store.read_description(p)["format"] == fmt.name]
 
 
-def _row_of(fmt: Format, experiment: Experiment) -> int:
+def _drawn_row(fmt: Format, experiment: Experiment) -> int:
     """Return which row of a summary is the drawn target's."""
     values = targets_in(fmt, experiment.targets)
     return int(np.flatnonzero(values == targets_in(fmt, drawn_targets(experiment)[:1]))[0])
 
 
 def _complete(paths: Sequence[Path], experiment: Experiment) -> str:
-    """Return the grid of an experiment's summaries; UsageError unless every shard of every format is there."""
+    """Return the grid of the summaries; UsageError unless every shard of every format is there."""
     told = [store.read_description(p) for p in paths]
+    asked = (experiment.name, experiment.targets, told[0]["grid"])
     for path, d in zip(paths, told):
-        if (d["experiment"], d["targets"], d["grid"]) != (experiment.name, experiment.targets, told[0]["grid"]):
-            raise UsageError(f"{path} is of another experiment, targets or grid; sweep {experiment.name} again")
+        if (d["experiment"], d["targets"], d["grid"]) != asked:
+            raise UsageError(f"{path} is of another experiment, targets or grid than {asked}; sweep again")
     for fmt in experiment.formats:
         _all_shards([d for d in told if d["format"] == fmt.name], f"{experiment.name} in {fmt.name}")
     return told[0]["grid"]
@@ -171,7 +196,7 @@ def _all_shards(told: Sequence[Mapping], of: str) -> None:
 
 
 def _known_functions(paths: Sequence[Path]) -> dict[str, dict[str, Summary]]:
-    """Read the exhaustive errors of each library function, by format; UsageError where inputs are left out."""
+    """Read exhaustive errors of the library's functions, by format; UsageError where inputs are left out."""
     told = [store.read_description(p) for p in paths]
     found: dict[str, dict[str, Summary]] = {}
     for path, d in zip(paths, told):
@@ -180,8 +205,8 @@ def _known_functions(paths: Sequence[Path]) -> dict[str, dict[str, Summary]]:
     for name in dict.fromkeys(d["format"] for d in told):
         _all_shards([d for d in told if d["format"] == name], f"the functions in {name}")
         summaries = merged([p for p, d in zip(paths, told) if d["format"] == name])
-        for function, (problem, kernel) in MEASURED_AS.items():
+        for problem, kernel in MEASURED_AS.values():
             if kernel not in summaries.get(problem, {}):
-                raise UsageError(f"the exhaustive summaries of {name} lack {kernel} of {problem}, needed for {function}")
+                raise UsageError(f"the summaries of the functions in {name} lack {kernel} of {problem}")
         found[name] = {function: summaries[p][k] for function, (p, k) in MEASURED_AS.items()}
     return found

@@ -21,31 +21,32 @@ COLUMNS = (
 TITLE = "A priori bounds beside measured errors"
 NOTE = (
     "Each bound holds for a cell of inputs. 'bounded' is the share of measured cells whose bound is finite; "
-    "'bound / measured' is its median over active cells, those that measure half an ulp or more. "
-    "≥ marks a maximum over a sample: a lower bound. 'function errors' says how the errors of exp, log and "
-    "their like, on which bounds stand, were found: at every input (exhaustive), or on a sample with a margin."
+    "'bound / measured' is its median over active cells, those that measure half an ulp or more. 'max bound' "
+    "is the largest finite one: a larger 'max error' is in a cell that has none. ≥ marks a maximum over a "
+    "sample: a lower bound. 'function errors' says how the errors of exp, log and their like, on which "
+    "bounds stand, were found: at every input (exhaustive), or on a sample with a margin."
 )
 DIGITS = 9
 
 
 def row_of(case: Case, summary: Summary, both: Comparison, t: int) -> Row:
     """Return one row; the largest error is computed again in mpmath, as in every table."""
+    finite, cells = both.bound[np.isfinite(both.bound)], int(np.count_nonzero(~np.isnan(both.bound)))
     found: Row = {
         "problem": case.problem.name,
         "kernel": case.name,
         "format": case.fmt.name,
         "target": "" if case.target is None else case.fmt.short(case.target),
         "exhaustive": case.grid.exhaustive,
-        "cells": int(np.isfinite(both.bound).sum() + np.isinf(both.bound).sum()),
+        "cells": cells,
         "active": int(both.active.sum()),
         "median_ratio": significant(both.median_ratio),
         **dict.fromkeys(("bounded", "max_ulp", "max_ulp_input", "max_bound_ulp"), ""),
     }
-    finite = both.bound[np.isfinite(both.bound)]
-    if found["cells"]:
+    if cells:
         worst = certified_extreme(case, int(summary.max_ulp_at[t, int(np.argmax(summary.max_ulp[t]))]))
         found |= {name: worst[name] for name in ("max_ulp", "max_ulp_input")}
-        found["bounded"] = significant(finite.size / int(str(found["cells"])))
+        found["bounded"] = significant(finite.size / cells)
     if finite.size:
         found["max_bound_ulp"] = upward(float(finite.max()))
     return found
@@ -56,25 +57,19 @@ def upward(bound: float) -> str:
     return significant(str(Context(prec=DIGITS, rounding=ROUND_CEILING).create_decimal(bound)), DIGITS)
 
 
-def _write(path: Path, rows: list[Row], grid: str, found: list[Found]) -> None:
-    """Write the table; the JSON says on which errors of the functions the bounds stand."""
+def write(path: Path, rows: Sequence[Row], extra: dict) -> None:
+    """Write PATH.csv, .md, .tex and .json; `extra` goes into the JSON."""
     frame = readable(rows)
     store.write_text(path.with_suffix(".csv"), tables.to_csv(rows, COLUMNS))
     store.write_text(path.with_suffix(".md"), tables.to_markdown(frame, TITLE, NOTE))
     store.write_text(path.with_suffix(".tex"), tables.to_latex(frame, TITLE, path.stem))
-    used = {
-        f.fmt.name: {
-            "source": f.source,
-            "max_ulp": {name: upward(float(e.levels[0].max())) for name, e in f.functions.items()},
-        }
-        for f in found
-    }
-    tables.write_sidecar(path, len(rows), {"grid": grid, "function_errors": used})
+    tables.write_sidecar(path, len(rows), extra)
 
 
 def readable(rows: Sequence[Row]) -> pd.DataFrame:
     """Return the rows as a reader wants them: three digits, shares in percent, at-least signs."""
     several, targets = len({r["problem"] for r in rows}) > 1, any(r["target"] for r in rows)
+    least = {True: "", False: "≥ "}
     return pd.DataFrame(
         {
             **({"problem": r["problem"]} if several else {}),
@@ -85,7 +80,7 @@ def readable(rows: Sequence[Row]) -> pd.DataFrame:
             "bounded": tables.percent(r["bounded"]),
             "active": str(r["active"]),
             "bound / measured": tables.short(r["median_ratio"]),
-            "max error (ulp)": ("" if r["exhaustive"] or not r["max_ulp"] else "≥ ") + tables.short(r["max_ulp"]),
+            "max error (ulp)": least[bool(r["exhaustive"]) or r["max_ulp"] == ""] + tables.short(r["max_ulp"]),
             "max bound (ulp)": tables.short(r["max_bound_ulp"]),
             "function errors": r["function_errors"],
         }

@@ -57,7 +57,9 @@ def check(
     grid = Grid(grid_name, problem, fmt)
     kernel = user.find(name, problem)
     values = targets_in(fmt, tuple(targets) or STANDARD_TARGETS) if problem.has_target else None
-    done = sweep(problem, [kernel], grid, values, budget=max_ulp, progress=Progress(f"{name} {fmt.name}", grid.size(grid.cells)))
+    done = sweep(
+        problem, [kernel], grid, values, budget=max_ulp, progress=Progress(f"{name} {fmt.name}", grid.size(grid.cells))
+    )
     return Report(rows_of(problem, kernel, grid, values, done.summaries[kernel.name], max_ulp), max_ulp)
 
 
@@ -66,7 +68,17 @@ def to_json(report: Report) -> str:
     return json.dumps([{k: _json(k, v) for k, v in row.items()} for row in report.rows], indent=1)
 
 
-TEXT = ("problem", "kernel", "format", "grid", "max_ulp_input", "max_ulp_computed", "max_ulp_exact", "safe_lo", "safe_hi")
+TEXT = (
+    "problem",
+    "kernel",
+    "format",
+    "grid",
+    "max_ulp_input",
+    "max_ulp_computed",
+    "max_ulp_exact",
+    "safe_lo",
+    "safe_hi",
+)
 
 
 def _json(column: str, value: object) -> object:
@@ -126,5 +138,3 @@ def _exact(text: str, name: str, lo: float, hi: float) -> mp.mpf:
         raise UsageError(f"{name} {text} is outside [{lo:g}, {hi:g}]")
     with mp.workprec(INPUT_BITS):
         return mp.mpf(value.numerator) / value.denominator
-
-

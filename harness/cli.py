@@ -56,7 +56,13 @@ def list_(what: str, problem: str | None) -> None:
 @click.option("--problem", "-p", required=True, help="The problem it computes, such as bce_logits.")
 @click.option("--format", "-f", "format_name", required=True, help="The working format, such as float32.")
 @click.option("--grid", "-g", default="standard", show_default=True, help="exhaustive, standard or quick.")
-@click.option("--target", "-t", "targets", multiple=True, help="A target in [0, 1]; repeat for several. [default: the nine of the tables]")
+@click.option(
+    "--target",
+    "-t",
+    "targets",
+    multiple=True,
+    help="A target in [0, 1]; repeat for several. [default: the nine of the tables]",
+)
 @click.option("--max-ulp", default=4.0, show_default=True, type=float, help="The error budget, in ulps.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as a JSON list instead.")
 def check(
@@ -104,7 +110,9 @@ def reference(
     """
     from harness import checking
 
-    click.echo(checking.reference(problem, {"logit": logit, "probability": probability, "input": plain}, target, digits))
+    click.echo(
+        checking.reference(problem, {"logit": logit, "probability": probability, "input": plain}, target, digits)
+    )
 
 
 @cli.command()
@@ -149,7 +157,9 @@ def sweep(experiment: Path, format_name: str, shard: int, grid: str | None, out:
 @cli.command()
 @click.argument("experiment", type=click.Path(path_type=Path))
 @click.argument("summaries", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it."
+)
 def table(experiment: Path, summaries: tuple[Path, ...], out: Path) -> None:
     """Stage: make an experiment's table from the summary files of all its formats and shards.
 
@@ -160,6 +170,41 @@ def table(experiment: Path, summaries: tuple[Path, ...], out: Path) -> None:
     from harness import experiments, table_stage
 
     table_stage.table_job(experiments.load(experiment), list(summaries), out)
+
+
+@cli.command()
+@click.argument("experiment", type=click.Path(path_type=Path))
+@click.argument("summaries", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--functions",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A summary of exhaustive_primitives; repeat for all its shards. [default: sample the functions]",
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it."
+)
+@click.option(
+    "--figures", "folder", required=True, type=click.Path(path_type=Path), help="The folder for PNG and SVG files."
+)
+def bounds(experiment: Path, summaries: tuple[Path, ...], functions: tuple[Path, ...], out: Path, folder: Path) -> None:
+    """Stage: bound every kernel's error a priori and set the bounds beside the measurements.
+
+    A measurement above its bound ends the run with exit status 1, and nothing is written: one of
+    the two is wrong.
+
+    \b
+    Example:
+      harness bounds experiments/logits.yaml logits.*.npz --out bounds_logits.csv --figures figures
+    """
+    from harness import bounds_stage, experiments
+    from harness.bounds import BoundExceeded
+
+    try:
+        bounds_stage.bounds_job(experiments.load(experiment), summaries, functions, out, folder)
+    except BoundExceeded as e:
+        click.echo(f"harness: {e}", err=True)
+        sys.exit(1)
 
 
 @cli.command()
@@ -181,7 +226,9 @@ def figures(experiment: Path, summaries: tuple[Path, ...], table_csv: Path, out:
 
 
 @cli.command()
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it."
+)
 def special(out: Path) -> None:
     """Stage: tabulate every kernel at infinities, NaN, zeros and the ends of its domain.
 
@@ -196,7 +243,9 @@ def special(out: Path) -> None:
 
 @cli.command()
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it."
+)
 def atlas(tables: tuple[Path, ...], out: Path) -> None:
     """Stage: say in words where each kernel is safe in each format, and what fails beyond.
 
@@ -230,7 +279,9 @@ def search(experiment: Path, format_name: str, shard: int, out: Path) -> None:
 @cli.command("search-table")
 @click.argument("experiment", type=click.Path(path_type=Path))
 @click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it."
+)
 def search_table(experiment: Path, parts: tuple[Path, ...], out: Path) -> None:
     """Stage: make a search's table from the rows of all its shards.
 
@@ -263,7 +314,9 @@ def systems(library: str, grid: str, out: Path) -> None:
 
 @cli.command("systems-table")
 @click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it."
+)
 def systems_table(parts: tuple[Path, ...], out: Path) -> None:
     """Stage: make the systems' table from the parts of all libraries.
 
@@ -274,6 +327,24 @@ def systems_table(parts: tuple[Path, ...], out: Path) -> None:
     from harness import systems_stage
 
     systems_stage.systems_table_job(list(parts), out)
+
+
+@cli.command("systems-pages")
+@click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--docs", required=True, type=click.Path(path_type=Path), help="The folder for systems.md and findings.md."
+)
+@click.option("--figures", required=True, type=click.Path(path_type=Path), help="The folder for PNG and SVG files.")
+def systems_pages(parts: tuple[Path, ...], docs: Path, figures: Path) -> None:
+    """Stage: write what users should know of each library, the likeliest surprises, and the figures.
+
+    \b
+    Example:
+      harness systems-pages torch.json jax.json --docs docs --figures results/figures
+    """
+    from harness import systems_stage
+
+    systems_stage.systems_pages_job(list(parts), docs, figures)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -294,5 +365,3 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as e:
         return int(e.code or 0)
     return 0
-
-

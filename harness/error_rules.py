@@ -21,9 +21,7 @@ Array = np.ndarray
 Unary = Callable[[Array], Array]
 
 
-def _rounded(
-    s: Setting, ends: Interval, exact: Interval, carried: Array, free: Array, multiple: Array
-) -> Bounded:
+def _rounded(s: Setting, ends: Interval, exact: Interval, carried: Array, free: Array, multiple: Array) -> Bounded:
     """Return the result of + - * / whose unrounded ends are given; `free` marks exact results."""
     known = ~np.isnan(multiple)
     if known.any():
@@ -108,8 +106,7 @@ def _function(
         local = up(ulps * s.ulp(magnitude(true)))
         # ulp(r) <= max(|r| machine_epsilon, smallest_subnormal), with which the ends are monotone in r.
         at_ends = [
-            np.minimum(local, ulps * np.maximum(abs(r) * s.fmt.machine_epsilon, s.fmt.smallest_subnormal))
-            for r in true
+            np.minimum(local, ulps * np.maximum(abs(r) * s.fmt.machine_epsilon, s.fmt.smallest_subnormal)) for r in true
         ]
         lo, hi = s.inner((true[0] - up(at_ends[0]), true[1] + up(at_ends[1])))
         computed = (
@@ -123,9 +120,7 @@ def _function(
     return rule
 
 
-_LOGADDEXP_ZERO = _function(
-    "logaddexp", lambda v: np.logaddexp(0, v), lambda b: np.minimum(np.exp(b[1]), 1), -np.inf
-)
+_LOGADDEXP_ZERO = _function("logaddexp", lambda v: np.logaddexp(0, v), lambda b: np.minimum(np.exp(b[1]), 1), -np.inf)
 
 
 def _logaddexp(a: Bounded, b: Bounded) -> Bounded:
@@ -155,9 +150,7 @@ def _abs(a: Bounded) -> Bounded:
 
 def _sign(a: Bounded) -> Bounded:
     change = np.where(a.error == 0, 0.0, np.inf)  # infinite: the distance of the two intervals decides
-    return _exactly(
-        a, lambda e: (np.sign(e[0]), np.sign(e[1])), np.where(a.multiple == 0, 0.0, np.nan), change
-    )
+    return _exactly(a, lambda e: (np.sign(e[0]), np.sign(e[1])), np.where(a.multiple == 0, 0.0, np.nan), change)
 
 
 def _pick(function: Callable[[Array, Array], Array]) -> Callable[..., Bounded]:
@@ -166,15 +159,11 @@ def _pick(function: Callable[[Array, Array], Array]) -> Callable[..., Bounded]:
     def rule(a: Bounded, b: Bounded) -> Bounded:
         first, second = (a, b) if function is np.maximum else (b, a)  # `first` wins where it is above
         over, under = (
-            (p.computed[0] >= q.computed[1]) & (p.exact[0] >= q.exact[1])
-            for p, q in ((first, second), (second, first))
+            (p.computed[0] >= q.computed[1]) & (p.exact[0] >= q.exact[1]) for p, q in ((first, second), (second, first))
         )
         error = np.where(over, a.error, np.where(under, b.error, np.maximum(a.error, b.error)))
         multiple = np.where(over, a.multiple, np.where(under, b.multiple, np.nan))
-        ends = [
-            tuple(function(u, v) for u, v in zip(p, q))
-            for p, q in ((a.computed, b.computed), (a.exact, b.exact))
-        ]
+        ends = [tuple(function(u, v) for u, v in zip(p, q)) for p, q in ((a.computed, b.computed), (a.exact, b.exact))]
         return Bounded(a.setting, ends[0], ends[1], error, multiple)  # type: ignore[arg-type]
 
     return rule

@@ -77,9 +77,7 @@ def measure(computed: Array, exact: Exact, nonnegative: bool) -> Errors:
     return _closer(wide, ulp, peak, correct, exact, nonnegative)
 
 
-def _closer(
-    computed: Array, ulp: Array, peak: Array, correct: Array, exact: Exact, nonnegative: bool
-) -> Errors:
+def _closer(computed: Array, ulp: Array, peak: Array, correct: Array, exact: Exact, nonnegative: bool) -> Errors:
     """Look for outcomes; a block without NaN and infinity takes the short way."""
     outcomes: dict[str, Array] = {}
     all_measured = bool(np.isfinite(peak).all())
@@ -97,9 +95,7 @@ def _closer(
     return Errors(ulp, peak, correct, all_measured, exact, outcomes)
 
 
-def _unmeasured(
-    computed: Array, ulp: Array, correct: Array, exact: Exact
-) -> tuple[Array, Array, dict[str, Array]]:
+def _unmeasured(computed: Array, ulp: Array, correct: Array, exact: Exact) -> tuple[Array, Array, dict[str, Array]]:
     """Take NaN, infinities and poles out of the errors and count them as outcomes."""
     nan, finite, pole = np.isnan(computed), np.isfinite(computed), np.isinf(exact.value)
     # A format without infinity overflows to NaN: that NaN is then the rounded value.

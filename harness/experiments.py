@@ -79,7 +79,10 @@ def load(path: Path) -> Experiment:
         path.stem,
         data["question"],
         problems,
-        {p.name: kernels_of(p.name) if chosen == "all" else [kernel_named(p.name, k) for k in chosen] for p in problems},
+        {
+            p.name: kernels_of(p.name) if chosen == "all" else [kernel_named(p.name, k) for k in chosen]
+            for p in problems
+        },
         [format_named(f) for f in data["formats"]],
         [str(t) for t in targets] if isinstance(targets, list) else [targets],
         data.get("grid", "standard"),

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import ml_dtypes
 import mpmath
@@ -135,7 +136,7 @@ class Format:
         exponent = max(floor_log2(v), self.emin) if v else self.emin
         return exponent - self.precision + 1
 
-    def round(self, exact: mpmath.mpf | Fraction | float | str) -> np.generic:
+    def round(self, exact: mpmath.mpf | Fraction | float | str) -> Any:
         """Round an exact number once, to nearest even, into a NumPy scalar of the format.
 
         Raises UsageError where a text is not a number.

@@ -118,8 +118,8 @@ def spread(cells: np.ndarray, count: int, shift: int) -> np.ndarray:
     if count == size:
         return base + np.arange(size)
     golden = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: its multiples are evenly spread modulo 2^64
-    index = (cells.astype(np.uint64)[:, None] * np.uint64(count)) + np.arange(count, dtype=np.uint64)
-    offset = ((index * np.uint64(golden)) >> np.uint64(64 - shift)).astype(np.int64)
+    index = cells.astype(np.uint64)[:, None] * np.uint64(count) + np.arange(count, dtype=np.uint64)
+    offset = np.right_shift(index * np.uint64(golden), np.uint64(64 - shift)).astype(np.int64)
     if count > 1:
         offset[:, 0], offset[:, -1] = 0, size - 1
     return base + np.sort(offset, axis=1)

@@ -57,9 +57,7 @@ class FunctionErrors:
         return np.clip(cells - self.first, 0, len(self.levels[0]) - 1)
 
 
-def function_errors(
-    fmt: Format, exhaustive: Mapping[str, Summary] | None = None
-) -> dict[str, FunctionErrors]:
+def function_errors(fmt: Format, exhaustive: Mapping[str, Summary] | None = None) -> dict[str, FunctionErrors]:
     """Return the measured errors of each library function in a format.
 
     `exhaustive` gives summaries over all inputs by function, as `snakemake exhaustive` makes them

@@ -86,9 +86,7 @@ def _whole(problem: Problem, fmt: Format, cells: Array) -> tuple[Array, Array]:
     return first[kept], last[kept]
 
 
-def exact_range(
-    problem: Problem, fmt: Format, targets: Array | None, first: Array, last: Array
-) -> tuple[Array, Array]:
+def exact_range(problem: Problem, fmt: Format, targets: Array | None, first: Array, last: Array) -> tuple[Array, Array]:
     """Return bounds of the exact value over pieces, shape (T, P); both are infinite at a pole alone.
 
     A monotone problem has its bounds at the ends.  The losses, which are not, are convex in their
@@ -132,10 +130,7 @@ def _wide(problem: Problem, fmt: Format, first: Array, last: Array) -> Array:
     finite = [end for end in problem.domain if np.isfinite(end)]
     if finite:
         return np.logical_or.reduce(
-            [
-                np.maximum(abs(lo - e), abs(hi - e)) > RATIO * np.minimum(abs(lo - e), abs(hi - e))
-                for e in finite
-            ]
+            [np.maximum(abs(lo - e), abs(hi - e)) > RATIO * np.minimum(abs(lo - e), abs(hi - e)) for e in finite]
         )
     # Beyond this e^-|x| is 0 beside every number, and e^|x| has overflowed.
     active = np.log(2) * (fmt.precision - fmt.emin + 2)

@@ -2,8 +2,9 @@
 
 Each problem has two independent forms.  `terms` gives an exact mpmath number and others, good to
 the working precision, that sum to the value.  Where the value saturates, as sigmoid(x) does at 1,
-the exact number is what it saturates at, so that the small rest decides every rounding.  `fast` is written for whole arrays of a wider format (see reference.py), without
-cancellation anywhere.  Zero weights drop their term: 0 * log 0 = 0, the limit.
+the exact number is what it saturates at, so that the small rest decides every rounding.  `fast` is
+written for whole arrays of a wider format (see wide.py), without cancellation anywhere.  Zero
+weights drop their term: 0 * log 0 = 0, the limit.
 """
 
 from __future__ import annotations
@@ -52,7 +53,22 @@ class Problem:
             least = math.log(fmt.smallest_subnormal)
             saturation = [p * log2, (p + 1) * log2, (p + 1) * log2 / 2, math.log(fmt.machine_epsilon) + 2]
             clamps = [math.log(1e7), math.log(1e12), math.log(1e15), 100.0]
-            size = [0.0, log2 / 2, log2, 1.5 * log2, 1.0, 18.0, 20.0, 33.3, 37.0, top, -bottom, -least, *saturation, *clamps]
+            size = [
+                0.0,
+                log2 / 2,
+                log2,
+                1.5 * log2,
+                1.0,
+                18.0,
+                20.0,
+                33.3,
+                37.0,
+                top,
+                -bottom,
+                -least,
+                *saturation,
+                *clamps,
+            ]
             found += [*size, *(-s for s in size)]
         if self.input == "probability":
             small = [fmt.smallest_subnormal, fmt.min_normal, fmt.machine_epsilon, 1e-7, 1e-12, 1e-15, 1e-16]

@@ -86,7 +86,9 @@ class Case:
         return (x,) if self.target is None else (x, np.full((1, 1), self.target))
 
 
-def rows_of(problem: Problem, kernel: Kernel, grid: Grid, targets: np.ndarray | None, summary: Summary, budget: float = BUDGET) -> list[Row]:
+def rows_of(
+    problem: Problem, kernel: Kernel, grid: Grid, targets: np.ndarray | None, summary: Summary, budget: float = BUDGET
+) -> list[Row]:
     """Return the rows of one kernel's summary, one for each target."""
     chosen = [None] if targets is None else list(targets)
     return [

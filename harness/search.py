@@ -149,9 +149,9 @@ def sampled(low: Array, high: Array, samples: int, rng: np.random.Generator) -> 
     points = np.floor(rng.random((*low.shape, samples)) * width[..., None]).astype(np.int64)
     points[..., :1], points[..., -1:] = 0, width[..., None] - 1
     whole = np.prod(width.astype(float), axis=0) <= samples
-    every = np.arange(samples)
+    small = width[:, whole]
+    every = np.minimum(np.arange(samples), np.prod(small, axis=0)[:, None] - 1)
     for side in range(len(low)):
-        left = np.prod(width[side + 1 :], axis=0)[:, None] if side + 1 < len(low) else 1
-        inside = np.minimum(every, np.prod(width[:, whole], axis=0)[:, None] - 1)
-        points[side, whole] = inside // (left[whole] if side + 1 < len(low) else 1) % width[side, whole][:, None]
+        later = np.prod(small[side + 1 :], axis=0)[:, None]  # 1 for the last side
+        points[side, whole] = every // later % small[side][:, None]
     return low[..., None] + points

@@ -83,9 +83,7 @@ def cases_of(problem: Problem, fmt: Format) -> list[Case]:
     return found
 
 
-def _expected(
-    problem: Problem, fmt: Format, value: float, target: Any
-) -> tuple[mpmath.mpf | None, Any]:
+def _expected(problem: Problem, fmt: Format, value: float, target: Any) -> tuple[mpmath.mpf | None, Any]:
     """Return the exact value, or limit, and its rounding; NaN for NaN, None outside the domain."""
     if math.isnan(value):
         return mp.nan, np.asarray(math.nan).astype(fmt.dtype)[()]

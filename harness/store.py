@@ -91,17 +91,18 @@ def read_summaries(path: Path) -> tuple[dict[str, dict[str, Summary]], dict]:
     description = json.loads(members.pop("description.json"))
     arrays = {name: np.load(io.BytesIO(data)) for name, data in members.items()}
     return {
-        problem: {
-            kernel: _unstack(arrays, problem, i) for i, kernel in enumerate(kernels)
-        }
+        problem: {kernel: _unstack(arrays, problem, i) for i, kernel in enumerate(kernels)}
         for problem, kernels in description["kernels"].items()
     }, description
 
 
 def read_description(path: Path) -> dict:
-    """Read only the description of a summary file."""
-    with zipfile.ZipFile(path) as z:
-        return json.loads(z.read("description.json"))
+    """Read only the description of a summary file; UsageError where there is none."""
+    try:
+        with zipfile.ZipFile(path) as z:
+            return json.loads(z.read("description.json"))
+    except (OSError, zipfile.BadZipFile, KeyError) as e:
+        raise UsageError(f"{path} is not a whole summary file ({e}); delete it and run the sweep again") from e
 
 
 def _npy(array: np.ndarray) -> bytes:

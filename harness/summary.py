@@ -47,7 +47,7 @@ class Summary:
         self.bad_below = np.full(targets, NO_BAD_BELOW)
         self.bad_above = np.full(targets, NO_BAD_ABOVE)
 
-    def update(self, block: "Block", errors: Errors, budget: float) -> None:
+    def update(self, block: Block, errors: Errors, budget: float) -> None:
         """Add the errors of one block of inputs."""
         columns = slice(block.first, block.first + block.cells)
         ulp = block.by_cell(errors.ulp)
@@ -61,7 +61,7 @@ class Summary:
         self._rows(block, errors)
         self._bad(block, errors, budget)
 
-    def _cell_maxima(self, block: "Block", errors: Errors, ulp: Array, columns: slice) -> None:
+    def _cell_maxima(self, block: Block, errors: Errors, ulp: Array, columns: slice) -> None:
         top = errors.peak[:, None] if block.cells == 1 else ulp.max(axis=2)
         grown = top > self.max_ulp[:, columns]
         if grown.any():
@@ -69,7 +69,7 @@ class Summary:
             self.max_ulp[:, columns] = np.where(grown, top, self.max_ulp[:, columns])
             self.max_ulp_at[:, columns] = np.where(grown, at, self.max_ulp_at[:, columns])
 
-    def _rows(self, block: "Block", errors: Errors) -> None:
+    def _rows(self, block: Block, errors: Errors) -> None:
         for t, correct in enumerate(errors.correctly_rounded):
             self.correctly_rounded[t] += np.count_nonzero(correct)
             self.measured[t] += errors.ulp.shape[1] if errors.all_measured else np.count_nonzero(errors.ulp[t] >= 0)
@@ -80,13 +80,13 @@ class Summary:
         if (errors.peak * exact.most_ulp > self.extreme["max_abs"]).any():
             self._extreme("max_abs", block, errors.absolute())
 
-    def _extreme(self, name: str, block: "Block", values: Array) -> None:
+    def _extreme(self, name: str, block: Block, values: Array) -> None:
         top = values.max(axis=1)
         for t in np.nonzero(top > self.extreme[name])[0]:
             self.extreme[name][t] = top[t]
             self.extreme_at[name][t] = block.ordinals[np.argmax(values[t])]
 
-    def _bad(self, block: "Block", errors: Errors, budget: float) -> None:
+    def _bad(self, block: Block, errors: Errors, budget: float) -> None:
         """Note the inputs nearest to the centre that break the budget.
 
         Blocks come in bit order: below the centre the last bad input counts, above it the first.
@@ -125,8 +125,8 @@ def merge(parts: list[Summary]) -> Summary:
         setattr(whole, name, np.concatenate([getattr(p, name) for p in parts], axis=-1)[..., order])
     for name in OUTCOMES:
         whole.outcomes[name] = np.concatenate([p.outcomes[name] for p in parts], axis=1)[:, order]
-    whole.measured = sum(p.measured for p in parts)
-    whole.correctly_rounded = sum(p.correctly_rounded for p in parts)
+    whole.measured = np.sum([p.measured for p in parts], axis=0)
+    whole.correctly_rounded = np.sum([p.correctly_rounded for p in parts], axis=0)
     for name in EXTREMES:
         for p in parts:
             whole.extreme[name], whole.extreme_at[name] = larger(

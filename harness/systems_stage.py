@@ -12,7 +12,7 @@ import numpy as np
 from harness import UsageError, store, tables
 from harness.provenance import provenance
 from harness.rows import Row
-from harness.systems import reading
+from harness.systems import effects, findings_page, guide_page, reading
 from harness.systems.measured import COLUMNS, measured
 from harness.systems.question import QUESTION, Task, tasks
 from harness.systems.registry import Library, libraries, library_named
@@ -88,6 +88,18 @@ def systems_table_job(paths: list[Path], out: Path) -> None:
     store.write_text(path.with_suffix(".tex"), tables.to_latex(frame, QUESTION, path.stem))
     audit = {part["library"]: part["audit"] for part in parts}
     tables.write_sidecar(path, len(rows), {"grid": parts[0]["grid"], "audit": audit})
+
+
+def systems_pages_job(paths: list[Path], docs: Path, figures: Path) -> None:
+    """Write docs/systems.md, docs/findings.md and the figures of the systems from the parts of all libraries."""
+    from harness.figures import systems as drawings  # loads the drawing library
+
+    parts = in_order([read_part(p) for p in paths])
+    rows: list[Row] = [row for part in parts for row in part["rows"]]
+    returned = effects.answers(parts)
+    store.write_text(docs / "systems.md", guide_page.page(rows, returned))
+    store.write_text(docs / "findings.md", findings_page.page(returned))
+    drawings.draw(rows, returned, figures)
 
 
 def in_order(parts: list[dict]) -> list[dict]:

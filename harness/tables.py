@@ -38,7 +38,9 @@ LATEX = {
 SPURIOUS = {"spurious_nan": "NaN", "spurious_inf": "inf", "spurious_zero": "zero", "wrong_sign": "sign"}
 
 
-def write(path: Path, rows: Sequence[Row], title: str, columns: Sequence[str] = COLUMNS, extra: dict | None = None) -> None:
+def write(
+    path: Path, rows: Sequence[Row], title: str, columns: Sequence[str] = COLUMNS, extra: dict | None = None
+) -> None:
     """Write PATH.csv, .md, .tex and .json; the JSON holds provenance and the others' checksums."""
     store.write_text(path.with_suffix(".csv"), to_csv(rows, columns))
     reading = readable(rows)
@@ -76,11 +78,15 @@ def readable(rows: Sequence[Row]) -> pd.DataFrame:
             "kernel": r["kernel"],
             "format": r["format"],
             "target": r["target"],
-            "max": ("" if r["exhaustive"] in (True, "true") else "≥ ") + short(r["max_ulp"]) if r["max_ulp"] != "" else "",
+            "max": ("" if r["exhaustive"] in (True, "true") else "≥ ") + short(r["max_ulp"])
+            if r["max_ulp"] != ""
+            else "",
             "at": decimal_input(str(r["max_ulp_input"])),
             "mean": short(r["mean_ulp"]),
             "correct": percent(r["correctly_rounded"]),
-            "spurious": ", ".join(f"{label} {r[name]}" for name, label in SPURIOUS.items() if r[name] not in ("", 0, "0")),
+            "spurious": ", ".join(
+                f"{label} {r[name]}" for name, label in SPURIOUS.items() if r[name] not in ("", 0, "0")
+            ),
             "safe": safe(r),
         }
         for r in rows

@@ -78,7 +78,7 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     open_ = abs(abs(in_ulps - nearest) - 0.5) <= abs(in_ulps) * bound(fmt)
     monotone = problem.monotone and (y is None or y.shape[1] == 1) and bool((np.diff(x[0]) >= 0).all())
     for t in np.nonzero(open_.any(axis=1))[0]:
-        decide = partial(_decided, problem, fmt, inputs, t, in_ulps[t], ulp[t])
+        decide = partial(_decided, problem, fmt, inputs, int(t), in_ulps[t], ulp[t])
         for run in _runs(np.nonzero(open_[t])[0], value[t], monotone):
             _round_run(rounded[t], run, decide)
     ratio = (ulp / np.maximum(size, tiny(wide))).astype(np.float64)
@@ -108,7 +108,9 @@ def _round_run(rounded: Array, run: Array, decide: Callable[[int], float]) -> No
         _round_run(rounded, half, decide)
 
 
-def _decided(problem: Problem, fmt: Format, inputs: list[Array], t: int, row_in_ulps: Array, row_ulp: Array, n: int) -> float:
+def _decided(
+    problem: Problem, fmt: Format, inputs: list[Array], t: int, row_in_ulps: Array, row_ulp: Array, n: int
+) -> float:
     """Return which neighbour of a midpoint mpmath finds nearest to the exact value."""
     in_ulps, ulp = row_in_ulps[n], row_ulp[n]
     point = tuple(exact_mpf(a[t % a.shape[0], n % a.shape[1]]) for a in inputs)

@@ -45,7 +45,7 @@ def _from_file(path: Path) -> ModuleType:
     sys.modules.setdefault(path.stem, module)
     try:
         spec.loader.exec_module(module)
-    except BaseException as e:  # noqa: BLE001  (whatever a user's file raises is its fault)
+    except BaseException as e:
         raise UsageError(f"{path} cannot be imported: {_one_line(e)}") from e
     return module
 
@@ -54,7 +54,7 @@ def _from_name(name: str) -> ModuleType:
     sys.path.insert(0, "")
     try:
         return importlib.import_module(name)
-    except BaseException as e:  # noqa: BLE001
+    except BaseException as e:
         raise UsageError(f"module {name!r} cannot be imported: {_one_line(e)}") from e
     finally:
         sys.path.remove("")
@@ -91,7 +91,9 @@ class Guarded:
             raise UsageError(f"{self.name} changed its input; it must leave its arrays as they are")
         if not isinstance(result, np.ndarray) or result.shape != x.shape:
             shape = getattr(result, "shape", type(result).__name__)
-            raise UsageError(f"{self.name} returned {shape} for an input of shape {x.shape}; return one value for each input")
+            raise UsageError(
+                f"{self.name} returned {shape} for an input of shape {x.shape}; return one value for each input"
+            )
         if result.dtype != x.dtype:
             raise UsageError(f"{self.name} returned {result.dtype} for {x.dtype} inputs; compute and return {x.dtype}")
         return result

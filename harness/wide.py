@@ -7,6 +7,7 @@ serves float64.  Each is wider than its working formats in precision and in rang
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -26,7 +27,7 @@ def wide_dtype(fmt: Format) -> np.dtype:
     return QUAD if fmt.bits > 32 else FLOAT64
 
 
-def power_two(exponent: int, wide: np.dtype) -> np.generic:
+def power_two(exponent: int, wide: np.dtype) -> Any:
     """Return 2^exponent in a wide format."""
     parts = [exponent // 16] * 15
     product = np.asarray(1.0).astype(wide)[()]
@@ -36,13 +37,13 @@ def power_two(exponent: int, wide: np.dtype) -> np.generic:
 
 
 @cache
-def tiny(wide: np.dtype) -> np.generic:
+def tiny(wide: np.dtype) -> Any:
     """Return the stand-in for nonzero values too small to matter: below 2^-700 least subnormals."""
     return power_two(-1000 if wide == FLOAT64 else -1800, wide)
 
 
 @cache
-def huge(wide: np.dtype) -> np.generic:
+def huge(wide: np.dtype) -> Any:
     """Return the stand-in for finite values that overflow every working format."""
     return power_two(1000 if wide == FLOAT64 else 16000, wide)
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from harness import UsageError, atlas, tables
-from harness.experiments import targets_in
 from harness.atlas.failures import Sample, failures
+from harness.atlas.phrases import Phrases
+from harness.experiments import targets_in
 from harness.formats import FORMATS
 from harness.grids import Grid
 from harness.kernels import Kernel, kernel_named, like
 from harness.kernels.functions import sigmoid_reciprocal
-from harness.atlas.phrases import Phrases
 from harness.problems import PROBLEMS
 from harness.rows import rows_of
 from harness.sweep import sweep

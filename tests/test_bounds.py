@@ -38,9 +38,7 @@ def targets(problem: str, fmt: Format) -> np.ndarray | None:
     return np.array([0, 1, 0.1]).astype(fmt.dtype) if PROBLEMS[problem].has_target else None
 
 
-def against(
-    problem: str, fmt: Format, measured: list[Kernel], bounded: list[Kernel], cells=None, errors=None
-):  # type: ignore[no-untyped-def]
+def against(problem: str, fmt: Format, measured: list[Kernel], bounded: list[Kernel], cells=None, errors=None):  # type: ignore[no-untyped-def]
     """Return (summary, bound) for each pair of a measured kernel and a bounded one."""
     p, grid, t = PROBLEMS[problem], Grid("standard", PROBLEMS[problem], fmt), targets(problem, fmt)
     cells = grid.cells if cells is None else cells
@@ -145,24 +143,20 @@ def test_undecided_branches_give_the_hull() -> None:
 def test_overflow_and_nan_make_no_claim() -> None:
     p, t = PROBLEMS["bce_logits"], np.array([0, 1], np.float32)
     cells = FLOAT32.cell(FLOAT32.ordinal(np.array([1000.0], np.float32)))
-    bound = bound_ulp(
-        p, [kernel_named("bce_logits", "softplus_naive")], FLOAT32, t, cells, functions(FLOAT32)
-    )
+    bound = bound_ulp(p, [kernel_named("bce_logits", "softplus_naive")], FLOAT32, t, cells, functions(FLOAT32))
     assert np.isinf(bound["softplus_naive"]).all()
 
 
 def test_a_pole_does_not_spoil_the_cell_beside_it() -> None:
     p, t = PROBLEMS["bce"], np.array([0, 1], np.float32)
     first, last = (FLOAT32.cell(FLOAT32.ordinal(np.array([v], np.float32))) for v in (0, 1))
-    bound = bound_ulp(
-        p, [kernel_named("bce", "xlogy")], FLOAT32, t, np.union1d(first, last), functions(FLOAT32)
-    )
+    bound = bound_ulp(p, [kernel_named("bce", "xlogy")], FLOAT32, t, np.union1d(first, last), functions(FLOAT32))
     assert (0 < bound["xlogy"][1, 0] < 5) and bound["xlogy"][0, 1] == 0  # y = 0: p = 1 is all of its cell
 
 
 def test_an_operation_without_a_rule_is_named() -> None:
     x = Bounded.of_input(Setting(FLOAT32, {}, (np.ones((1, 1)), np.ones((1, 1)))))
-    with pytest.raises(TypeError, match="no error bound is known for arcsinh; known operations: .*log1p"):
+    with pytest.raises(TypeError, match=r"no error bound is known for arcsinh; known operations: .*log1p"):
         x.__array_namespace__().arcsinh(x)
 
 
@@ -218,9 +212,7 @@ def planted(k: Kernel, change) -> Kernel:  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize("fmt", SWEPT)
-@pytest.mark.parametrize(
-    "problem, name", [("bce_logits", "softplus_pair"), ("bce", "xlogy"), ("sigmoid", "branched")]
-)
+@pytest.mark.parametrize("problem, name", [("bce_logits", "softplus_pair"), ("bce", "xlogy"), ("sigmoid", "branched")])
 def test_an_error_of_eight_machine_epsilons_breaks_the_bound(problem: str, name: str, fmt: str) -> None:
     k = kernel_named(problem, name)
     fault = planted(k, lambda v, x: v * like(lambda f: 1 + 8 * f.machine_epsilon, x))

@@ -113,7 +113,10 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (["check", "lse_log1p", "-p", "nothing", "-f", "float32"], "unknown problem 'nothing'; known problems: bce"),
+            (
+                ["check", "lse_log1p", "-p", "nothing", "-f", "float32"],
+                "unknown problem 'nothing'; known problems: bce",
+            ),
             (["check", "lse_log1p", "-p", "bce_logits", "-f", "float12"], "unknown format 'float12'; known formats"),
             (["check", "lse_log2p", "-p", "bce_logits", "-f", "float32"], "unknown kernel 'lse_log2p'"),
             (["check", "lse_log1p", "-p", "bce_logits", "-f", "float32", "-g", "all"], "unknown grid 'all'"),
@@ -180,7 +183,9 @@ def test_lists(capsys, what):
     assert len(out.splitlines()) > 3
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["reference"], ["verify"], ["list"], ["sweep"], ["table"], ["search"]])
+@pytest.mark.parametrize(
+    "command", [[], ["check"], ["reference"], ["verify"], ["list"], ["sweep"], ["table"], ["search"]]
+)
 def test_help_teaches_by_example(capsys, command):
     status, out, _ = run(capsys, *command, "--help")
     assert status == 0

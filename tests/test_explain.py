@@ -13,14 +13,14 @@ import pytest
 from mpmath import mp
 
 from harness import UsageError
-from harness.explain import explanation as explain_module, expansions
+from harness.explain import CAUSES, expansions, explain, explain_function
+from harness.explain import explanation as explain_module
 from harness.explain.counterparts import OPERATIONS
-from harness.explain import CAUSES, explain, explain_function
+from harness.explain.remedies import compute, total_ulp
+from harness.explain.shadow import Shadow, nodes, trace
 from harness.formats import FORMATS
 from harness.kernels import Kernel, all_kernels, kernel_named, like
 from harness.problems import PROBLEMS
-from harness.explain.remedies import compute, total_ulp
-from harness.explain.shadow import Shadow, nodes, trace
 
 FIRST_INFINITE = "0x1.0a2b24p+4"  # the least float32 x with fl(sigmoid(x)) = 1: 16.635532
 
@@ -322,9 +322,7 @@ def test_shadows_compute_what_arrays_compute():
         inputs = arrays(fmt, x, y)
         with np.errstate(all="ignore"):
             expected = np.asarray(k(*inputs))
-        np.testing.assert_array_equal(
-            np.ravel(trace(k, *inputs).computed), np.ravel(expected), f"{k.problem} {k.name}"
-        )
+        np.testing.assert_array_equal(np.ravel(trace(k, *inputs).computed), np.ravel(expected), f"{k.problem} {k.name}")
 
 
 def test_constants_are_exact_as_the_format_holds_them():
@@ -332,9 +330,7 @@ def test_constants_are_exact_as_the_format_holds_them():
     result = trace(lambda x: x + like("1e-15", x), *arrays(f16, 0.5))
     assert result.exact == expansions.of(0.5)
     constants = [
-        n.number
-        for n in nodes(trace(lambda x: x + 1e-7, *arrays(FORMATS["float32"], 0.5)))
-        if n.constant_value
+        n.number for n in nodes(trace(lambda x: x + 1e-7, *arrays(FORMATS["float32"], 0.5))) if n.constant_value
     ]
     assert constants == [float(np.float32(1e-7))]
 

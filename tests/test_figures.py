@@ -35,9 +35,7 @@ KERNELS = {
     "bce": ("naive", "clip_1e-7"),
     "tanh": ("numpy", "naive"),
 }
-REPOSITORY = sorted(
-    p for p in (Path(__file__).parent.parent / "experiments").glob("*.yaml") if p.stem != "schema"
-)
+REPOSITORY = sorted(p for p in (Path(__file__).parent.parent / "experiments").glob("*.yaml") if p.stem != "schema")
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +56,7 @@ def swept(small: Experiment, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 
 @pytest.fixture(scope="module")
-def drawn(
-    small: Experiment, swept: tuple[list[Path], Path], tmp_path_factory: pytest.TempPathFactory
-) -> list[Path]:
+def drawn(small: Experiment, swept: tuple[list[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return draw(small, *swept, tmp_path_factory.mktemp("figures"))
 
 
@@ -159,9 +155,7 @@ def test_a_step_keeps_the_largest_error_and_the_median_of_its_cells(swept: tuple
     plain = from_summaries(problem, F16, [summary], 0)
     assert set(plain.top) == {0.5} and set(plain.median) == {0.25}
     summary.max_ulp[0, 100] = 7.0
-    at = InputAxis(problem).positions(F16.from_ordinal((summary.cells[100:101] << F16.cell_shift) + 64), F16)[
-        0
-    ]
+    at = InputAxis(problem).positions(F16.from_ordinal((summary.cells[100:101] << F16.cell_shift) + 64), F16)[0]
     peak = from_summaries(problem, F16, [summary], 0)
     assert peak.top.max() == 7 and abs(peak.at[peak.top.argmax()] - at) < 0.1
 
@@ -230,15 +224,11 @@ def test_an_infinity_that_is_due_is_no_failure() -> None:
 
 
 @pytest.mark.parametrize("problem", PROBLEMS.values(), ids=lambda p: p.name)
-@pytest.mark.parametrize(
-    "fmt", [FORMATS[n] for n in ("float16", "bfloat16", "float64")], ids=lambda f: f.name
-)
+@pytest.mark.parametrize("fmt", [FORMATS[n] for n in ("float16", "bfloat16", "float64")], ids=lambda f: f.name)
 def test_positions_keep_the_order_of_inputs(problem, fmt: Format) -> None:  # type: ignore[no-untyped-def]
     axis = InputAxis(problem)
     grid = Grid("quick", problem, fmt)
-    ordinals = np.union1d(
-        np.linspace(grid.start, grid.stop - 1, 20001).astype(np.int64), grid.critical_ordinals
-    )
+    ordinals = np.union1d(np.linspace(grid.start, grid.stop - 1, 20001).astype(np.int64), grid.critical_ordinals)
     at = axis.positions(fmt.from_ordinal(ordinals), fmt)
     assert np.all(np.diff(at) >= 0) and axis.limits[0] <= at[0] and at[-1] <= axis.limits[1]
     for wide in (True, False):

@@ -3,6 +3,7 @@
 import math
 import struct
 from fractions import Fraction
+from itertools import pairwise
 
 import ml_dtypes
 import mpmath
@@ -69,13 +70,13 @@ class TestEveryNumber:
 
     def test_ulp_is_the_distance_to_the_next_number(self, fmt):
         values = np.unique(abs(finite(fmt).astype(float)))
-        for a, b in zip(values[:-1], values[1:]):
+        for a, b in pairwise(values):
             assert fmt.ulp(a) == fraction(b) - fraction(a)
             assert fmt.ulp((fraction(a) + fraction(b)) / 2) == fmt.ulp(a)
 
     def test_neighbours(self, fmt):
         values = np.unique(finite(fmt).astype(float))
-        for a, b in list(zip(values[:-1], values[1:]))[:: 1 if fmt.bits == 8 else 5]:
+        for a, b in list(pairwise(values))[:: 1 if fmt.bits == 8 else 5]:
             assert (fmt.next_up(a), fmt.next_down(b)) == (b, a)
         assert fmt.next_up(fmt.max) == math.inf and fmt.next_down(-fmt.max) == -math.inf
 
@@ -132,7 +133,10 @@ class TestLargeFormats:
 def test_subnormals_of_float64_are_rounded_once():
     fmt, least = FORMATS["float64"], Fraction(1, 2**1074)
     for k in range(1, 40):
-        for num, expected in ((Fraction(2 * k + 1, 2) - Fraction(1, 2**70), k), (Fraction(2 * k + 1, 2) + Fraction(1, 2**70), k + 1)):
+        for num, expected in (
+            (Fraction(2 * k + 1, 2) - Fraction(1, 2**70), k),
+            (Fraction(2 * k + 1, 2) + Fraction(1, 2**70), k + 1),
+        ):
             assert fraction(fmt.round(num * least)) == expected * least
 
 

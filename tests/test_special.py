@@ -53,8 +53,7 @@ def test_limits_agree_with_the_truth_far_out(problem, fmt):
 )  # fmt: skip
 def test_expected_values_at_zeros_and_poles(problem, name, target, expected):
     cases = {
-        (c.name, None if c.target is None else float(c.target)): c
-        for c in special.cases_of(PROBLEMS[problem], FLOAT32)
+        (c.name, None if c.target is None else float(c.target)): c for c in special.cases_of(PROBLEMS[problem], FLOAT32)
     }
     assert float(cases[name, target].expected) == expected
 

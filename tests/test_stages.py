@@ -111,7 +111,9 @@ class TestVerify:
         (copy / "tables" / "small.tex").unlink()
         assert "missing" in verification.verify(copy).text
 
-    @pytest.mark.parametrize("column", ["max_ulp", "max_ulp_computed", "max_ulp_exact", "max_rel", "max_abs", "safe_hi"])
+    @pytest.mark.parametrize(
+        "column", ["max_ulp", "max_ulp_computed", "max_ulp_exact", "max_rel", "max_abs", "safe_hi"]
+    )
     def test_a_false_figure_is_found_even_with_right_checksums(self, copy, column):
         base = copy / "tables" / "small"
         frame = tables.read(base.with_suffix(".csv"))
@@ -170,7 +172,7 @@ class TestExperimentFiles:
     def test_a_mistake_is_named(self, tmp_path, change, said):
         shutil.copy(SCHEMA, tmp_path)
         (tmp_path / "small.yaml").write_text(YAML.replace(*change))
-        with pytest.raises(UsageError, match="small.yaml|unknown") as e:
+        with pytest.raises(UsageError, match=r"small\.yaml|unknown") as e:
             experiments.load(tmp_path / "small.yaml")
         assert said in str(e.value) and "\n" not in str(e.value)
 

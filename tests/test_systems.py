@@ -95,9 +95,7 @@ def _is_good(result: Result) -> bool:
         ("broken", "unavailable", "does not load: OSError: half installed"),
     ],
 )
-def test_a_bad_system_has_its_row_and_the_rest_go_on(
-    fake: Library, name: str, status: str, reason: str
-) -> None:
+def test_a_bad_system_has_its_row_and_the_rest_go_on(fake: Library, name: str, status: str, reason: str) -> None:
     before, bad, after = _run(fake, "good", name, "good")
     assert (bad.status, bad.reason, bad.output) == (status, reason, None)
     assert _is_good(before) and _is_good(after)

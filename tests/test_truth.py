@@ -68,7 +68,7 @@ def points(problem, fmt):
         for y in targets:
             if problem.input == "probability" and ((x == 0 and y != 0) or (x == 1 and y != 1)):
                 continue  # a pole
-            if x == 0 and problem.name == "log" or x == -1 and problem.name == "log1p":
+            if (x == 0 and problem.name == "log") or (x == -1 and problem.name == "log1p"):
                 continue
             yield (x,) if y is None else (x, y)
 
@@ -152,7 +152,7 @@ def test_certified_digits_are_rounded_correctly(digits):
 class TestSymmetries:
     """No truth is needed for these."""
 
-    @pytest.mark.parametrize("x", [-1e4, -30.5, -2.0**-60, 0.0, 0.3, 12.0, 800.0])
+    @pytest.mark.parametrize("x", [-1e4, -30.5, -(2.0**-60), 0.0, 0.3, 12.0, 800.0])
     @pytest.mark.parametrize("y", [0.0, 0.1, 0.5, 1.0])
     def test_loss_and_gradient(self, x, y):
         loss, gradient = PROBLEMS["bce_logits"], PROBLEMS["bce_logits_grad"]

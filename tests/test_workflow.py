@@ -49,7 +49,19 @@ class TestDependencies:
 
 def test_the_workflow_plans_every_main_result():
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--dry-run", "--forceall", "--cores", "1", "--nolock", "--workflow-profile", "none", "all"],
+        [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--dry-run",
+            "--forceall",
+            "--cores",
+            "1",
+            "--nolock",
+            "--workflow-profile",
+            "none",
+            "all",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -15,12 +15,12 @@ from mpmath import mp
 
 from harness import UsageError, store, tables
 from harness.atlas.failures import HARD, Failure, Sample, failures
+from harness.atlas.phrases import Ends, Phrases, by_target
+from harness.atlas.verdicts import SAFE, VERDICTS, Entry, is_hard, usable
 from harness.formats import FORMATS
 from harness.kernels import Kernel, kernels_of
-from harness.atlas.phrases import Ends, Phrases, by_target
 from harness.problems import PROBLEMS
 from harness.rows import Row
-from harness.atlas.verdicts import SAFE, VERDICTS, Entry, is_hard, usable
 
 COLUMNS = (
     "problem", "kernel", "format", "verdict", "safe_lo_hard", "safe_hi_hard", "safe_lo_all", "safe_hi_all",

@@ -20,8 +20,8 @@ import numpy as np
 from mpmath import mp
 
 from harness.atlas.failures import HARD, Failure, Sample
-from harness.kernels import Kernel
 from harness.atlas.phrases import Phrases
+from harness.kernels import Kernel
 from harness.rows import Row
 
 VERDICTS = ("safe", "safe for hard targets", "limited", "unsafe")

@@ -8,11 +8,11 @@ import mpmath
 import numpy as np
 
 from harness import UsageError
+from harness.explain.remedies import compute, critical
 from harness.formats import Format
 from harness.kernels import Kernel, kernels_of
 from harness.problems import Problem
 from harness.reference import Point, round_to
-from harness.explain.remedies import compute, critical
 from harness.user import Guarded
 
 Array = np.ndarray

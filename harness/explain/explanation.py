@@ -22,12 +22,12 @@ from harness.explain import blackbox, expansions
 from harness.explain.bias import BIAS_CAUSES, bias, undefined
 from harness.explain.blame import EVENTS, ROUNDING_CAUSES, Finding, blame
 from harness.explain.expansions import Expansion
-from harness.formats import Format
-from harness.kernels import Kernel
 from harness.explain.notation import expression, number
-from harness.problems import Problem
 from harness.explain.remedies import BUDGET, compute, exact_at, remedy, total_ulp
 from harness.explain.shadow import Shadow, trace
+from harness.formats import Format
+from harness.kernels import Kernel
+from harness.problems import Problem
 from harness.user import Guarded
 
 CORRECT = 0.5  # a correctly rounded result needs no explanation
@@ -128,9 +128,7 @@ def explain(kernel: Kernel, problem: Problem, fmt: Format, x: object, y: object 
     return _traced(case, kernel, trace(kernel, *case.inputs))
 
 
-def explain_function(
-    function: Call, problem: Problem, fmt: Format, x: object, y: object = None
-) -> Explanation:
+def explain_function(function: Call, problem: Problem, fmt: Format, x: object, y: object = None) -> Explanation:
     """Explain the error of a user's f(x) or f(x, y) on arrays at one input, and target.
 
     Ordinary NumPy code is followed operation by operation.  Other code is a black box, judged by
@@ -197,9 +195,7 @@ def _with_parts(case: Case, result: Shadow) -> Explanation:
     best = case.remedy() if total > BUDGET else None
     reason = _sentence(case, result.number, total, told, best)
     parts = total, modelling, rounding
-    return Explanation(
-        result.number, case.exact, *parts, finding.cause, operation, finding.effects, best, reason
-    )
+    return Explanation(result.number, case.exact, *parts, finding.cause, operation, finding.effects, best, reason)
 
 
 def _written(v: mpmath.mpf, digits: int) -> str:

@@ -170,9 +170,7 @@ FLOAT64_CUTOFFS = {"low": "-37", "mid": "18", "high": "33.3"}
 def softplus_maechler(x: Array, low: Array, mid: Array, high: Array) -> Array:
     xp = x.__array_namespace__()
     e = xp.exp(x)
-    return xp.where(
-        x <= low, e, xp.where(x <= mid, xp.log1p(e), xp.where(x <= high, x + xp.exp(-x), x))
-    )
+    return xp.where(x <= low, e, xp.where(x <= mid, xp.log1p(e), xp.where(x <= high, x + xp.exp(-x), x)))
 
 
 @kernel(

@@ -66,7 +66,8 @@ def sigmoid_add_eps(x: Array, y: Array, eps: Array) -> Array:
 @kernel(
     "bce_logits",
     "sigmoid_clip_add_eps",
-    formula=SIGMOID + r"q = \min(\max(p, \epsilon), 1-\epsilon);\ -(y \log(q + \epsilon) + (1-y) \log((1-q) + \epsilon))",
+    formula=SIGMOID
+    + r"q = \min(\max(p, \epsilon), 1-\epsilon);\ -(y \log(q + \epsilon) + (1-y) \log((1-q) + \epsilon))",
     source="tf_keras==2.21.0 tf_keras/src/backend.py, where the sigmoid is not recognised",
     notes=ROUNDED + "; plateau at -log 2 eps",
     variants={"1e-7": {"eps": "1e-7"}},
@@ -102,7 +103,7 @@ def softplus_minus_xy(x: Array, y: Array) -> Array:
     "lse_log",
     formula=r"(\max(x,0) - x y) + \log(1 + e^{-|x|})",
     source="Paddle (source only) paddle/phi/kernels/cpu/sigmoid_cross_entropy_with_logits_kernel.cc",
-    notes="1 + e^{-|x|} absorbs the small term: a confident correct prediction costs exactly 0; soft targets cancel max(x,0) - x y",
+    notes="1 + e^{-|x|} absorbs the small term: a confident correct prediction costs exactly 0",
 )
 def lse_log(x: Array, y: Array) -> Array:
     xp, zero, one = x.__array_namespace__(), like(0, x), like(1, x)
@@ -184,7 +185,8 @@ def maechler(x: Array, y: Array, low: Array, mid: Array, high: Array) -> Array:
 @kernel(
     "bce_logits",
     "threshold20",
-    formula=r"y\,\mathrm{sp}(-x) + (1-y)\,\mathrm{sp}(x),\ \mathrm{sp}(t) = t > 20: t;\ \text{else } \log\mathrm{1p}(e^t)",
+    formula=r"y\,\mathrm{sp}(-x) + (1-y)\,\mathrm{sp}(x),\ \mathrm{sp}(t) = t \text{ for } t > 20,"
+    r"\text{ else } \log\mathrm{1p}(e^t)",
     source="torch==2.13.0 torch.nn.functional.softplus, default threshold",
     notes="drops e^{-20} = 2e-9 in float64; in float16 e^t overflows from 11.09 up to 20",
 )

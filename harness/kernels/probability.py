@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.kernels.registry import Array, kernel, like, machine_epsilon
+from harness.kernels.registry import Array, Parameter, kernel, like, machine_epsilon
 
-EPS = {e: {"eps": e} for e in ("1e-7", "1e-12", "1e-15")}
-CLIP_EPS = {**EPS, "machine_epsilon": {"eps": machine_epsilon}}
+EPS: dict[str, dict[str, Parameter]] = {e: {"eps": e} for e in ("1e-7", "1e-12", "1e-15")}
+CLIP_EPS: dict[str, dict[str, Parameter]] = {**EPS, "machine_epsilon": {"eps": machine_epsilon}}
 
 
 def clip(p: Array, eps: Array) -> Array:
@@ -91,7 +91,8 @@ def floor_both(p: Array, y: Array, eps: Array) -> Array:
 @kernel(
     "bce",
     "clip_logit",
-    formula=r"q = \min(\max(p, \epsilon), 1-\epsilon);\ x = \log(q / (1-q));\ \max(x, 0) - x y + \log\mathrm{1p}(e^{-|x|})",
+    formula=r"q = \min(\max(p, \epsilon), 1-\epsilon);\ x = \log(q / (1-q));\ "
+    r"\max(x, 0) - x y + \log\mathrm{1p}(e^{-|x|})",
     source="Keras 1.0-2.2.5, TensorFlow backend (source only): keras/backend/tensorflow_backend.py",
     notes="q / (1-q) carries the rounding of 1 - q into the logit; x - x y cancels for y = 1",
     variants={"1e-7": {"eps": "1e-7"}},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -103,7 +103,7 @@ def like(value: Parameter | int, x: Array) -> Array:
     return x.__array_namespace__().asarray(constant)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _rounded(value: Parameter, dtype: np.dtype) -> np.ndarray:
     fmt = format_of(dtype)
     constant = np.asarray(fmt.round(value(fmt) if callable(value) else value))

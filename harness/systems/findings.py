@@ -12,11 +12,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import mpmath
-
 from harness.rows import Row
 from harness.systems.effects import KINDS, Answer, Effect, effects, masks
 from harness.systems.lines import line
+from harness.systems.wording import number
 
 MOST = 10
 # Library: its calls for binary classification that introductions show, and others that are public.
@@ -37,12 +36,12 @@ DEFAULT_MODE = {"keras-tensorflow": "xla", "keras-jax": "jit", "keras-torch": "e
 RIGHT = ("cancelled", "faded", "narrowed")
 WHAT = {
     "invalid": "{noun} is {value}",
-    "dead": "the gradient is exactly 0 for a wrong prediction: training cannot mend it",
-    "off": "the gradient is off by {percent}",
-    "plateau": "the loss of a wrong prediction is off by {percent}",
-    "cancelled": "the loss of a right prediction {lost}",
-    "faded": "the gradient of a right prediction {lost}",
-    "narrowed": "{noun} of float64 inputs comes in float32 precision",
+    "dead": "the gradient is exactly 0, where it should be {truth}",
+    "off": "the gradient is {value}, where it should be {truth}",
+    "plateau": "the loss is {value}, where it should be {truth}",
+    "cancelled": "the loss of a right prediction is {value}, where it should be {truth}",
+    "faded": "the gradient of a right prediction is {value}, where it should be {truth}",
+    "narrowed": "{noun} of float64 inputs is a float32 number",
 }
 
 
@@ -126,13 +125,5 @@ def _elsewhere(effect: Effect, answers: list[Answer]) -> tuple[tuple[str, ...], 
 
 def headline(effect: Effect) -> str:
     """Write what is wrong, from the value and the truth."""
-    value, truth = effect.value, effect.truth
-    percent = f"{float(abs(value - truth) / abs(truth)) * 100:.3g} %" if truth else "all of it"
-    lost = "is lost: exactly 0" if value == 0 else f"is off by {percent}"
     noun = "the gradient" if effect.answer.is_gradient else "the loss"
-    return WHAT[effect.kind].format(noun=noun, value=f"{value:g}", percent=percent, lost=lost)
-
-
-def shown(value: mpmath.mpf | float, digits: int = 6) -> str:
-    """Write a number for reading."""
-    return mpmath.nstr(mpmath.mpf(value), digits)
+    return WHAT[effect.kind].format(noun=noun, value=number(effect.value), truth=number(effect.truth))

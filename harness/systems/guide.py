@@ -7,17 +7,18 @@ name: loss and gradient, all modes and formats together; hard targets without sm
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mpmath import mp
-
 from harness.rows import Row
 from harness.systems.effects import KINDS, Answer, Effect, effects
-from harness.systems.findings import DOUBLE, family
-from harness.systems.wording import given, number, size, variable
+from harness.systems.findings import DOUBLE
+from harness.systems.wording import given, number, variable
 
+GRAVE, SLIGHT = ("invalid", "dead", "off", "plateau", "narrowed"), ("cancelled", "faded")
+SMALL = 100.0  # ulp: up to two digits
 ORDER = ("bfloat16", "float16", "float32", "float64")
 PHRASES = {
     "invalid": "{noun} is {value} {at}, where it should be {truth}",
@@ -55,8 +56,12 @@ class Call:
             if str(answer.row["target"]) in ("", "0", "1") and not answer.row["label_smoothing"]:
                 for effect in effects(answer):
                     found.setdefault(effect.kind, []).append(effect)
-        # A value that is lost whole tells more than one that is half lost: of each format it comes first.
         return {k: sorted(found[k], key=lambda e: e.logit) for k in KINDS if k in found}
+
+    def first(self, kind: str) -> tuple[bool, float]:
+        """Return how soon a kind shows, the main format before the others."""
+        e = min(self.effects[kind], key=lambda e: (e.answer.fmt.name != self.main, e.logit))
+        return e.answer.fmt.name != self.main, e.logit
 
     @property
     def from_logits(self) -> bool:
@@ -68,9 +73,27 @@ class Call:
         """Tell whether the call is a loss."""
         return str(self.rows[0]["problem"]).startswith("bce")
 
-    def reach(self) -> float:
-        """Return the least size of a logit at which something goes wrong in the main format; infinite where nothing does."""
-        return min((e.logit for es in self.effects.values() for e in es if e.answer.fmt.name == self.main), default=math.inf)
+    @cached_property
+    def reach(self) -> tuple[float, float]:
+        """Return the least sizes of a logit at which a grave and a slight effect show in the main format; infinite for none."""
+        return self._least(GRAVE), self._least(SLIGHT)
+
+    @cached_property
+    def near(self) -> float:
+        """Return the largest ulp error in the main format where the logit is at most 20 in size; infinite where unknown."""
+        found = [float(str(r["near_ulp"])) for r in self.rows if r["format"] == self.main and r["near_ulp"] != ""]
+        return max(found, default=math.inf)
+
+    @property
+    def owner(self) -> str:
+        """Return whose calls may be advised instead: the library's own; of a replica, those of the same product."""
+        if self.library != "replica":
+            return self.library
+        return self.name.split(":")[0] if ":" in self.name else re.split(r"[ .]", self.name)[0]
+
+    def _least(self, kinds: tuple[str, ...]) -> float:
+        there = [e for kind in kinds for e in self.effects.get(kind, ()) if e.answer.fmt.name == self.main]
+        return min((e.logit for e in there), default=math.inf)
 
 
 def calls(rows: Sequence[Row], answers: Sequence[Answer]) -> list[Call]:
@@ -91,9 +114,19 @@ def sentences(call: Call, every: Sequence[Call]) -> str:
     """Return what a user should know of a call, in two sentences."""
     if not call.answers:
         return f"Gave no result: {_reasons(call)}."
-    clauses = [_clause(kind, found, call) for kind, found in call.effects.items()]
-    first = "; ".join(clauses) or f"nothing goes wrong at the inputs that were probed ({_near(call)})"
+    clauses = [_clause(kind, call.effects[kind], call) for kind in _told(call)]
+    first = "; ".join(clauses) or _near(call)
     return f"{first[0].upper()}{first[1:]}. {_advice(call, every)}"
+
+
+def _told(call: Call) -> list[str]:
+    """Return which kinds are told: of two that say nearly the same, one; a dead gradient tells more than one that is off."""
+    kinds = list(call.effects)
+    if {"dead", "off"} <= set(kinds):
+        kinds.remove("dead" if call.first("dead")[0] > call.first("off")[0] else "off")
+    if {"cancelled", "faded"} <= set(kinds):
+        kinds.remove(max("cancelled", "faded", key=call.first))
+    return kinds
 
 
 def _clause(kind: str, found: list[Effect], call: Call) -> str:
@@ -116,31 +149,48 @@ def _clause(kind: str, found: list[Effect], call: Call) -> str:
 
 
 def _near(call: Call) -> str:
-    """Write the largest error in the main format among logits of at most 20 in size."""
-    ulps = [str(r["near_ulp"]) for r in call.rows if r["format"] == call.main and r["near_ulp"] != ""]
-    return f"error of at most {size(max(ulps, key=mp.mpf))} ulp for |x| ≤ 20 in {call.main}" if ulps else "nothing was measured"
+    """Say that no probe shows an effect, and how large errors are all the same."""
+    if math.isinf(call.near):
+        return "no probe shows a failure"
+    size = f"{call.near:.2g} ulp where |x| ≤ 20 in {call.main}"
+    if call.near <= SMALL:
+        return f"right everywhere it was probed, within {size}"
+    return f"never far off where it was probed, but up to {math.log10(call.near):.0f} decimal digits are lost: {size}"
 
 
 def _advice(call: Call, every: Sequence[Call]) -> str:
-    """Name the call of the same library that stays right for the largest logits, if it does better than this one."""
-    loss = [c for c in every if c.library == call.library and c.is_loss and c.from_logits and c.answers]
-    if not call.is_loss:
-        loss = [c for c in every if c.library == call.library and c.rows[0]["problem"] == call.rows[0]["problem"] and c.answers]
-    best = max(loss, key=Call.reach, default=call)
-    if best is call or best.name == call.name or best.reach() <= call.reach() and (call.from_logits or not call.is_loss):
-        also = _softplus(call, every)
-        return also or f"No other call of {family(call.library)} that was measured stays right for longer."
-    limit = best.reach()
-    until = f"there nothing goes wrong below |x| = {number(limit)}" if math.isfinite(limit) else "there nothing goes wrong at the probes"
-    return f"Use `{best.name}` instead: {until} in {best.main}."
+    """Name the call of the same owner that does best, if it does better than this one."""
+    mine = [c for c in every if c.owner == call.owner and c.main == call.main and c.answers]
+    if call.is_loss:
+        rivals = [c for c in mine if c.is_loss and c.from_logits]
+    else:
+        rivals = [c for c in mine if c.rows[0]["problem"] == call.rows[0]["problem"]]
+    best = max(rivals, key=_merit, default=call)
+    if best is not call and (best.from_logits > call.from_logits or _clearly(best, call)):
+        return f"Use `{best.name}` instead: {_standing(best)}."
+    soft = [c for c in mine if c.rows[0]["problem"] == "softplus" and c.reach > call.reach] if call.is_loss else []
+    if soft:
+        return f"For hard targets `{soft[0].name}` of (1 − 2y)x is the same loss: {_standing(soft[0])}."
+    return "Nothing else that was measured of this library is clearly better."
 
 
-def _softplus(call: Call, every: Sequence[Call]) -> str:
-    """Name softplus where a library's losses are worse than its softplus: it is the loss of a hard target."""
-    if not call.is_loss:
-        return ""
-    found = [c for c in every if c.library == call.library and c.rows[0]["problem"] == "softplus" and c.reach() > call.reach()]
-    return f"For hard targets `{found[0].name}` of (1 − 2y)x is the same loss and stays right for longer." if found else ""
+def _clearly(best: Call, call: Call) -> bool:
+    """Tell whether a call is better by more than small values that are lost or a few digits."""
+    return best.reach[0] > call.reach[0] or (best.reach >= call.reach and call.near > SMALL * best.near)
+
+
+def _merit(call: Call) -> tuple:
+    return *call.reach, -call.near
+
+
+def _standing(call: Call) -> str:
+    """Say how far a call can be relied on in its main format."""
+    grave, slight = call.reach
+    if math.isinf(grave) and math.isinf(slight):
+        return f"there no probe shows a failure in {call.main}"
+    if math.isinf(grave):
+        return f"there only small values are lost, from |x| = {number(slight)} on in {call.main}"
+    return f"there nothing goes wrong below |x| = {number(min(grave, slight))} in {call.main}"
 
 
 def _reasons(call: Call) -> str:

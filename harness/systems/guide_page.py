@@ -63,9 +63,11 @@ def _replicas(name: str, rows: Sequence[Row]) -> str:
     if name == "replica" or not found:
         return "No library is called: these are formulas from the sources named, in NumPy." if name == "replica" else ""
     whole = sum(v == 1 for v in found)
+    if whole == len(found):
+        return f"Replicas: bit for bit the same on every input in all {whole} combinations."
     text = f"Replicas: bit for bit the same on every input in {whole} of {len(found)} combinations; in the others on {percent(min(found))} of inputs or more."
     notes = library_named(name).notes
-    return text + (f" Why not everywhere: {notes}." if notes and whole < len(found) else "")
+    return text + (f" Why not everywhere: {notes}." if notes else "")
 
 
 def _count(row: Row, column: str) -> int:

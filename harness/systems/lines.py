@@ -74,7 +74,8 @@ def line(row: Row, x: float) -> str | None:
 def _python(row: Row, x: float) -> str | None:
     library, name, mode = str(row["library"]), str(row["system"]), str(row["mode"])
     fmt = format_named(str(row["format"]))
-    at = (fmt.short(np.asarray(x).astype(fmt.dtype)[()]), str(row["target"]), fmt.name)
+    text = fmt.short(np.asarray(x).astype(fmt.dtype)[()])
+    at = (text if "." in text or "e" in text else text + ".", str(row["target"]), fmt.name)
     gradient = str(row["problem"]).endswith("_grad")
     if library == "torch":
         return _torch(name, mode, gradient, *at)

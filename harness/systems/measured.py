@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.errors import measure
+from harness.errors import NONE, Errors, measure
 from harness.formats import format_of
 from harness.rows import CONTRACT, Case, Row, certified_extreme, extremes, significant
 from harness.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Block, Summary
@@ -22,11 +22,12 @@ from harness.systems.supervise import Result
 from harness.tiers import Exact, audit, evaluate
 
 NEAR_COLUMNS = ("near_ulp", "near_ulp_input", "near_ulp_computed", "near_ulp_exact")
+NEAR_OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign")
 FURTHER = (
     "system", "version", "mode", "refused", "unavailable", "reason",
     "replica", "agreement", "replica_max_steps", "upcast",
     "library", "label_smoothing", "replica_max_steps_input", "agreement_flushed", "replica_max_steps_flushed",
-    *NEAR_COLUMNS, "capped", "max_rel_input", "max_abs_input",
+    *NEAR_COLUMNS, *(f"near_{name}" for name in NEAR_OUTCOMES), "capped", "max_rel_input", "max_abs_input",
 )  # fmt: skip
 COLUMNS = CONTRACT + FURTHER
 EXTREMES = tuple(name for name in COLUMNS if name.startswith("max_"))
@@ -116,7 +117,7 @@ def _answered(task: Task, result: Result, exact: Exact, budget: float) -> Row:
     returned = format_of(recorded.dtype)
     return {
         **{name: v for name, v in extremes(case, summary, 0, budget).items() if name in EXTREMES},
-        **_near(case, inputs, errors.ulp[0]),
+        **_near(case, inputs, errors),
         "mean_ulp": significant(summary.mean_ulp(0)),
         "correctly_rounded": significant(int(summary.correctly_rounded[0]) / len(computed)),
         **{name: int(m[0].sum()) for name, m in summary.outcomes.items()},
@@ -137,14 +138,16 @@ def recorded_case(task: Task, computed: np.ndarray) -> Case:
     return Case(task.problem, task.system.key, look_up, task.inputs.grid, target)
 
 
-def _near(case: Case, inputs: Inputs, ulp: np.ndarray) -> Row:
-    """Return the largest error among the logits that models work with, certified; empty where none was finite."""
-    errors = np.where(inputs.near, ulp, -1.0)
-    worst = int(np.argmax(errors))
-    if errors[worst] < 0:
-        return dict.fromkeys(NEAR_COLUMNS, "")
-    found = certified_extreme(case, int(inputs.ordinals[worst]))
-    return {name: found[name.replace("near", "max")] for name in NEAR_COLUMNS}
+def _near(case: Case, inputs: Inputs, errors: Errors) -> Row:
+    """Return the largest error, certified, and the outcomes among the logits that models work with."""
+    ulp = np.where(inputs.near, errors.ulp[0], NONE)
+    worst = int(np.argmax(ulp))
+    found: Row = dict.fromkeys(NEAR_COLUMNS, "")
+    if ulp[worst] >= 0:
+        certified = certified_extreme(case, int(inputs.ordinals[worst]))
+        found = {name: certified[name.replace("near", "max")] for name in NEAR_COLUMNS}
+    masks = {name: errors.outcomes[name][0] for name in NEAR_OUTCOMES if name in errors.outcomes}
+    return found | {f"near_{name}": int((masks[name] & inputs.near).sum()) if name in masks else 0 for name in NEAR_OUTCOMES}
 
 
 def _safe_range(inputs: Inputs, bad_below: int, bad_above: int) -> Row:

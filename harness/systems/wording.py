@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import mpmath
 import numpy as np
 
@@ -45,9 +43,3 @@ def input_name(row: Row) -> str:
 def version(row: Row) -> str:
     """Return the versions that were run."""
     return str(row["version"]).replace("==", " ").replace(" ", " ") or "not installed"
-
-
-def size(ulp: str) -> str:
-    """Write an ulp error from a table with two significant digits."""
-    v = float(ulp) if "e" not in ulp or int(ulp.partition("e")[2]) < 300 else math.inf
-    return f"{v:.2g}"
