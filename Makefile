@@ -15,7 +15,7 @@ results: .venv/.with-core  ## Tables and figures of every kernel in every format
 	$(call workflow,all)
 	$(call open_first,results)
 
-quick: .venv/.with-core  ## The same on a coarse grid, in under a minute, into results/quick/
+quick: .venv/.with-core  ## The same on a coarse grid, into results/quick/
 	$(call workflow,quick)
 	$(call open_first,results/quick)
 
@@ -25,7 +25,7 @@ exhaustive: .venv/.with-core  ## Every float32 input, and the worst float64 inpu
 
 systems: .venv/.with-systems  ## The losses of Keras, TensorFlow, PyTorch, JAX and others: installs about 4 GB
 	$(call workflow,systems)
-	$(call open_first,results)
+	$(call open_first,results,docs/systems.md)
 
 systems_quick: .venv/.with-systems  ## The same on a coarse grid, into results/quick/
 	$(call workflow,systems_quick)
@@ -71,10 +71,10 @@ help:  ## Show this list
 	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[$*]'
 	@touch $@
 
-# A fresh clone has the committed tables and figures, but not the summaries that they come from; Snakemake
-# would take them as done.  Dated back, they are made again, each by the first run that asks for it.
 # The stamp holds the folder's place: a .venv that was copied or moved still runs the old folder's code,
 # and one whose Python is gone runs nothing, so both are made anew.
+# And a fresh clone has the committed tables and figures, but not the summaries that they come from; Snakemake
+# would take them as done.  Dated back, they are made again, each by the first run that asks for it.
 ifneq ($(shell test -x $(BIN)/python && cat .venv/.made),$(CURDIR))
 .PHONY: .venv/.made
 endif
@@ -95,7 +95,7 @@ endef
 
 define open_first
 @echo "Open first:"
-@for f in $(1)/index.html $(1)/tables/atlas.md $(1)/figures docs/systems.md; do \
+@for f in $(1)/index.html $(1)/tables/atlas.md $(1)/figures $(2); do \
     if [ -e $$f ]; then echo "  $$f"; fi; done
 endef
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from harness import experiments
 from harness.dependencies import sources
 from harness.figures import figure_names
+from harness.systems.registry import libraries
 
 EXPERIMENTS = {
     path.stem: experiments.load(path)
@@ -21,6 +22,8 @@ SHARDS = {
     for name, e in EXPERIMENTS.items()
 }
 FIGURES = {name: figure_names(EXPERIMENTS[name]) for name in MAIN}
+LIBRARIES = [library.name for library in libraries()]
+SYSTEM_FIGURES = ["systems_logits", "systems_probabilities", "systems_plateaus"]
 # The code that each stage runs: an edit reruns the stages that depend on it, and nothing else.
 CODE = {
     (stage, name): sources([f"harness.{stage}"], e)
@@ -34,6 +37,7 @@ wildcard_constraints:
     experiment="|".join(EXPERIMENTS),
     format="[a-z0-9_]+",
     shard=r"\d+",
+    library="|".join(LIBRARIES),
 
 
 rule all:
@@ -46,11 +50,7 @@ rule all:
 rule quick:
     input:
         expand("results/quick/tables/{table}.csv", table=MAIN),
-        [
-            f"results/quick/figures/{stem}.png"
-            for stems in FIGURES.values()
-            for stem in stems
-        ],
+        [f"results/quick/figures/{stem}.png" for stems in FIGURES.values() for stem in stems],
 
 
 rule exhaustive:
@@ -61,6 +61,23 @@ rule exhaustive:
 rule worst:
     input:
         expand("results/tables/{table}.csv", table=SEARCHES),
+
+
+rule bounds:
+    input:
+        expand("results/tables/bounds_{table}.csv", table=MAIN),
+
+
+rule systems:
+    input:
+        "results/tables/systems.csv",
+        "docs/systems.md",
+        "docs/findings.md",
+
+
+rule systems_quick:
+    input:
+        "results/quick/tables/systems.csv",
 
 
 for name in EXPERIMENTS:
@@ -132,8 +149,7 @@ rule table:
     conda:
         "environment.yaml"
     shell:
-        "python -m harness table {input.experiment} {input.summaries} --out {output.csv}"
-        " > {log} 2>&1"
+        "python -m harness table {input.experiment} {input.summaries} --out {output.csv}" " > {log} 2>&1"
 
 
 rule search_table:
@@ -160,8 +176,7 @@ rule search_table:
     conda:
         "environment.yaml"
     shell:
-        "python -m harness search-table {input.experiment} {input.parts} --out {output.csv}"
-        " > {log} 2>&1"
+        "python -m harness search-table {input.experiment} {input.parts} --out {output.csv}" " > {log} 2>&1"
 
 
 for name in MAIN:
@@ -173,9 +188,7 @@ for name in MAIN:
             experiment=f"experiments/{name}.yaml",
             code=CODE["figures.drawing", name],
             table=f"{{root}}/tables/{name}.csv",
-            summaries=[
-                f"{{root}}/summaries/{name}.{shard}.npz" for shard in SHARDS[name]
-            ],
+            summaries=[f"{{root}}/summaries/{name}.{shard}.npz" for shard in SHARDS[name]],
         output:
             [f"{{root}}/figures/{stem}.svg" for stem in FIGURES[name]],
             png=report(
@@ -230,3 +243,77 @@ rule atlas:
         "environment.yaml"
     shell:
         "python -m harness atlas {input.tables} --out {output.csv} > {log} 2>&1"
+
+
+for name in MAIN:
+
+    rule:
+        name:
+            f"bounds_{name}"
+        input:
+            experiment=f"experiments/{name}.yaml",
+            code=sources(["harness.bounds_stage", "harness.figures.bounds"], EXPERIMENTS[name]),
+            summaries=[f"results/summaries/{name}.{shard}.npz" for shard in SHARDS[name]],
+        output:
+            multiext(f"results/tables/bounds_{name}", ".md", ".tex", ".json"),
+            [
+                f"results/figures/bounds_{name}_{q.name}.{kind}"
+                for q in EXPERIMENTS[name].problems
+                for kind in ("png", "svg")
+            ],
+            csv=f"results/tables/bounds_{name}.csv",
+        log:
+            f"results/logs/bounds.{name}.log",
+        conda:
+            "environment.yaml"
+        shell:
+            "python -m harness bounds {input.experiment} {input.summaries} --out {output.csv}"
+            " --figures results/figures > {log} 2>&1"
+
+
+rule library:
+    input:
+        code=sources(["harness.systems_stage"]) + sorted(map(str, Path("harness/systems").glob("*.py"))),
+    output:
+        "{root}/systems/{library}.json",
+    log:
+        "{root}/logs/systems.{library}.log",
+    conda:
+        "environment.yaml"
+    params:
+        grid=lambda w: "quick" if w.root == "results/quick" else "standard",
+    shell:
+        "python -m harness systems {wildcards.library} --grid {params.grid} --out {output} 2>&1 | tee {log}"
+
+
+rule systems_table:
+    input:
+        parts=expand("{{root}}/systems/{library}.json", library=LIBRARIES),
+    output:
+        multiext("{root}/tables/systems", ".md", ".tex", ".json"),
+        csv=report(
+            "{root}/tables/systems.csv",
+            caption="docs/captions/systems.rst",
+            category="Tables",
+        ),
+    log:
+        "{root}/logs/systems_table.log",
+    conda:
+        "environment.yaml"
+    shell:
+        "python -m harness systems-table {input.parts} --out {output.csv} > {log} 2>&1"
+
+
+rule systems_pages:
+    input:
+        parts=expand("results/systems/{library}.json", library=LIBRARIES),
+    output:
+        "docs/systems.md",
+        "docs/findings.md",
+        [f"results/figures/{stem}.{kind}" for stem in SYSTEM_FIGURES for kind in ("png", "svg")],
+    log:
+        "results/logs/systems_pages.log",
+    conda:
+        "environment.yaml"
+    shell:
+        "python -m harness systems-pages {input.parts} --docs docs --figures results/figures > {log} 2>&1"

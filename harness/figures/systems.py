@@ -37,6 +37,7 @@ DEFAULTS = (
     ("keras-torch", "keras Dense(sigmoid) + BinaryCrossentropy", "model_eager", "model_mixed_eager"),
     ("optax", "optax.sigmoid_binary_cross_entropy", "jit", "jit"),
 )
+TICKS = (0.0, 20.0, 40.0, 60.0)
 NAMES = ("systems_logits", "systems_probabilities", "systems_plateaus")
 
 
@@ -129,7 +130,7 @@ def _worst_legend(figure: Figure) -> None:
 def plateau_figure(answers: Sequence[Answer]) -> Figure:
     """Draw loss and gradient against the logit, as the default calls return them: rows loss and gradient by target."""
     layout = Layout(13.0, 4, len(FORMATS), 1.6, left=0.8, right=3.0, top=0.62, bottom=0.85, gap_x=0.4, gap_y=0.42)
-    figure = layout.figure("What do the default calls return for a wrong prediction?")
+    figure = layout.figure("What do the calls that introductions show return for a wrong prediction, run as they run by default?")
     rows = [(p, t) for p in PROBLEMS["logits"] for t in ("0", "1")]
     shown: dict[int, str] = {}
     for i, (problem, target) in enumerate(rows):
@@ -137,8 +138,8 @@ def plateau_figure(answers: Sequence[Answer]) -> Figure:
         axis = Logarithmic(-40, 10, (-40, -20, 0)) if gradient else Linear(112.0)
         for j, fmt in enumerate(FORMATS):
             sign = 1 if target == "0" else -1
-            ax = layout.panel(figure, i, j, tuple(sorted((-16.0 * sign, 113.0 * sign))), axis.limits(len(DEFAULTS) // 2))
-            layout.x_ticks(ax, [0.0, sign * 50.0, sign * 100.0], ["0", *(f"{sign * v}".replace("-", "−") for v in (50, 100))], name="logit x")
+            ax = layout.panel(figure, i, j, tuple(sorted((-20.0 * sign, 62.0 * sign))), axis.limits(len(DEFAULTS) // 2))
+            layout.x_ticks(ax, [sign * v for v in TICKS], [f"{sign * v:.0f}".replace("-", "−") for v in TICKS], name="logit x")
             layout.y_ticks(ax, *axis.ticks())
             _curves(ax, axis, [_default(answers, d, fmt, problem, target) for d in DEFAULTS], shown)
             if i == 0:
@@ -188,6 +189,5 @@ def _plateau_legend(figure: Figure, layout: Layout, shown: dict[int, str]) -> No
 
 def _break(default: tuple[str, str, str, str]) -> str:
     """Write a call on two or three lines."""
-    library, name, mode, mixed = default
-    how = mode if mode == mixed else f"{mode}, {mixed}"
-    return f"{name.removeprefix('torch.nn.functional.').replace(' + ', chr(10) + '+ ')}\n({library}: {how.replace('_', ' ')})"
+    library, name, _, _ = default
+    return f"{name.removeprefix('torch.nn.functional.').replace(' + ', chr(10) + '+ ')}\n({library})"
