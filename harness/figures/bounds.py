@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -67,19 +68,24 @@ class Stairs:
 def chosen(compared: Mapping[str, Mapping[str, Comparison]]) -> list[str]:
     """Return the kernels to draw: the two best and the worst, by the share of bits lost, over all formats."""
     names = list(next(iter(compared.values())))
-    lost = {n: np.mean([_lost(by_kernel[n], FORMATS[f]) for f, by_kernel in compared.items()]) for n in names}
+    lost = dict.fromkeys(names, 0.0)
+    for fmt, by_kernel in compared.items():
+        known = np.stack([~np.isnan(both.measured) for both in by_kernel.values()]).any(axis=0)
+        for name, both in by_kernel.items():
+            lost[name] += _lost(both.measured[known], FORMATS[fmt])
     ranked = sorted(names, key=lambda n: lost[n])
     if len(names) <= GOOD + BAD:
         return ranked
-    worst = max(names, key=lambda n: lost[n])  # of several, the one declared first
+    worst = max(ranked[GOOD:], key=lambda n: (lost[n], -names.index(n)))  # of several, the one declared first
     return [*ranked[:GOOD], worst]
 
 
-def _lost(both: Comparison, fmt: Format) -> float:
-    """Return the share of bits lost at worst; all of them where a result is missing."""
-    if np.isnan(both.measured).any():
+def _lost(measured: Array, fmt: Format) -> float:
+    """Return the share of bits lost at worst; all of them where a result is missing that others have."""
+    if np.isnan(measured).any():
         return 1.0
-    return float(np.log2(np.clip(both.measured.max(), 1.0, 2.0 ** style.bits(fmt)))) / style.bits(fmt)
+    most = style.bits(fmt)
+    return float(np.log2(np.clip(measured.max(), 1.0, 2.0**most))) / most
 
 
 def stairs(problem: Problem, fmt: Format, both: Comparison) -> Stairs:
@@ -137,9 +143,7 @@ def _ratios(material: Material, name: str) -> list[tuple[None, str]]:
     return entries
 
 
-def _panel(
-    figure: Figure, layout: Layout, place: tuple[int, int], problem: Problem, fmt: Format, last: bool
-) -> Axes:
+def _panel(figure: Figure, layout: Layout, place: tuple[int, int], problem: Problem, fmt: Format, last: bool) -> Axes:
     """Make a panel with log2 of the error from 2^-4 ulp to where no bit is right, and a strip above."""
     axis, most = InputAxis(problem), style.bits(fmt)
     ax = layout.panel(figure, *place, axis.limits, (LEAST - 0.03 * most, _strip(fmt) + 0.08 * (most - LEAST)))
@@ -166,7 +170,7 @@ def _draw(ax: Axes, found: Stairs, fmt: Format, label: str) -> None:
     bound = np.where(np.isinf(found.bound), np.nan, shown(found.bound, fmt))
     line(ax, *found.run(bound), color=LINE, lw=0.8, zorder=4, solid_joinstyle="miter", label=f"{label} bound")
     strip = np.where(np.isinf(found.bound), _strip(fmt), np.nan)
-    look = {"color": NONE_FINITE, "lw": 5.0, "solid_capstyle": "butt", "zorder": 4}
+    look: dict[str, Any] = {"color": NONE_FINITE, "lw": 5.0, "solid_capstyle": "butt", "zorder": 4}
     line(ax, *found.run(strip), label=f"{label} none", **look)
 
 
@@ -174,7 +178,7 @@ def _legend(figure: Figure) -> None:
     handles = [
         Line2D([], [], color=LINE, lw=0.8, label="bound of each cell"),
         Patch(facecolor=AREA, lw=0, label="largest error measured in it"),
-        Line2D([], [], color=NONE_FINITE, lw=5.0, label="no finite bound"),
+        Line2D([], [], color=NONE_FINITE, lw=5.0, solid_capstyle="butt", label="no finite bound"),
         Line2D([], [], color="#444444", lw=0.7, ls=(0, (5, 2)), label="no bit right: 2^(p−1) ulp or more"),
         Line2D([], [], ls="none", label="blank: nothing finite computed, or a pole"),
     ]

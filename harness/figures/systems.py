@@ -60,17 +60,29 @@ def worst_figure(rows: Sequence[Row], problems: tuple[str, str], title: str) -> 
     """Draw a table of colours and numbers: calls x formats, for loss and gradient and each hard target."""
     mine = [r for r in rows if r["problem"] in problems and not r["label_smoothing"]]
     keys = list(dict.fromkeys((str(r["library"]), str(r["system"])) for r in mine))
-    layout = Layout(13.0, 1, 4, len(keys) * ROW, left=4.35, right=0.1, top=0.88, bottom=0.62, gap_x=0.15, gap_y=0)
+    tall = max(1, len(keys))  # an empty table still has its figure
+    layout = Layout(13.0, 1, 4, tall * ROW, left=4.35, right=0.1, top=0.88, bottom=0.62, gap_x=0.15, gap_y=0)
     figure = layout.figure(title)
     panels = [(p, t) for p in problems for t in ("0", "1")]
     for column, (problem, target) in enumerate(panels):
-        ax = layout.panel(figure, 0, column, (-0.5, len(FORMATS) - 0.5), (len(keys) - 0.5, -0.5))
+        ax = layout.panel(figure, 0, column, (-0.5, len(FORMATS) - 0.5), (tall - 0.5, -0.5))
         what = "gradient" if problem.endswith("_grad") else "loss"
-        ax.text(0.5, 1 + layout.points_up(27), f"{what}, y = {target}", transform=ax.transAxes, ha="center", weight="bold")
+        ax.text(
+            0.5, 1 + layout.points_up(27), f"{what}, y = {target}", transform=ax.transAxes, ha="center", weight="bold"
+        )
         for i, name in enumerate(FORMATS):
             kind = "every input" if format_named(name).bits <= 16 and _exhaustive(mine, name) else "≥, sample"
-            ax.text(i, 1 + layout.points_up(3), f"{name}\n{kind}", transform=ax.get_xaxis_transform(), ha="center", va="bottom", fontsize=6)
-        _cells(ax, keys, [r for r in mine if r["problem"] == problem and r["target"] == target])
+            ax.text(
+                i,
+                1 + layout.points_up(3),
+                f"{name}\n{kind}",
+                transform=ax.get_xaxis_transform(),
+                ha="center",
+                va="bottom",
+                fontsize=6,
+            )
+        if keys:
+            _cells(ax, keys, [r for r in mine if r["problem"] == problem and r["target"] == target])
         ax.hlines(_edges(keys), *ax.get_xlim(), color="#000000", lw=0.8)
         if column == 0:
             layout.y_ticks(ax, range(len(keys)), [_label(k) for k in keys], size=0)
@@ -84,7 +96,13 @@ def _exhaustive(rows: Sequence[Row], fmt: str) -> bool:
 
 def _label(key: Key) -> str:
     library, name = key
-    return f"{name}  [{library.removeprefix('keras-')}]" if library.startswith("keras-") else name if library != "replica" else f"{name}  [source]"
+    return (
+        f"{name}  [{library.removeprefix('keras-')}]"
+        if library.startswith("keras-")
+        else name
+        if library != "replica"
+        else f"{name}  [source]"
+    )
 
 
 def _edges(keys: Sequence[Key]) -> list[float]:
@@ -130,7 +148,9 @@ def _worst_legend(figure: Figure) -> None:
 def plateau_figure(answers: Sequence[Answer]) -> Figure:
     """Draw loss and gradient against the logit, as the default calls return them: rows loss and gradient by target."""
     layout = Layout(13.0, 4, len(FORMATS), 1.6, left=0.8, right=3.0, top=0.62, bottom=0.85, gap_x=0.4, gap_y=0.42)
-    figure = layout.figure("What do the calls that introductions show return for a wrong prediction, run as they run by default?")
+    figure = layout.figure(
+        "What do the calls that introductions show return for a wrong prediction, run as they run by default?"
+    )
     rows = [(p, t) for p in PROBLEMS["logits"] for t in ("0", "1")]
     shown: dict[int, str] = {}
     for i, (problem, target) in enumerate(rows):
@@ -138,8 +158,14 @@ def plateau_figure(answers: Sequence[Answer]) -> Figure:
         axis = Logarithmic(-40, 10, (-40, -20, 0)) if gradient else Linear(112.0)
         for j, fmt in enumerate(FORMATS):
             sign = 1 if target == "0" else -1
-            ax = layout.panel(figure, i, j, tuple(sorted((-20.0 * sign, 62.0 * sign))), axis.limits(len(DEFAULTS) // 2))
-            layout.x_ticks(ax, [sign * v for v in TICKS], [f"{sign * v:.0f}".replace("-", "−") for v in TICKS], name="logit x")
+            across = (-20.0, 62.0) if target == "0" else (-62.0, 20.0)
+            ax = layout.panel(figure, i, j, across, axis.limits(len(DEFAULTS) // 2))
+            layout.x_ticks(
+                ax,
+                [sign * v for v in TICKS],
+                [f"{sign * v + 0.0:.0f}".replace("-", "−") for v in TICKS],
+                name="logit x",
+            )
             layout.y_ticks(ax, *axis.ticks())
             _curves(ax, axis, [_default(answers, d, fmt, problem, target) for d in DEFAULTS], shown)
             if i == 0:
@@ -150,7 +176,9 @@ def plateau_figure(answers: Sequence[Answer]) -> Figure:
     return figure
 
 
-def _default(answers: Sequence[Answer], default: tuple[str, str, str, str], fmt: str, problem: str, target: str) -> Answer | None:
+def _default(
+    answers: Sequence[Answer], default: tuple[str, str, str, str], fmt: str, problem: str, target: str
+) -> Answer | None:
     library, name, mode, mixed = default
     wanted = {"library": library, "system": name, "problem": problem, "format": fmt, "target": target}
     wanted["mode"] = mixed if format_named(fmt).bits <= 16 else mode
@@ -172,7 +200,9 @@ def _curves(ax: Axes, axis: Linear | Logarithmic, found: Sequence[Answer | None]
         line(ax, a.x, axis.place(a.value), color=colour, lw=width, ls=dashes, zorder=3 + i, solid_capstyle="butt")
         spurious = ~np.isfinite(a.value) & np.isfinite(a.rounded)
         for outcome, kind in (("spurious_nan", np.isnan), ("spurious_inf", np.isinf)):
-            style.marks(ax, outcome, a.x[spurious & kind(a.value)], axis.first_line + marked * axis.line, colour, outcome)
+            style.marks(
+                ax, outcome, a.x[spurious & kind(a.value)], axis.first_line + marked * axis.line, colour, outcome
+            )
         marked += bool(spurious.any())
 
 

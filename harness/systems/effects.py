@@ -134,7 +134,9 @@ def masks(answer: Answer) -> dict[str, np.ndarray]:
     with np.errstate(all="ignore"):
         size, finite = np.abs(exact), np.isfinite(answer.rounded)
         relative = np.where(exact == 0, np.where(value == 0, 0, np.inf), np.abs(value - exact) / size)
-        wrong = finite & np.isfinite(value) & (value.astype(answer.fmt.dtype) != answer.rounded.astype(answer.fmt.dtype))
+        wrong = (
+            finite & np.isfinite(value) & (value.astype(answer.fmt.dtype) != answer.rounded.astype(answer.fmt.dtype))
+        )
     large = size >= (LARGE_GRADIENT if gradient else LARGE_LOSS)
     off = wrong & large & (relative >= SLIGHTLY)
     lost = wrong & ~large & (relative >= MOSTLY)

@@ -46,8 +46,18 @@ def _section(i: int, f: Finding, answers: list[Answer]) -> str:
     ]
     other = _counterpart(f, answers)
     if other:
-        lines.append(f"| {given(row, e.x)} | {row['target']} | {_what(other.row)} | {number(other.at(e.x))} | {number(other.truth(e.x))} | |")
-    lines += ["", f"{version(row)}, {row['mode'].replace('_', ' ')}, {row['format']}.{_elsewhere(f)}", "", "```sh", f.line, "```", ""]  # type: ignore[attr-defined]
+        lines.append(
+            f"| {given(row, e.x)} | {row['target']} | {_what(other.row)} | {number(other.at(e.x))} | {number(other.truth(e.x))} | |"
+        )
+    lines += [
+        "",
+        f"{version(row)}, {row['mode'].replace('_', ' ')}, {row['format']}.{_elsewhere(f)}",
+        "",
+        "```sh",
+        f.line,
+        "```",
+        "",
+    ]  # type: ignore[attr-defined]
     return "\n".join(lines)
 
 

@@ -25,8 +25,8 @@ PHRASES = {
     "dead": "its gradient dies {at}: 0 for {truth}",
     "off": "its gradient is off {at}: {value} for {truth}",
     "plateau": "its loss leaves the truth for a wrong prediction {at}: {value} for {truth}",
-    "cancelled": "{noun} loses a small value {at}: {value} for {truth}",
-    "faded": "its gradient loses a small value {at}: {value} for {truth}",
+    "cancelled": "{noun} is wrong where it is small {at}: {value} for {truth}",
+    "faded": "its gradient is wrong where it is small {at}: {value} for {truth}",
     "narrowed": "float64 inputs get float32 results",
 }
 NOUNS = {"sigmoid": "the sigmoid", "softplus": "softplus", "log_sigmoid": "log sigmoid"}
@@ -141,7 +141,11 @@ def _clause(kind: str, found: list[Effect], call: Call) -> str:
     noun = "its gradient" if shown.answer.is_gradient else NOUNS.get(str(row["problem"]), "its loss")
     text = PHRASES[kind].format(noun=noun, at=at, value=number(shown.value), truth=number(shown.truth))
     modes = dict.fromkeys(str(e.answer.row["mode"]) for e in found if e.answer.fmt.name == shown.answer.fmt.name)
-    every = {str(a.row["mode"]) for a in call.answers if a.fmt.name == shown.answer.fmt.name and a.row["problem"] == row["problem"]}
+    every = {
+        str(a.row["mode"])
+        for a in call.answers
+        if a.fmt.name == shown.answer.fmt.name and a.row["problem"] == row["problem"]
+    }
     if set(modes) != every and modes:
         text += f" ({', '.join(m.replace('_', ' ') for m in modes)} only)"
     others = [f"{given(e.answer.row, e.x)} in {f}" for f, e in there.items() if e is not shown]
@@ -189,7 +193,7 @@ def _standing(call: Call) -> str:
     if math.isinf(grave) and math.isinf(slight):
         return f"there no probe shows a failure in {call.main}"
     if math.isinf(grave):
-        return f"there only small values are lost, from |x| = {number(slight)} on in {call.main}"
+        return f"there only small values are wrong, from |x| = {number(slight)} on in {call.main}"
     return f"there nothing goes wrong below |x| = {number(min(grave, slight))} in {call.main}"
 
 

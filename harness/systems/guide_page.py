@@ -17,7 +17,7 @@ Generated from what the libraries returned in this run; do not edit. Every numbe
 was returned at one of the round inputs that are probed: logits −112 to 112, in halves up to ±20, and probabilities
 10⁻¹⁶ to 1 − 10⁻¹⁶. “From x = 17” means that 17 is the probe nearest to the centre at which it shows; modes
 and hard targets are taken together. A loss leaves the truth where it is off by 10 % or more and should be 1 or
-more; a gradient is off, or dies, by the same measure where it should be 0.1 or more in size; a small value is lost where half of it is.
+more; a gradient is off, or dies, by the same measure where it should be 0.1 or more in size; a small value is wrong where it is off by half.
 
 The largest errors side by side, where the logit is at most 20 in size:
 [from logits](../results/figures/systems_logits.png), [from probabilities](../results/figures/systems_probabilities.png);
@@ -38,7 +38,16 @@ def _section(name: str, there: list[Call], rows: Sequence[Row]) -> str:
     versions = dict.fromkeys(version(r) for r in mine if r["version"])
     heading = "Source only: replicas" if name == "replica" else name
     listed = [f"- `{c.name}`: {sentences(c, there)}" for c in there]
-    return "\n".join([f"\n## {heading}\n", f"{', '.join(versions) or 'not installed'}. {_outcomes(mine)}\n", *listed, "", _replicas(name, mine), ""])
+    return "\n".join(
+        [
+            f"\n## {heading}\n",
+            f"{', '.join(versions) or 'not installed'}. {_outcomes(mine)}\n",
+            *listed,
+            "",
+            _replicas(name, mine),
+            "",
+        ]
+    )
 
 
 def _outcomes(rows: Sequence[Row]) -> str:
@@ -59,15 +68,20 @@ def _outcomes(rows: Sequence[Row]) -> str:
 
 def _replicas(name: str, rows: Sequence[Row]) -> str:
     """Write on how many inputs the replicas agree, and why not on others."""
-    found = [float(str(r["agreement"])) for r in rows if r["agreement"] != ""]
+    there = sorted((r for r in rows if r["agreement"] != ""), key=_agreement)
+    found = [_agreement(r) for r in there]
     if name == "replica" or not found:
         return "No library is called: these are formulas from the sources named, in NumPy." if name == "replica" else ""
     whole = sum(v == 1 for v in found)
     if whole == len(found):
         return f"Replicas: bit for bit the same on every input in all {whole} combinations."
-    text = f"Replicas: bit for bit the same on every input in {whole} of {len(found)} combinations; in the others on {percent(min(found))} of inputs or more."
+    text = f"Replicas: bit for bit the same on every input in {whole} of {len(found)} combinations; in the others on {percent(found[0])} of inputs or more, the least of `{there[0]['system']}` in {there[0]['format']}."
     notes = library_named(name).notes
     return text + (f" Why not everywhere: {notes}." if notes else "")
+
+
+def _agreement(row: Row) -> float:
+    return float(str(row["agreement"]))
 
 
 def _count(row: Row, column: str) -> int:

@@ -5,8 +5,6 @@ A line prints one number.  Keras takes its backend from the environment, so its 
 
 from __future__ import annotations
 
-import numpy as np
-
 from harness.formats import format_named
 from harness.rows import Row
 
@@ -74,17 +72,19 @@ def line(row: Row, x: float) -> str | None:
 def _python(row: Row, x: float) -> str | None:
     library, name, mode = str(row["library"]), str(row["system"]), str(row["mode"])
     fmt = format_named(str(row["format"]))
-    text = fmt.short(np.asarray(x).astype(fmt.dtype)[()])
+    text = fmt.short(x)
     at = (text if "." in text or "e" in text else text + ".", str(row["target"]), fmt.name)
     gradient = str(row["problem"]).endswith("_grad")
     if library == "torch":
         return _torch(name, mode, gradient, *at)
+    if library.startswith("keras-") and name in KERAS_MODELS:
+        return _keras_model("keras", name, mode, gradient, *at)
+    if library == "tf_keras" and name.removeprefix("tf_") in KERAS_MODELS:
+        return _keras_model("tf_keras", name, mode, gradient, *at)
     if library in ("tensorflow", "tf_keras"):
         return _tensorflow(name, mode, gradient, *at)
     if library.startswith("keras-"):
         backend = library.removeprefix("keras-")
-        if name in KERAS_MODELS:
-            return _keras_model(name, mode, gradient, *at)
         return _keras(name, backend, gradient, *at) if name in KERAS else None
     if library == "optax":
         return _optax(mode, gradient, *at)
@@ -134,23 +134,24 @@ def _keras(name: str, backend: str, gradient: bool, x: str, y: str, fmt: str) ->
     if backend == "jax":
         return f"import keras, jax; {inputs}; print(float(jax.grad(lambda x: {loss}.sum())(x)[0]))"
     if backend == "torch":
-        return f"import keras, torch; {inputs}; x.requires_grad_(); print(float(torch.autograd.grad({loss}.sum(), x)[0]))"
+        return (
+            f"import keras, torch; {inputs}; x.requires_grad_(); print(float(torch.autograd.grad({loss}.sum(), x)[0]))"
+        )
     return None
 
 
-def _keras_model(name: str, mode: str, gradient: bool, x: str, y: str, fmt: str) -> str:
+def _keras_model(keras: str, name: str, mode: str, gradient: bool, x: str, y: str, fmt: str) -> str:
     """Return a line with compile and evaluate, or with one step of gradient descent, whose bias is then -gradient."""
-    activation, further, logits = KERAS_MODELS[name]
-    policy = f"'mixed_{fmt}'" if "mixed" in mode else f"'{fmt}'"
-    layers = f"keras.Input((1,)), keras.layers.Dense(1, {activation}, kernel_initializer='ones'){further}"
-    model = f"keras.config.set_dtype_policy({policy}); m = keras.Sequential([{layers}]); "
-    step = STEP[mode.rpartition("_")[2]]
-    loss = f"loss=keras.losses.BinaryCrossentropy(from_logits={logits}), {step}"
+    activation, further, logits = KERAS_MODELS[name.removeprefix("tf_")]
+    policy = f"{keras}.mixed_precision.set_global_policy('{'mixed_' if 'mixed' in mode else ''}{fmt}'); "
+    layers = f"{keras}.Input((1,)), {keras}.layers.Dense(1, {activation}, kernel_initializer='ones'){further}"
+    model = f"import {keras}, numpy as np; {policy}m = {keras}.Sequential([{layers}]); "
+    loss = f"loss={keras}.losses.BinaryCrossentropy(from_logits={logits}), {STEP[mode.rpartition('_')[2]]}"
     data = f"np.array([[{x}]]), np.array([[{y}.]])"
     if not gradient:
-        return f"import keras, numpy as np; {model}m.compile({loss}); print(m.evaluate({data}, verbose=0))"
-    descent = f"m.compile(keras.optimizers.SGD(1.0), {loss}); m.fit({data}, verbose=0)"
-    return f"import keras, numpy as np; {model}{descent}; print(float(-m.get_weights()[1][0]))"
+        return f"{model}m.compile({loss}); print(m.evaluate({data}, verbose=0))"
+    descent = f"m.compile({keras}.optimizers.SGD(1.0), {loss}); m.fit({data}, verbose=0)"
+    return f"{model}{descent}; print(float(-m.get_weights()[1][0]))"
 
 
 def _optax(mode: str, gradient: bool, x: str, y: str, fmt: str) -> str:

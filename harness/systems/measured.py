@@ -86,7 +86,7 @@ def _named(task: Task, result: Result) -> Row:
         "problem": task.problem.name,
         "kernel": f"{system.library}:{system.key}",
         "format": task.fmt.name,
-        "target": "" if task.effective is None else task.fmt.short(task.effective[()]),
+        "target": "" if task.target is None else task.fmt.short(task.target),
         "grid": task.inputs.grid.name,
         "points": n,
         "exhaustive": task.inputs.exhaustive,
@@ -96,7 +96,8 @@ def _named(task: Task, result: Result) -> Row:
         "mode": system.mode,
         "refused": n if result.status == "refused" else 0,
         "unavailable": n if result.status == "unavailable" else 0,
-        "reason": result.reason or (f"printed to standard output: {' '.join(result.printed.split())}" if result.printed else ""),
+        "reason": result.reason
+        or (f"printed to standard output: {' '.join(result.printed.split())}" if result.printed else ""),
         "replica": system.replica,
         "label_smoothing": f"{system.label_smoothing:g}" if system.label_smoothing else "",
     }
@@ -134,8 +135,7 @@ def recorded_case(task: Task, computed: np.ndarray) -> Case:
     def look_up(x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
         return computed[np.searchsorted(ordinals, task.fmt.ordinal(x[0]))][None, :]
 
-    target = None if task.effective is None else task.effective[()]
-    return Case(task.problem, task.system.key, look_up, task.inputs.grid, target)
+    return Case(task.problem, task.system.key, look_up, task.inputs.grid, task.target)
 
 
 def _near(case: Case, inputs: Inputs, errors: Errors) -> Row:
@@ -147,7 +147,9 @@ def _near(case: Case, inputs: Inputs, errors: Errors) -> Row:
         certified = certified_extreme(case, int(inputs.ordinals[worst]))
         found = {name: certified[name.replace("near", "max")] for name in NEAR_COLUMNS}
     masks = {name: errors.outcomes[name][0] for name in NEAR_OUTCOMES if name in errors.outcomes}
-    return found | {f"near_{name}": int((masks[name] & inputs.near).sum()) if name in masks else 0 for name in NEAR_OUTCOMES}
+    return found | {
+        f"near_{name}": int((masks[name] & inputs.near).sum()) if name in masks else 0 for name in NEAR_OUTCOMES
+    }
 
 
 def _safe_range(inputs: Inputs, bad_below: int, bad_above: int) -> Row:

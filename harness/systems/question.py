@@ -99,6 +99,11 @@ class Task:
         """Return the working format."""
         return self.inputs.grid.fmt
 
+    @property
+    def target(self) -> np.generic | None:
+        """Return the effective target as a number of the format."""
+        return None if self.effective is None else self.fmt.round(float(self.effective))
+
 
 def tasks(library: str, grid: str) -> list[Task]:
     """Return the rows that a library owes; UsageError for an unknown library or a grid that is not offered."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mpmath
-import numpy as np
 
 from harness.formats import format_named
 from harness.problems import problem_named
@@ -27,7 +26,7 @@ def number(value: mpmath.mpf | float) -> str:
 def given(row: Row, x: float) -> str:
     """Write an input by the fewest digits that name it in its format."""
     fmt = format_named(str(row["format"]))
-    return fmt.short(np.asarray(x).astype(fmt.dtype)[()]).removesuffix(".0").replace("-", "−")
+    return fmt.short(x).removesuffix(".0").replace("-", "−")
 
 
 def variable(row: Row) -> str:
