@@ -52,8 +52,8 @@ format: .venv/.with-test  ## Rewrite the sources in the project's style
 
 clean:  ## Remove .venv, caches, and all results but the committed tables and figures
 	rm -rf .venv .snakemake .hypothesis .mypy_cache .pytest_cache .ruff_cache build *.egg-info
-	rm -rf results/summaries results/work results/logs results/quick
-	find harness tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf results/summaries results/searches results/work results/logs results/quick
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 help:  ## Show this list
 	@awk -F ':.*  ## ' '/^[a-z_]+:.*  ## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile

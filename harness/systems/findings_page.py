@@ -51,13 +51,13 @@ def _section(i: int, f: Finding, answers: list[Answer]) -> str:
         )
     lines += [
         "",
-        f"{version(row)}, {row['mode'].replace('_', ' ')}, {row['format']}.{_elsewhere(f)}",
+        f"{version(row)}, {str(row['mode']).replace('_', ' ')}, {row['format']}.{_elsewhere(f)}",
         "",
         "```sh",
         f.line,
         "```",
         "",
-    ]  # type: ignore[attr-defined]
+    ]
     return "\n".join(lines)
 
 
