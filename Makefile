@@ -7,7 +7,7 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: results quick exhaustive systems systems_quick questions test lint format clean help
+.PHONY: results quick exhaustive systems systems_quick test lint format clean help
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := results
 
@@ -19,7 +19,7 @@ quick: .venv/.with-core  ## The same on a coarse grid, into results/quick/
 	$(call workflow,quick)
 	$(call open_first,results/quick)
 
-exhaustive: .venv/.with-core  ## Every float32 input, and the worst float64 inputs found by search: takes minutes
+exhaustive: .venv/.with-core  ## Every float32 input, and the worst float64 inputs found by search: takes hours
 	$(call workflow,exhaustive worst)
 	$(call open_first,results)
 
@@ -30,10 +30,6 @@ systems: .venv/.with-systems  ## The losses of Keras, TensorFlow, PyTorch, JAX a
 systems_quick: .venv/.with-systems  ## The same on a coarse grid, into results/quick/
 	$(call workflow,systems_quick)
 	$(call open_first,results/quick)
-
-questions: .venv/.with-questions  ## What practitioners ask: targets, pipelines, epsilons, reductions, training
-	$(call workflow,questions)
-	$(call open_first,results)
 
 test: .venv/.with-test  ## Run the tests
 	$(RUN)/python -m pytest

@@ -23,6 +23,7 @@ SHARDS = {
 }
 FIGURES = {name: figure_names(EXPERIMENTS[name]) for name in MAIN}
 LIBRARIES = [library.name for library in libraries()]
+QUICK_LIBRARIES = ["torch", "tensorflow", "keras-tensorflow", "jax", "optax", "sklearn", "scipy"]
 SYSTEM_FIGURES = ["systems_logits", "systems_probabilities", "systems_plateaus"]
 # The code that each stage runs: an edit reruns the stages that depend on it, and nothing else.
 CODE = {
@@ -103,6 +104,8 @@ rule sweep:
         "environment.yaml"
     params:
         grid=lambda w: "--grid quick" if w.root == "results/quick" else "",
+    message:
+        "Sweep {wildcards.experiment}, {wildcards.format}, shard {wildcards.shard}"
     shell:
         "python -m harness sweep {input.experiment} --format {wildcards.format}"
         " --shard {wildcards.shard} {params.grid} --out {output} 2>&1 | tee {log}"
@@ -119,6 +122,8 @@ rule search:
         "results/logs/search.{experiment}.{format}.{shard}.log",
     conda:
         "environment.yaml"
+    message:
+        "Search {wildcards.experiment}, {wildcards.format}, shard {wildcards.shard}"
     shell:
         "python -m harness search {input.experiment} --format {wildcards.format}"
         " --shard {wildcards.shard} --out {output} > {log} 2>&1"
@@ -148,6 +153,8 @@ rule table:
         experiment="|".join(SWEEPS),
     conda:
         "environment.yaml"
+    message:
+        "Table of {wildcards.experiment}"
     shell:
         "python -m harness table {input.experiment} {input.summaries} --out {output.csv}" " > {log} 2>&1"
 
@@ -175,6 +182,8 @@ rule search_table:
         experiment="|".join(SEARCHES),
     conda:
         "environment.yaml"
+    message:
+        "Table of {wildcards.experiment}"
     shell:
         "python -m harness search-table {input.experiment} {input.parts} --out {output.csv}" " > {log} 2>&1"
 
@@ -222,6 +231,8 @@ rule special_values:
         "results/logs/special_values.log",
     conda:
         "environment.yaml"
+    message:
+        "Table of special values"
     shell:
         "python -m harness special --out {output.csv} > {log} 2>&1"
 
@@ -241,6 +252,8 @@ rule atlas:
         "results/logs/atlas.log",
     conda:
         "environment.yaml"
+    message:
+        "Atlas"
     shell:
         "python -m harness atlas {input.tables} --out {output.csv} > {log} 2>&1"
 
@@ -266,6 +279,8 @@ for name in MAIN:
             f"results/logs/bounds.{name}.log",
         conda:
             "environment.yaml"
+        message:
+            f"Bounds of {name}"
         shell:
             "python -m harness bounds {input.experiment} {input.summaries} --out {output.csv}"
             " --figures results/figures > {log} 2>&1"
@@ -282,13 +297,19 @@ rule library:
         "environment.yaml"
     params:
         grid=lambda w: "quick" if w.root == "results/quick" else "standard",
+    message:
+        "Systems of {wildcards.library}"
     shell:
         "python -m harness systems {wildcards.library} --grid {params.grid} --out {output} 2>&1 | tee {log}"
 
 
 rule systems_table:
     input:
-        parts=expand("{{root}}/systems/{library}.json", library=LIBRARIES),
+        parts=lambda w: expand(
+            "{root}/systems/{library}.json",
+            root=w.root,
+            library=QUICK_LIBRARIES if w.root == "results/quick" else LIBRARIES,
+        ),
     output:
         multiext("{root}/tables/systems", ".md", ".tex", ".json"),
         csv=report(
@@ -300,6 +321,8 @@ rule systems_table:
         "{root}/logs/systems_table.log",
     conda:
         "environment.yaml"
+    message:
+        "Table of systems"
     shell:
         "python -m harness systems-table {input.parts} --out {output.csv} > {log} 2>&1"
 
@@ -315,5 +338,7 @@ rule systems_pages:
         "results/logs/systems_pages.log",
     conda:
         "environment.yaml"
+    message:
+        "Pages and figures of systems"
     shell:
         "python -m harness systems-pages {input.parts} --docs docs --figures results/figures > {log} 2>&1"

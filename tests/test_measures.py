@@ -209,7 +209,7 @@ class TestOutcomes:
         problem, fmt = PROBLEMS["bce"], FORMATS["float32"]
         with np.errstate(all="ignore"):
             exact = evaluate(problem, fmt, np.zeros((1, 3), np.float32), np.array([[1]], np.float32))
-        found = errors.measure(np.array([[np.inf, 16.118096, np.nan]], np.float32), exact, True)
+            found = errors.measure(np.array([[np.inf, 16.118096, np.nan]], np.float32), exact, True)
         assert found.ulp.tolist() == [[errors.NONE] * 3]
         assert {k: v.tolist() for k, v in found.outcomes.items()} == {
             "spurious_nan": [[False, False, True]],

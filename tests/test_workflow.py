@@ -3,10 +3,13 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
+import harness
 from harness import experiments
 from harness.cli import cli
 from harness.dependencies import imports, sources
@@ -70,6 +73,18 @@ def test_the_workflow_plans_every_main_result():
     planned = done.stdout + done.stderr
     for rule in ("sweep", "table", "figures_logits", "atlas", "special_values"):
         assert re.search(rf"^{rule}\s", planned, re.MULTILINE), rule
+
+
+class TestPackaging:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    def test_the_citation_has_the_version(self):
+        citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+        assert citation["version"] == harness.__version__
+
+    def test_the_conda_environment_has_the_dependencies(self):
+        environment = yaml.safe_load((ROOT / "environment.yaml").read_text(encoding="utf-8"))
+        assert environment["dependencies"][-1]["pip"] == self.project["dependencies"]
 
 
 class TestReadme:

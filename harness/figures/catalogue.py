@@ -52,9 +52,7 @@ class Plan:
     def kernel_labels(self) -> list[str]:
         """Return the kernels' names in order, each after its problem where there are several."""
         several = len({f.problem.name for f in self.families}) > 1
-        return [
-            f"{f.problem.name}: {k.name}" if several else k.name for f in self.families for k in f.kernels
-        ]
+        return [f"{f.problem.name}: {k.name}" if several else k.name for f in self.families for k in f.kernels]
 
     def family_edges(self) -> list[float]:
         """Return between which rows one family ends and the next begins, rows being 0, 1, ..."""
@@ -70,8 +68,7 @@ ERRORS = (
 )
 MAP = (
     "Largest error of each kernel (rows) along the input (columns): pale green is within 4 ulp, darker is "
-    "worse, up to no correct bit; hatching is a spurious outcome, blank where the format has no such input; "
-    + SAMPLE
+    "worse, up to no correct bit; hatching is a spurious outcome, blank where the format has no such input; " + SAMPLE
 )
 PLATEAUS = (
     "Loss and magnitude of its gradient as computed, against the exact value (thick grey), where the "

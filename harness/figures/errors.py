@@ -61,8 +61,7 @@ class Row:
         self.family, self.formats = family, material.formats
         self.names = [k.name for k in family.kernels]
         self.curves = {
-            f.name: {n: material.curve(family.problem, n, f, target) for n in self.names}
-            for f in material.formats
+            f.name: {n: material.curve(family.problem, n, f, target) for n in self.names} for f in material.formats
         }
         self.twins = {f: twins_of(by_name) for f, by_name in self.curves.items()}
         own = [n for n in self.names if any(t[n] == n for t in self.twins.values())]
@@ -89,9 +88,7 @@ class Row:
                 for outcome in OUTCOMES if name in self.marked else ():
                     height = most + step * (self.marked.index(name) + 0.6)
                     colour = style.LINES[self.style_of[name]][0]
-                    style.marks(
-                        ax, outcome, curve.at[curve.outcomes[outcome]], height, colour, f"{name} {outcome}"
-                    )
+                    style.marks(ax, outcome, curve.at[curve.outcomes[outcome]], height, colour, f"{name} {outcome}")
         return ax
 
     def key(self, ax: Axes, layout: Layout) -> None:
@@ -113,9 +110,7 @@ def twins_of(curves: dict[str, Curve]) -> dict[str, str]:
 
 def legend_labels(names: Sequence[str], twins: dict[str, dict[str, str]]) -> dict[str, str]:
     """Name each curve with the kernels that it stands for: in every format, or in the formats listed."""
-    ends = [
-        i for i, c in enumerate(names[0], 1) if c == "_" and all(n.startswith(names[0][:i]) for n in names)
-    ]
+    ends = [i for i, c in enumerate(names[0], 1) if c == "_" and all(n.startswith(names[0][:i]) for n in names)]
     shared = max(ends, default=0)
     labels: dict[str, str] = {}
     for name in names:

@@ -127,9 +127,7 @@ class Layout:
         for x, label in zip(at, labels):
             ax.text(x, -self.points_up(TICK + PAD), label, transform=base, ha="center", va="top")
         if name:
-            ax.text(
-                0.5, -self.points_up(TICK + PAD + 11), name, transform=ax.transAxes, ha="center", va="top"
-            )
+            ax.text(0.5, -self.points_up(TICK + PAD + 11), name, transform=ax.transAxes, ha="center", va="top")
 
     def y_ticks(self, ax: Axes, at: Sequence[float], labels: Sequence[str], size: float = TICK) -> None:
         """Put ticks and labels left of a panel."""
@@ -147,9 +145,7 @@ class Layout:
             clip_on=False,
         )
         for y, label in zip(at, labels):
-            ax.text(
-                -self.points_across(size + PAD), y, label, transform=base, ha="right", va="center_baseline"
-            )
+            ax.text(-self.points_across(size + PAD), y, label, transform=base, ha="right", va="center_baseline")
 
     def y_label(self, ax: Axes, text: str, points: float, weight: str = "normal") -> None:
         """Write an axis label, upright along the panel, so many points left of it."""
@@ -160,9 +156,7 @@ class Layout:
 
     def heading(self, ax: Axes, text: str) -> None:
         """Write a panel's heading above it."""
-        ax.text(
-            0.5, 1 + self.points_up(4), text, transform=ax.transAxes, ha="center", va="bottom", fontsize=9
-        )
+        ax.text(0.5, 1 + self.points_up(4), text, transform=ax.transAxes, ha="center", va="bottom", fontsize=9)
 
     def key(self, ax: Axes, title: str, entries: Sequence[tuple[tuple | None, str]]) -> None:
         """Name curves right of a panel: (colour, width, dashes) or None, and a label of one or more lines."""

@@ -44,9 +44,7 @@ def worst_figure(plan: Plan, material: Material) -> Figure:
         ax.text(0.5, 1 + layout.points_up(27), title, transform=ax.transAxes, ha="center", weight="bold")
         for i, fmt in enumerate(material.formats):
             head = f"{fmt.name}\n{'all inputs' if material.exhaustive(fmt) else '≥, sample'}"
-            ax.text(
-                i, 1 + layout.points_up(3), head, transform=ax.get_xaxis_transform(), ha="center", va="bottom"
-            )
+            ax.text(i, 1 + layout.points_up(3), head, transform=ax.get_xaxis_transform(), ha="center", va="bottom")
         _cells(ax, plan, material, hard)
         ax.hlines(plan.family_edges(), *ax.get_xlim(), color="#000000", lw=0.8)
         if column == 0:
@@ -60,9 +58,7 @@ def _groups(plan: Plan, material: Material) -> list[tuple[str, bool]]:
     if not plan.families[0].problem.has_target:
         return [("", True)]
     there = [t in HARD for t in material.experiment.targets]
-    return [
-        (title, flag) for title, flag in (("hard targets", True), ("soft targets", False)) if flag in there
-    ]
+    return [(title, flag) for title, flag in (("hard targets", True), ("soft targets", False)) if flag in there]
 
 
 def _cells(ax: Axes, plan: Plan, material: Material, hard: bool) -> None:

@@ -32,12 +32,8 @@ class Material:
         for fmt in self.formats:
             paths = [p for p in summary_paths if p.name.split(".")[-3] == fmt.name]
             if not paths:
-                raise UsageError(
-                    f"no summary file of {fmt.name} among the {len(summary_paths)} given; sweep it first"
-                )
-            self._gather(
-                fmt, [store.read_summaries(p)[0] for p in paths], store.read_description(paths[0])["grid"]
-            )
+                raise UsageError(f"no summary file of {fmt.name} among the {len(summary_paths)} given; sweep it first")
+            self._gather(fmt, [store.read_summaries(p)[0] for p in paths], store.read_description(paths[0])["grid"])
 
     def _gather(self, fmt: Format, shards: list[dict[str, dict[str, Summary]]], grid: str) -> None:
         self._exhaustive[fmt.name] = Grid(grid, self.experiment.problems[0], fmt).exhaustive

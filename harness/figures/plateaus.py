@@ -76,9 +76,7 @@ def plateau_figure(plan: Plan, material: Material) -> Figure:
             if row == 0:
                 layout.heading(ax, f"{fmt.name} (p = {fmt.precision})")
             if column == 0:
-                layout.y_label(
-                    ax, f"{'loss' if problem is loss else '|gradient|'}, y = {target:.0f}", 44, "bold"
-                )
+                layout.y_label(ax, f"{'loss' if problem is loss else '|gradient|'}, y = {target:.0f}", 44, "bold")
     _legend(figure, names, layout)
     return figure
 

@@ -65,9 +65,7 @@ def flux(p: Array, y: Array) -> Array:
     """Compute Flux's binarycrossentropy."""
     one, zero, eps = like(1, p), like(0, p), like(machine_epsilon, p)
     z = one - y
-    return -np.where(y == zero, zero, y * np.log(p + eps)) - np.where(
-        z == zero, zero, z * np.log((one - p) + eps)
-    )
+    return -np.where(y == zero, zero, y * np.log(p + eps)) - np.where(z == zero, zero, z * np.log((one - p) + eps))
 
 
 def _theano_softplus(x: Array) -> Array:
@@ -87,9 +85,7 @@ def theano_fused(x: Array, y: Array) -> Array:
     return _theano_softplus(-np.abs(x)) + x * (positive - y)
 
 
-@replica(
-    "bce_logits_grad", "theano_fused", r"\sigma(x) - y", THEANO, "a custom gradient, which cancels for y = 1"
-)
+@replica("bce_logits_grad", "theano_fused", r"\sigma(x) - y", THEANO, "a custom gradient, which cancels for y = 1")
 def theano_fused_gradient(x: Array, y: Array) -> Array:
     """Compute its gradient."""
     return functions.sigmoid_reciprocal(x) - y

@@ -38,9 +38,7 @@ def _load_lightgbm(metric: str) -> Any:
         train = lightgbm.Dataset(np.zeros((2, 1)), label=[0, 1], params=settings)
 
         def loss(x: np.floating, y: np.floating) -> float:
-            row = lightgbm.Dataset(
-                np.zeros((1, 1)), label=[y], init_score=[x], reference=train, params=settings
-            )
+            row = lightgbm.Dataset(np.zeros((1, 1)), label=[y], init_score=[x], reference=train, params=settings)
             booster = lightgbm.Booster(settings, train)
             return booster.add_valid(row, "row").eval_valid()[0][2]
 

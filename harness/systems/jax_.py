@@ -88,7 +88,5 @@ def systems(library: str) -> list[System]:
             for gradient in (False, True) if grad_replica else (False,):
                 kernel = (grad_replica if gradient else replica) + ("_x32" if x32 else "")
                 loader = load(function, mode, gradient)
-                found.append(
-                    System(name, library, problem + "_grad" * gradient, mode, loader, kernel, formats=formats)
-                )
+                found.append(System(name, library, problem + "_grad" * gradient, mode, loader, kernel, formats=formats))
     return found

@@ -160,9 +160,7 @@ def systems(library: str) -> list[System]:
         for name, head, form in MODELS:
             for prefix, formats in MODEL_FORMATS:
                 build = _model(head, formats)
-                found += _pair(
-                    library, name, "bce_logits", form, build, mode, f"{prefix}_{mode}", formats, 0.0
-                )
+                found += _pair(library, name, "bce_logits", form, build, mode, f"{prefix}_{mode}", formats, 0.0)
     return found
 
 

@@ -129,9 +129,7 @@ _LIBRARIES = {
             {},
             "compiled by Numba with fastmath, which lets infinities become NaN and reorders products",
         ),
-        Library(
-            "xgboost", "harness.systems.boosting", ("xgboost",), {}, "the C library's float32 exp and log"
-        ),
+        Library("xgboost", "harness.systems.boosting", ("xgboost",), {}, "the C library's float32 exp and log"),
         Library("lightgbm", "harness.systems.boosting", ("lightgbm",)),
         Library("catboost", "harness.systems.boosting", ("catboost",)),
         Library(

@@ -67,9 +67,7 @@ def systems(library: str) -> list[System]:
             hard_targets=True,
         ),
         System(f"{half}.loss", library, "bce_logits", "eager", _load_half_binomial("loss"), "sklearn_loss"),
-        System(
-            f"{half}.gradient", library, grad, "eager", _load_half_binomial("gradient"), "sklearn_gradient"
-        ),
+        System(f"{half}.gradient", library, grad, "eager", _load_half_binomial("gradient"), "sklearn_gradient"),
         System(
             f"{half}.loss_gradient",
             library,

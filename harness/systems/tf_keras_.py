@@ -96,7 +96,5 @@ def systems(library: str) -> list[System]:
                 return tensorflow_.load(build(), traced, gradient)()
 
             replica = f"tf_keras_graph_{form}" if gradient and traced == "graph" else f"tf_keras_{form}"
-            found.append(
-                System(name, library, problem + "_grad" * gradient, mode, load, replica, formats=formats)
-            )
+            found.append(System(name, library, problem + "_grad" * gradient, mode, load, replica, formats=formats))
     return found

@@ -20,9 +20,7 @@ replica("softplus", "torch", r"x > 20: x;\ \log\mathrm{1p}(e^x)", TORCH, SIXTEEN
     inside32(functions.softplus_threshold20)
 )
 log_sigmoid32 = inside32(functions.log_sigmoid_torch)
-replica("log_sigmoid", "torch_inside32", r"\min(x,0) - \log\mathrm{1p}(e^{-|x|})", TORCH, SIXTEEN)(
-    log_sigmoid32
-)
+replica("log_sigmoid", "torch_inside32", r"\min(x,0) - \log\mathrm{1p}(e^{-|x|})", TORCH, SIXTEEN)(log_sigmoid32)
 
 
 def torch_floor(p: Array, y: Array) -> Array:
@@ -66,9 +64,9 @@ def torch_chain(loss_gradient: Callable[..., Array]) -> Callable[..., Array]:
 
 
 FLOOR = r"(p-y) / \max((1-p)p, 10^{-12})"
-replica(
-    "bce_grad", "torch", FLOOR, TORCH, "the floor is a float32 constant, 9.99999996e-13, in every format"
-)(torch_floor)
+replica("bce_grad", "torch", FLOOR, TORCH, "the floor is a float32 constant, 9.99999996e-13, in every format")(
+    torch_floor
+)
 replica("bce_grad", "torch_autocast", FLOOR, TORCH, SIXTEEN)(inside32(torch_floor))
 replica("bce_grad", "torch_compile", FLOOR, "torch==2.13.0 torch/_inductor", SIXTEEN)(inside32(direct_floor))
 replica("bce", "torch_autocast", r"\text{clamp\_log\_100}", TORCH, SIXTEEN)(widen16(bce_clamped))
@@ -77,9 +75,7 @@ LOGITS = r"(1-y)x - \log\sigma(x)"
 replica("bce_logits", "torch", LOGITS, TORCH, "only log sigma is computed in float32")(torch_logits)
 replica("bce_logits", "torch_autocast", LOGITS, TORCH, SIXTEEN)(widen16(torch_logits))
 replica("bce_logits", "torch_compile", LOGITS, TORCH, SIXTEEN)(inside32(torch_logits))
-replica("bce_logits_grad", "torch", r"\sigma(x) - y", TORCH, "only sigma is computed in float32")(
-    torch_logits_grad
-)
+replica("bce_logits_grad", "torch", r"\sigma(x) - y", TORCH, "only sigma is computed in float32")(torch_logits_grad)
 replica("bce_logits_grad", "torch_inside32", r"\sigma(x) - y", TORCH, SIXTEEN)(inside32(torch_logits_grad))
 CHAIN = r"\text{clamp\_log\_100}(\sigma(x), y)"
 replica("bce_logits", "torch_sigmoid", CHAIN, TORCH)(lambda x, y: bce_clamped(sigmoid32(x), y))
@@ -92,6 +88,4 @@ replica("bce_logits", "torch_sigmoid_compile", CHAIN, TORCH, SIXTEEN)(
 CHAIN_GRAD = FLOOR + r"\cdot (1-p)p"
 replica("bce_logits_grad", "torch_sigmoid", CHAIN_GRAD, TORCH)(torch_chain(torch_floor))
 replica("bce_logits_grad", "torch_sigmoid_autocast", CHAIN_GRAD, TORCH)(torch_chain(inside32(torch_floor)))
-replica("bce_logits_grad", "torch_sigmoid_compile", CHAIN_GRAD, TORCH, SIXTEEN)(
-    inside32(torch_chain(direct_floor))
-)
+replica("bce_logits_grad", "torch_sigmoid_compile", CHAIN_GRAD, TORCH, SIXTEEN)(inside32(torch_chain(direct_floor)))

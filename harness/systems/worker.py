@@ -98,7 +98,7 @@ def _run(call: Call, request: dict[str, Any], folder: Path) -> dict[str, Any]:
     try:
         with np.errstate(all="ignore"):
             result = call(*inputs)
-    except Exception as error:  # noqa: BLE001 - whatever the library raises is its refusal
+    except Exception as error:  # whatever the library raises is its refusal
         return {"status": "refused", "reason": _message(error)}
     seconds = time.perf_counter() - started
     written = write_array(folder / request["output"], _checked(result, x))

@@ -60,13 +60,7 @@ def tf_weighted_graph(x: Array, y: Array) -> Array:
 
 def tf_softplus(x: Array) -> Array:
     """Compute TensorFlow's branches; its epsilon of float16 is Eigen's 2^-13, not 2^-10."""
-    epsilon = (
-        2.0**-13
-        if x.dtype == np.float16
-        else float(np.finfo(x.dtype).eps)
-        if x.dtype.itemsize > 2
-        else 2.0**-7
-    )
+    epsilon = 2.0**-13 if x.dtype == np.float16 else float(np.finfo(x.dtype).eps) if x.dtype.itemsize > 2 else 2.0**-7
     t = np.log(np.asarray(epsilon).astype(x.dtype)) + like(2, x)
     e = np.exp(x)
     return np.where(x > -t, x, np.where(x < t, e, np.log1p(e)))
@@ -86,16 +80,14 @@ def tf_clip_gradient(p: Array, y: Array) -> Array:
     return np.where((p < eps) | (p > high), like(0, p), g)
 
 
-replica(
-    "sigmoid", "eigen", r"e^x/(1+e^x)", "eigen scalar_logistic_op (Eigen/src/Core/functors/UnaryFunctors.h)"
-)(eigen_sigmoid)
+replica("sigmoid", "eigen", r"e^x/(1+e^x)", "eigen scalar_logistic_op (Eigen/src/Core/functors/UnaryFunctors.h)")(
+    eigen_sigmoid
+)
 replica("softplus", "tensorflow_eigen", r"\text{as softplus tensorflow}", TF)(tf_softplus)
 replica("log_sigmoid", "tensorflow", r"-\mathrm{softplus}(-x)", TF)(lambda x: -tf_softplus(-x))
 replica("bce_logits_grad", "tf_weighted_eager", r"((1-y) - [x < 0]) \mp e(1/(1+e))", TF)(tf_weighted_eager)
 replica("bce_logits_grad", "tf_weighted_graph", r"(1-y) + (-[x < 0] \mp e(1/(1+e)))", TF)(tf_weighted_graph)
-replica("bce_logits_grad", "tensorflow_eager", r"([x \ge 0] - y) \mp e(1/(1+e)),\ e = e^{-|x|}", TF)(
-    tf_fused_eager
-)
+replica("bce_logits_grad", "tensorflow_eager", r"([x \ge 0] - y) \mp e(1/(1+e)),\ e = e^{-|x|}", TF)(tf_fused_eager)
 replica("bce_logits_grad", "tensorflow_graph", r"([x \ge 0] \mp e(1/(1+e))) - y", TF)(tf_fused_graph)
 replica("bce_grad", "tensorflow_clip", r"-y (1/q) + (1-y)(1/(1-q)),\ 0\ \text{outside}", TF)(tf_clip_gradient)
 
