@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 import mpmath
 import numpy as np
@@ -219,13 +220,19 @@ def _boundary(case: Case, bad: int, centre: int, budget: float) -> int:
 
 
 def significant(value: object, digits: int = 9) -> str:
-    """Write a number with 9 significant digits; integers plainly, NaN as nothing."""
+    """Write a number with 9 significant digits, rounded exactly; integers plainly, NaN as nothing."""
     v = mp.mpf(value)
     if mpmath.isnan(v):
         return ""
-    if not mpmath.isfinite(v):
-        return str(float(v))
-    return mpmath.nstr(v, digits, strip_zeros=True).removesuffix(".0")
+    if not mpmath.isfinite(v) or not v:
+        return str(float(v)).removesuffix(".0")
+    text = decimal(v, digits)
+    exponent = int(text.partition("e")[2] or 0)
+    if not -5 <= exponent < digits:
+        mantissa = text.partition("e")[0].rstrip("0").removesuffix(".")
+        return f"{mantissa}e{exponent:+d}"
+    plain = f"{Decimal(text):f}"
+    return plain.rstrip("0").removesuffix(".") if "." in plain else plain
 
 
 def _hex(fmt: Format, ordinal: int) -> str:
