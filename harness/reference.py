@@ -97,7 +97,7 @@ def round_to(problem: Problem, fmt: Format, point: Point) -> np.generic:
     assert found is not None  # at LIMIT_BITS no enclosure is wider than a neighbour's distance
     a, b = found
     if a == b or np.isnan(a):
-        return a
+        return b  # the ends of an exact 0 are -0 and +0
     middle = fmt.midpoint(a, b)
     return (fmt.round(middle), b, a)[side(problem, point, middle)]
 

@@ -94,7 +94,7 @@ def _expected(problem: Problem, fmt: Format, value: float, target: Any) -> tuple
         limit = enclose(problem, point, bits=128).value
         return limit, fmt.round(limit)
     exact = truth(problem, point)
-    return exact, round_to(problem, fmt, point) if exact else fmt.parse("0")
+    return exact, round_to(problem, fmt, point)
 
 
 def outcome(problem: Problem, fmt: Format, case: Case, computed: float) -> str:
