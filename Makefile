@@ -7,7 +7,7 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: results quick exhaustive systems systems_quick test lint format clean help
+.PHONY: results quick exhaustive questions systems systems_quick test lint format clean help
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := results
 
@@ -22,6 +22,10 @@ quick: .venv/.with-core  ## The same on a coarse grid, into results/quick/
 exhaustive: .venv/.with-core  ## Every float32 input, and the worst float64 inputs found by search: takes hours
 	$(call workflow,exhaustive worst)
 	$(call open_first,results)
+
+questions: .venv/.with-questions  ## The questions practitioners ask, each with its page in docs/questions/
+	$(call workflow,questions)
+	$(call open_first,results,docs/questions)
 
 systems: .venv/.with-systems  ## The losses of Keras, TensorFlow, PyTorch, JAX and others: installs about 4 GB
 	$(call workflow,systems)

@@ -6,17 +6,22 @@ from pathlib import Path
 from harness import experiments
 from harness.dependencies import sources
 from harness.figures import figure_names
+from harness.studies import study
 from harness.systems.registry import libraries
 
-EXPERIMENTS = {
-    path.stem: experiments.load(path)
-    for path in sorted(Path("experiments").glob("*.yaml"))
-    if path.stem != "schema"
-}
+SWEPT, STUDIED = experiments.files(Path("experiments"))
+EXPERIMENTS = {name: experiments.load(path) for name, path in SWEPT.items()}
+STUDIES = {name: study.load(path) for name, path in STUDIED.items()}
 MAIN = ["logits", "probabilities", "gradients", "primitives"]
 SEARCHES = [name for name, e in EXPERIMENTS.items() if e.search]
 SWEEPS = [name for name in EXPERIMENTS if name not in SEARCHES]
 EXHAUSTIVE = [name for name in SWEEPS if name.startswith("exhaustive_")]
+# A study may use any kernel.
+STUDY_CODE = {
+    name: sources(["harness.studies.stage", f"harness.studies.{name}"])
+    + sorted(map(str, Path("harness/kernels").glob("*.py")))
+    for name in STUDIES
+}
 SHARDS = {
     name: [f"{f.name}.{i}" for f in e.formats for i in range(e.shards_of(f.name))]
     for name, e in EXPERIMENTS.items()
@@ -39,6 +44,8 @@ wildcard_constraints:
     format="[a-z0-9_]+",
     shard=r"\d+",
     library="|".join(LIBRARIES),
+    study="|".join(STUDIES),
+    part="[a-z0-9_-]+",
 
 
 rule all:
@@ -62,6 +69,11 @@ rule exhaustive:
 rule worst:
     input:
         expand("results/tables/{table}.csv", table=SEARCHES),
+
+
+rule questions:
+    input:
+        expand("docs/questions/{study}.md", study=STUDIES),
 
 
 rule bounds:
@@ -256,6 +268,51 @@ rule atlas:
         "Atlas"
     shell:
         "python -m harness atlas {input.tables} --out {output.csv} > {log} 2>&1"
+
+
+rule part:
+    input:
+        experiment="experiments/{study}.yaml",
+        schema="experiments/study_schema.yaml",
+        code=lambda w: STUDY_CODE[w.study],
+    output:
+        "results/studies/{study}.{part}.json",
+    log:
+        "results/logs/study.{study}.{part}.log",
+    conda:
+        "environment.yaml"
+    message:
+        "Study {wildcards.study}, part {wildcards.part}"
+    shell:
+        "python -m harness study {input.experiment} --part {wildcards.part} --out {output} 2>&1 | tee {log}"
+
+
+for name, question in STUDIES.items():
+
+    rule:
+        name:
+            name
+        input:
+            experiment=STUDIED[name],
+            code=STUDY_CODE[name],
+            parts=expand("results/studies/{study}.{part}.json", study=name, part=question.parts),
+        output:
+            [
+                f"results/tables/{table}.{kind}"
+                for table in question.tables
+                for kind in ("csv", "md", "tex", "json")
+            ],
+            [f"results/figures/{stem}.{kind}" for stem in question.figures for kind in ("png", "svg")],
+            page=f"docs/questions/{name}.md",
+        log:
+            f"results/logs/page.{name}.log",
+        conda:
+            "environment.yaml"
+        message:
+            f"Tables, figures and page of {name}"
+        shell:
+            "python -m harness page {input.experiment} {input.parts} --results results --out {output.page}"
+            " > {log} 2>&1"
 
 
 for name in MAIN:

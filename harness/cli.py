@@ -174,6 +174,39 @@ def table(experiment: Path, summaries: tuple[Path, ...], out: Path) -> None:
 
 @cli.command()
 @click.argument("experiment", type=click.Path(path_type=Path))
+@click.option("--part", required=True, help="One of the parts that the experiment names.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The JSON file of what it finds.")
+def study(experiment: Path, part: str, out: Path) -> None:
+    """Stage: run one part of a study, a question with code of its own.
+
+    \b
+    Example:
+      harness study experiments/claims.yaml --part all --out claims.all.json
+    """
+    from harness.studies import stage
+
+    stage.part_job(experiment, part, out)
+
+
+@cli.command()
+@click.argument("experiment", type=click.Path(path_type=Path))
+@click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--results", required=True, type=click.Path(path_type=Path), help="The folder of tables/ and figures/.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The page.")
+def page(experiment: Path, parts: tuple[Path, ...], results: Path, out: Path) -> None:
+    """Stage: make a study's tables, figures and page from all its parts.
+
+    \b
+    Example:
+      harness page experiments/claims.yaml claims.all.json --results results --out docs/questions/claims.md
+    """
+    from harness.studies import stage
+
+    stage.page_job(experiment, list(parts), results, out)
+
+
+@cli.command()
+@click.argument("experiment", type=click.Path(path_type=Path))
 @click.argument("summaries", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--functions",

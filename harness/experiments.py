@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,19 +60,32 @@ def targets_in(fmt: Format, targets: list[str] | tuple[str, ...]) -> np.ndarray:
 
 
 @cache
-def _schema(folder: Path) -> dict:
-    return yaml.safe_load((folder / "schema.yaml").read_text(encoding="utf-8"))
+def _schema(path: Path) -> dict:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def load(path: Path) -> Experiment:
-    """Read an experiment file; UsageError names the key or the value that is wrong."""
+def files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Return the experiment files of a folder by name, in order: those that sweep or search, and the studies."""
+    paths = [p for p in sorted(folder.glob("*.yaml")) if p.stem not in ("schema", "study_schema")]
+    studies = [p for p in paths if re.search(r"^study:", p.read_text(encoding="utf-8"), re.MULTILINE)]
+    return {p.stem: p for p in paths if p not in studies}, {p.stem: p for p in studies}
+
+
+def read(path: Path, schema_path: Path) -> dict[str, Any]:
+    """Read a YAML file that must follow a schema; UsageError names the key or the value that is wrong."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as e:
         raise UsageError(f"{path} cannot be read as YAML: {' '.join(str(e).split())}") from e
-    schema = _schema(path.parent)
+    schema = _schema(schema_path)
     for error in sorted(jsonschema.Draft202012Validator(schema).iter_errors(data), key=_unknown_first):
         raise UsageError(f"{path}: {_sentence(error, schema)}")
+    return data
+
+
+def load(path: Path) -> Experiment:
+    """Read an experiment file that sweeps or searches; UsageError names the key or the value that is wrong."""
+    data = read(path, path.parent / "schema.yaml")
     problems = [problem_named(name) for name in data["problems"]]
     chosen = data.get("kernels", "all")
     targets = data.get("targets", list(STANDARD_TARGETS))

@@ -11,6 +11,7 @@ from harness.formats import FORMATS
 from harness.grids import GRIDS
 from harness.kernels import all_kernels, kernels_of
 from harness.problems import PROBLEMS, problem_named
+from harness.studies import study
 
 EXPERIMENTS = Path("experiments")
 GRID_TEXT = {
@@ -56,5 +57,7 @@ def _systems() -> str:
 
 
 def _experiments() -> str:
-    found = [experiments.load(p) for p in sorted(EXPERIMENTS.glob("*.yaml")) if p.stem != "schema"]
-    return tabulate([(e.name, e.question) for e in found], ["experiment", "question"])
+    sweeps, studies = experiments.files(EXPERIMENTS)
+    found = [(name, experiments.load(p).question) for name, p in sweeps.items()]
+    found += [(name, study.load(p).question) for name, p in studies.items()]
+    return tabulate(found, ["experiment", "question"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -47,6 +47,24 @@ def write(
     store.write_text(path.with_suffix(".md"), to_markdown(reading, title))
     store.write_text(path.with_suffix(".tex"), to_latex(reading, title, path.stem))
     write_sidecar(path, len(rows), extra or {})
+
+
+def write_frame(
+    path: Path,
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    reading: Callable[[pd.DataFrame], pd.DataFrame],
+    title: str,
+) -> None:
+    """Write a table of other columns than the contract's as PATH.csv, .md, .tex and .json.
+
+    `reading` turns the CSV's frame of text into what Markdown and LaTeX show.
+    """
+    store.write_text(path.with_suffix(".csv"), to_csv(rows, columns))
+    shown = reading(read(path.with_suffix(".csv")))
+    store.write_text(path.with_suffix(".md"), f"# {title}\n\n{bare_markdown(shown)}")
+    store.write_text(path.with_suffix(".tex"), to_latex(shown, title, path.stem))
+    write_sidecar(path, len(rows), {})
 
 
 def write_sidecar(path: Path, rows: int, extra: dict) -> None:
