@@ -34,37 +34,40 @@ OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign", "capp
 class Errors:
     """Hold the errors of one kernel, float64 arrays of shape (targets, points).
 
-    `ulp` is NONE where there is no error; `peak` is its largest in each row, shape (targets,).
-    An ulp error beyond 1.8e308, possible in float64 alone, is infinite here.  `outcomes` maps
-    the name of an outcome to a mask and holds only those that occur.
+    `ulp` is NONE where there is no error; `peak` is its largest in each row, shape (targets,), and
+    `most_relative` bounds the relative errors of each row from above.  An ulp error beyond 1.8e308,
+    possible in float64 alone, is infinite here.  `outcomes` maps the name of an outcome to a mask
+    and holds only those that occur.
     """
 
     ulp: Array
     peak: Array
+    most_relative: Array
     correctly_rounded: Array
     all_measured: bool
     exact: Exact
     outcomes: dict[str, Array] = field(default_factory=dict)
 
-    def relative(self) -> Array:
-        """Return the relative errors, negative where there is none."""
-        relative = self.ulp * self.exact.ulp_per_value
-        relative[relative > RELATIVE_LIMIT] = np.inf
+    def relative(self, t: int) -> Array:
+        """Return the relative errors of a row, negative where there is none."""
+        relative = self.ulp[t] * self.exact.ulp_per_value[t]
+        if self.most_relative[t] > RELATIVE_LIMIT:
+            relative[relative > RELATIVE_LIMIT] = np.inf
         return relative
 
-    def absolute(self) -> Array:
-        """Return the absolute errors, negative where there is none."""
-        return self.ulp * self.exact.ulp
+    def absolute(self, t: int) -> Array:
+        """Return the absolute errors of a row, negative where there is none."""
+        return self.ulp[t] * self.exact.ulp[t]
 
 
 def measure(computed: Array, exact: Exact, nonnegative: bool) -> Errors:
     """Measure computed values of the working format against exact ones of the same shape.
 
-    A NaN, an infinity, a spurious zero and a wrong sign each make the relative error NaN or at
-    least 1, so that one maximum tells whether any point needs a closer look.
+    A row needs a closer look only where a value is not correctly rounded and the relative error may
+    reach 1: a NaN, an infinity, a spurious zero and a wrong sign all do.
     """
-    wide = computed.astype(np.float64)  # exact
-    ulp = np.subtract(wide, exact.high)  # exact where the two are close, else good to 2^-53
+    ulp = computed.astype(np.float64)  # exact
+    ulp -= exact.high  # exact where the two are close, else good to 2^-53
     for scale in exact.scales:
         ulp *= scale
     if exact.low is not None:
@@ -72,9 +75,12 @@ def measure(computed: Array, exact: Exact, nonnegative: bool) -> Errors:
     np.abs(ulp, out=ulp)
     peak = ulp.max(axis=1)
     correct = computed == exact.rounded_working
-    if (peak * exact.most_ulp_per_value).max() < 0.99 or (ulp * exact.ulp_per_value).max() < 0.99:
-        return Errors(ulp, peak, correct, True, exact)
-    return _closer(wide, ulp, peak, correct, exact, nonnegative)
+    most_relative = peak * exact.most_ulp_per_value
+    most_relative[(peak < 0.5) & (most_relative > 1)] = 1  # rounding to nearest errs by the value at most
+    for t in range(len(peak)):
+        if not peak[t] < 0.5 and not most_relative[t] < 0.99 and not (ulp[t] * exact.ulp_per_value[t]).max() < 0.99:
+            return _closer(computed, ulp, peak, correct, exact, nonnegative)
+    return Errors(ulp, peak, most_relative, correct, True, exact)
 
 
 def _closer(computed: Array, ulp: Array, peak: Array, correct: Array, exact: Exact, nonnegative: bool) -> Errors:
@@ -92,7 +98,7 @@ def _closer(computed: Array, ulp: Array, peak: Array, correct: Array, exact: Exa
         if not nonnegative:
             other &= exact.value != 0
         _note(outcomes, "wrong_sign", other & ~zero & np.isfinite(computed) & ~np.isinf(exact.value))
-    return Errors(ulp, peak, correct, all_measured, exact, outcomes)
+    return Errors(ulp, peak, peak * exact.most_ulp_per_value, correct, all_measured, exact, outcomes)
 
 
 def _unmeasured(computed: Array, ulp: Array, correct: Array, exact: Exact) -> tuple[Array, Array, dict[str, Array]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import TypeVar
 
@@ -146,6 +147,22 @@ def decimal(value: mpmath.mpf, digits: int) -> str:
     mantissa = text[0] + ("." + text[1:] if digits > 1 else "")
     sign = "-" if value < 0 else ""
     return f"{sign}{mantissa}e{exponent:+d}" if exponent else sign + mantissa
+
+
+def significant(value: object, digits: int = 9) -> str:
+    """Write a number with 9 significant digits, rounded exactly; integers plainly, NaN as nothing."""
+    v = mp.mpf(value)
+    if mpmath.isnan(v):
+        return ""
+    if not mpmath.isfinite(v) or not v:
+        return str(float(v)).removesuffix(".0")
+    text = decimal(v, digits)
+    exponent = int(text.partition("e")[2] or 0)
+    if not -5 <= exponent < digits:
+        mantissa = text.partition("e")[0].rstrip("0").removesuffix(".")
+        return f"{mantissa}e{exponent:+d}"
+    plain = f"{Decimal(text):f}"
+    return plain.rstrip("0").removesuffix(".") if "." in plain else plain
 
 
 def _floor_log10(value: mpmath.mpf) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 
 import mpmath
 import numpy as np
@@ -20,7 +19,7 @@ from harness.formats import Format
 from harness.grids import Grid
 from harness.kernels import Kernel
 from harness.problems import Problem
-from harness.reference import decimal, error_in_ulp, truth
+from harness.reference import decimal, error_in_ulp, significant, truth
 from harness.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary, bad_points
 from harness.sweep import BUDGET
 from harness.tiers import evaluate
@@ -217,22 +216,6 @@ def _boundary(case: Case, bad: int, centre: int, budget: float) -> int:
         first = int(np.argmax(wrong))
         good, bad = int(line[first - 1]), int(line[first])
     return bad
-
-
-def significant(value: object, digits: int = 9) -> str:
-    """Write a number with 9 significant digits, rounded exactly; integers plainly, NaN as nothing."""
-    v = mp.mpf(value)
-    if mpmath.isnan(v):
-        return ""
-    if not mpmath.isfinite(v) or not v:
-        return str(float(v)).removesuffix(".0")
-    text = decimal(v, digits)
-    exponent = int(text.partition("e")[2] or 0)
-    if not -5 <= exponent < digits:
-        mantissa = text.partition("e")[0].rstrip("0").removesuffix(".")
-        return f"{mantissa}e{exponent:+d}"
-    plain = f"{Decimal(text):f}"
-    return plain.rstrip("0").removesuffix(".") if "." in plain else plain
 
 
 def _hex(fmt: Format, ordinal: int) -> str:

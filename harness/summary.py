@@ -70,21 +70,21 @@ class Summary:
             self.max_ulp_at[:, columns] = np.where(grown, at, self.max_ulp_at[:, columns])
 
     def _rows(self, block: Block, errors: Errors) -> None:
+        most_absolute = errors.peak * errors.exact.most_ulp
         for t, correct in enumerate(errors.correctly_rounded):
             self.correctly_rounded[t] += np.count_nonzero(correct)
-            self.measured[t] += errors.ulp.shape[1] if errors.all_measured else np.count_nonzero(errors.ulp[t] >= 0)
-        # A bound on the row's largest error often spares computing the errors.
-        exact = errors.exact
-        if (errors.peak * exact.most_ulp_per_value > self.extreme["max_rel"]).any():
-            self._extreme("max_rel", block, errors.relative())
-        if (errors.peak * exact.most_ulp > self.extreme["max_abs"]).any():
-            self._extreme("max_abs", block, errors.absolute())
+            self.measured[t] += len(correct) if errors.all_measured else np.count_nonzero(errors.ulp[t] >= 0)
+            # A bound on the row's largest error often spares computing the errors.
+            if errors.most_relative[t] > self.extreme["max_rel"][t]:
+                self._extreme("max_rel", block, t, errors.relative(t))
+            if most_absolute[t] > self.extreme["max_abs"][t]:
+                self._extreme("max_abs", block, t, errors.absolute(t))
 
-    def _extreme(self, name: str, block: Block, values: Array) -> None:
-        top = values.max(axis=1)
-        for t in np.nonzero(top > self.extreme[name])[0]:
-            self.extreme[name][t] = top[t]
-            self.extreme_at[name][t] = block.ordinals[np.argmax(values[t])]
+    def _extreme(self, name: str, block: Block, t: int, values: Array) -> None:
+        at = int(values.argmax())
+        if values[at] > self.extreme[name][t]:
+            self.extreme[name][t] = values[at]
+            self.extreme_at[name][t] = block.ordinals[at]
 
     def _bad(self, block: Block, errors: Errors, budget: float) -> None:
         """Note the inputs nearest to the centre that break the budget.

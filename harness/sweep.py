@@ -13,6 +13,7 @@ from harness.errors import measure
 from harness.formats import Format
 from harness.grids import Grid
 from harness.kernels import Kernel
+from harness.memory import keep_freed_memory
 from harness.problems import Problem
 from harness.summary import Summary
 from harness.tiers import audit, evaluate
@@ -65,6 +66,7 @@ def sweep(
     `targets` has shape (T,) in the working format, or is None.  Raises tiers.AuditFailure where
     the fast reference breaks its bound.
     """
+    keep_freed_memory()
     fmt, cells = grid.fmt, grid.cells if cells is None else cells
     column = None if targets is None else targets[:, None]
     rows = 1 if targets is None else len(targets)

@@ -74,9 +74,12 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     ulp = np.maximum(power_of_two_below(size), power_two(fmt.emin, wide)) * power_two(1 - fmt.precision, wide)
     in_ulps = value / ulp
     nearest = np.rint(in_ulps)
-    rounded = _overflow(fmt, np.where(np.isinf(value), value, nearest * ulp).astype(np.float64))
-    open_ = abs(abs(in_ulps - nearest) - 0.5) <= abs(in_ulps) * bound(fmt)
-    monotone = problem.monotone and (y is None or y.shape[1] == 1) and bool((np.diff(x[0]) >= 0).all())
+    rounded = _overflow(fmt, (nearest * ulp).astype(np.float64, copy=False))
+    # |in_ulps| <= 2^p: where the distance to a midpoint is not beyond the bound, the rounding is open.
+    distance = abs(in_ulps - nearest)
+    distance -= 0.5
+    open_ = np.abs(distance, out=distance) <= 2.0**fmt.precision * bound(fmt)
+    monotone = problem.monotone and (y is None or y.shape[1] == 1) and open_.any() and bool((np.diff(x[0]) >= 0).all())
     for t in np.nonzero(open_.any(axis=1))[0]:
         decide = partial(_decided, problem, fmt, inputs, int(t), in_ulps[t], ulp[t])
         for run in _runs(np.nonzero(open_[t])[0], value[t], monotone):
@@ -136,7 +139,8 @@ def _split(value: Array, ulp: Array) -> tuple[Array, Array | None, Array, tuple[
 
 def _overflow(fmt: Format, rounded: Array) -> Array:
     """Turn values beyond the largest finite number into infinities."""
-    return np.where(abs(rounded) > fmt.max, np.copysign(np.inf, rounded), rounded)
+    beyond = abs(rounded) > fmt.max
+    return np.where(beyond, np.copysign(np.inf, rounded), rounded) if beyond.any() else rounded
 
 
 def audit(problem: Problem, fmt: Format, x: Array, y: Array | None = None) -> float:

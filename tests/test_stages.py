@@ -14,6 +14,7 @@ from harness.grids import Grid
 from harness.kernels import kernel_named
 from harness.problems import PROBLEMS
 from harness.rows import Case
+from harness.studies import study
 from harness.sweep import sweep
 from harness.sweep_stage import merged, sweep_job
 from harness.table_stage import table_job
@@ -177,9 +178,12 @@ class TestExperimentFiles:
         assert said in str(e.value) and "\n" not in str(e.value)
 
     def test_every_experiment_loads(self):
-        for path in SCHEMA.parent.glob("*.yaml"):
-            if path.stem != "schema":
-                assert experiments.load(path).question.endswith("?")
+        sweeps, studies = experiments.files(SCHEMA.parent)
+        assert "logits" in sweeps and "claims" in studies
+        for path in sweeps.values():
+            assert experiments.load(path).question.endswith("?")
+        for path in studies.values():
+            assert study.load(path).question.endswith("?")
 
 
 class TestSafeRange:

@@ -141,7 +141,7 @@ class _Side:
         self.capped = outcomes.pop("capped", np.zeros(len(where), bool))
         self.outcomes = {kind: mask for kind, mask in outcomes.items() if mask.any()}
         self.bad = bad_points(errors, t, slice(None), BUDGET)[where]
-        self.relative = errors.relative()[t, where]
+        self.relative = errors.relative(t)[where]
 
     def failures(self) -> list[Failure]:
         """Return the failures of this side, nearest to the centre first."""
@@ -196,7 +196,7 @@ class _Side:
         return lambda ordinals: holds(self.case.compute(ordinals))
 
     def _over_percent(self, ordinals: np.ndarray) -> np.ndarray:
-        return self.case.errors(ordinals).relative()[0] > PERCENT
+        return self.case.errors(ordinals).relative(0) > PERCENT
 
     def _failure(self, kind: str, start: int, end: int, test: Test | None = None, **rest: Any) -> Failure:
         """Describe a run of samples; given a test of ordinals, bisect its ends."""

@@ -28,6 +28,7 @@ from harness.explain.shadow import Shadow, trace
 from harness.formats import Format
 from harness.kernels import Kernel
 from harness.problems import Problem
+from harness.reference import significant
 from harness.user import Guarded
 
 CORRECT = 0.5  # a correctly rounded result needs no explanation
@@ -188,7 +189,7 @@ def _with_parts(case: Case, result: Shadow) -> Explanation:
     node = finding.node.operands[0] if switched else finding.node
     operation = expression(node)
     value = str(bool(node.number)).lower() if switched else number(node.number)
-    own = _written(expansions.value(result.exact), 6)
+    own = significant(expansions.value(result.exact), 6)
     kind = "switch" if switched and finding.cause == "clamp" else finding.cause
     told = SENTENCES[kind].format(operation=operation, value=value, own=own)
     told += "".join(f", then {e}" for e in finding.effects)
@@ -198,18 +199,14 @@ def _with_parts(case: Case, result: Shadow) -> Explanation:
     return Explanation(result.number, case.exact, *parts, finding.cause, operation, finding.effects, best, reason)
 
 
-def _written(v: mpmath.mpf, digits: int) -> str:
-    return mpmath.nstr(v, digits) if mpmath.isfinite(v) else str(float(v))
-
-
 def _sentence(case: Case, computed: float, total: mpmath.mpf, told: str, best: str | None) -> str:
     if total <= CORRECT:
         return f"the {case.noun} {number(computed)} is correctly rounded."
-    digits = (_written(v, d) for d in (6, 9, 12, 17, 25) for v in (case.exact, mp.mpf(computed)))
+    digits = (significant(v, d) for d in (6, 9, 12, 17, 25) for v in (case.exact, mp.mpf(computed)))
     exact, became = next((a, b) for a, b in zip(digits, digits) if a != b)
     told = f"{told}: the {case.noun} {exact} becomes {became}"
     if total <= BUDGET:
-        return f"{told}, {mpmath.nstr(total, 3)} ulp off."
+        return f"{told}, {significant(total, 3)} ulp off."
     advice = f"{best} keeps it within {BUDGET:g} ulp" if best else "no built-in kernel does better here"
     return f"{told}; {advice}."
 
