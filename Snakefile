@@ -324,6 +324,10 @@ for name in MAIN:
             experiment=f"experiments/{name}.yaml",
             code=sources(["harness.bounds_stage", "harness.figures.bounds"], EXPERIMENTS[name]),
             summaries=[f"results/summaries/{name}.{shard}.npz" for shard in SHARDS[name]],
+            functions=[
+                f"results/summaries/exhaustive_primitives.{shard}.npz"
+                for shard in SHARDS["exhaustive_primitives"]
+            ],
         output:
             multiext(f"results/tables/bounds_{name}", ".md", ".tex", ".json"),
             [
@@ -338,9 +342,11 @@ for name in MAIN:
             "environment.yaml"
         message:
             f"Bounds of {name}"
+        params:
+            functions=lambda w, input: " ".join(f"--functions {path}" for path in input.functions),
         shell:
-            "python -m harness bounds {input.experiment} {input.summaries} --out {output.csv}"
-            " --figures results/figures > {log} 2>&1"
+            "python -m harness bounds {input.experiment} {input.summaries} {params.functions}"
+            " --out {output.csv} --figures results/figures > {log} 2>&1"
 
 
 rule library:

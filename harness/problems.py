@@ -185,8 +185,7 @@ def _fast_softplus(x: Array) -> Array:
 
 
 def _fast_bce_logits(x: Array, y: Array) -> Array:
-    zero = 0 * x
-    return (y * np.maximum(-x, zero) + (1 - y) * np.maximum(x, zero)) + _fast_tail(x)
+    return np.where(x < 0, -y, 1 - y) * x + _fast_tail(x)
 
 
 def _fast_bce_logits_grad(x: Array, y: Array) -> Array:

@@ -72,23 +72,33 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     value = problem.fast(*inputs)
     size = np.minimum(abs(value), huge(wide))  # a pole, which has no error, gets some finite ulp
     ulp = np.maximum(power_of_two_below(size), power_two(fmt.emin, wide)) * power_two(1 - fmt.precision, wide)
-    in_ulps = value / ulp
-    nearest = np.rint(in_ulps)
-    rounded = _overflow(fmt, (nearest * ulp).astype(np.float64, copy=False))
-    # |in_ulps| <= 2^p: where the distance to a midpoint is not beyond the bound, the rounding is open.
-    distance = abs(in_ulps - nearest)
+    high, low, ulp64, scales = _split(value, ulp)
+    rounded, distance = _nearest(fmt, value, ulp) if low is None else _nearest_float64(high, low, ulp64)
+    # |value| <= 2^p ulp: nearer than this to a midpoint, the bound leaves the rounding open.
     distance -= 0.5
-    open_ = np.abs(distance, out=distance) <= 2.0**fmt.precision * bound(fmt)
+    open_ = np.abs(distance, out=distance) <= 2.0 ** (fmt.precision + 1) * bound(fmt)
     monotone = problem.monotone and (y is None or y.shape[1] == 1) and open_.any() and bool((np.diff(x[0]) >= 0).all())
     for t in np.nonzero(open_.any(axis=1))[0]:
-        decide = partial(_decided, problem, fmt, inputs, int(t), in_ulps[t], ulp[t])
+        decide = partial(_decided, problem, fmt, inputs, int(t), value[t], ulp[t])
         for run in _runs(np.nonzero(open_[t])[0], value[t], monotone):
             _round_run(rounded[t], run, decide)
     ratio = (ulp / np.maximum(size, tiny(wide))).astype(np.float64)
-    high, low, ulp64, scales = _split(value, ulp)
     return Exact(
         value, high, low, ulp64, scales, ratio, ratio.max(axis=1), ulp64.max(axis=1), rounded, rounded.astype(fmt.dtype)
     )
+
+
+def _nearest(fmt: Format, value: Array, ulp: Array) -> tuple[Array, Array]:
+    """Round to the working format, held in float64; return that and the distance from it, in ulps."""
+    in_ulps = value / ulp
+    nearest = np.rint(in_ulps)
+    return _overflow(fmt, nearest * ulp), abs(in_ulps - nearest)
+
+
+def _nearest_float64(high: Array, low: Array, ulp: Array) -> tuple[Array, Array]:
+    """Do the same where the working format is float64: `high` is at most an ulp off, where it is subnormal."""
+    distance = abs(low)
+    return high + np.where(distance > 0.5, np.copysign(ulp, low), 0), distance
 
 
 def _runs(columns: Array, value: Array, monotone: bool) -> list[Array]:
@@ -112,10 +122,10 @@ def _round_run(rounded: Array, run: Array, decide: Callable[[int], float]) -> No
 
 
 def _decided(
-    problem: Problem, fmt: Format, inputs: list[Array], t: int, row_in_ulps: Array, row_ulp: Array, n: int
+    problem: Problem, fmt: Format, inputs: list[Array], t: int, row_value: Array, row_ulp: Array, n: int
 ) -> float:
     """Return which neighbour of a midpoint mpmath finds nearest to the exact value."""
-    in_ulps, ulp = row_in_ulps[n], row_ulp[n]
+    in_ulps, ulp = row_value[n] / row_ulp[n], row_ulp[n]
     point = tuple(exact_mpf(a[t % a.shape[0], n % a.shape[1]]) for a in inputs)
     low = np.floor(in_ulps)
     which = side(problem, point, exact_mpf((low + 0.5) * ulp))
@@ -128,13 +138,14 @@ def _split(value: Array, ulp: Array) -> tuple[Array, Array | None, Array, tuple[
     if value.dtype == FLOAT64:
         return value, None, ulp, (1 / ulp,)
     limit = np.finfo(np.float64).max
-    high = np.clip(value.astype(np.float64), -limit, limit)
+    rounded, ulp64 = value.astype(np.float64), ulp.astype(np.float64)
+    high = np.clip(rounded, -limit, limit)
     low = ((value - high.astype(value.dtype)) / ulp).astype(np.float64)
-    high = np.where(np.isinf(value), value.astype(np.float64), high)
-    exponent = np.clip(np.frexp(ulp.astype(np.float64))[1] - 1, -1074, 1023)
+    high = np.where(np.isinf(value), rounded, high)
+    exponent = np.clip(np.frexp(ulp64)[1] - 1, -1074, 1023)
     half = exponent // 2
     scales = np.ldexp(1.0, -half), np.ldexp(1.0, half - exponent)
-    return high, low, np.minimum(ulp.astype(np.float64), limit), scales
+    return high, low, np.minimum(ulp64, limit), scales
 
 
 def _overflow(fmt: Format, rounded: Array) -> Array:

@@ -27,6 +27,7 @@ def wide_dtype(fmt: Format) -> np.dtype:
     return QUAD if fmt.bits > 32 else FLOAT64
 
 
+@cache
 def power_two(exponent: int, wide: np.dtype) -> Any:
     """Return 2^exponent in a wide format."""
     parts = [exponent // 16] * 15

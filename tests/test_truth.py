@@ -14,7 +14,7 @@ from harness.kernels import kernel_named
 from harness.problems import PROBLEMS
 from harness.reference import certified, enclose, round_to, truth
 from harness.tiers import AuditFailure, audit, evaluate
-from harness.wide import exact_mpf, wide_dtype
+from harness.wide import exact_mpf, power_of_two_below, power_two, wide_dtype
 
 TARGETS = (0.0, 1.0, 0.05, 0.5, 0.95, 2.0**-149, 1 - 2.0**-53)
 POINTS = 80  # inputs of each problem and format; times the targets, thousands in all
@@ -125,6 +125,24 @@ def test_tier_rounds_as_mpmath_does(problem, fmt):
         point = [exact_mpf(x[n].astype(wide))] + ([] if y is None else [exact_mpf(y[t].astype(wide))])
         expected = round_to(problem, f, tuple(point))
         assert value == expected or (np.isnan(value) and np.isnan(expected)), point
+
+
+@pytest.mark.parametrize("exponent", [-1079, -1074, -1050, -1026, -1023, -1022, -300, 0, 1020, 1023])
+def test_113_bits_are_rounded_once(exponent):
+    """Where float64 is subnormal, a plain conversion rounds twice."""
+    f, n = FORMATS["float64"], np.arange(300)
+    wide = wide_dtype(f)
+    random = np.random.default_rng(exponent + 2000).random((2, 300))
+    low = np.where(n % 3, random[0], 1 + (n // 3 % 3 - 1) * 2.0**-50) * 2.0**-53
+    value = ((1 + random[1]).astype(wide) + low.astype(wide))[None, :] * power_two(exponent, wide)
+    least = power_two(f.emin, wide)
+    ulp = np.maximum(power_of_two_below(value), least) * power_two(1 - f.precision, wide)
+    rounded, distance = tiers._nearest_float64(*tiers._split(value, ulp)[:3])
+    expected = [float(f.round(exact_mpf(v))) for v in value[0]]
+    decided = distance[0] != 0.5  # mpmath rounds the others
+    assert (rounded[0] == expected)[decided].all()
+    if exponent == -1023:
+        assert (value[0].astype(np.float64) != expected)[decided].any()  # the fault would be seen
 
 
 @pytest.mark.parametrize("fmt", ["bfloat16", "float32", "float64"])
