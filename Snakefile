@@ -322,7 +322,7 @@ for name in MAIN:
             f"bounds_{name}"
         input:
             experiment=f"experiments/{name}.yaml",
-            code=sources(["harness.bounds_stage", "harness.figures.bounds"], EXPERIMENTS[name]),
+            code=sources(["harness.bounds.stage", "harness.figures.bounds"], EXPERIMENTS[name]),
             summaries=[f"results/summaries/{name}.{shard}.npz" for shard in SHARDS[name]],
             functions=[
                 f"results/summaries/exhaustive_primitives.{shard}.npz"

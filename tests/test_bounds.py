@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import bounds, error_rules
-from harness.bounded import RULES, Bounded, Setting
-from harness.bounds import Comparison, bound_ulp, check_bounds, compare
+from harness.bounds import bound as bounds
+from harness.bounds import error_rules
+from harness.bounds.bound import Comparison, bound_ulp, check_bounds, compare
+from harness.bounds.bounded import RULES, Bounded, Setting
+from harness.bounds.library import FunctionErrors, function_errors
+from harness.bounds.pieces import divide
 from harness.formats import FORMATS, Format
 from harness.grids import Grid
 from harness.kernels import Kernel, kernel_named, kernels_of, like
-from harness.library import FunctionErrors, function_errors
-from harness.pieces import divide
 from harness.problems import PROBLEMS
 from harness.reference import truth
 from harness.sweep import sweep

@@ -12,16 +12,18 @@ import matplotlib.collections
 import numpy as np
 import pytest
 
-from harness import UsageError, bounds_stage, bounds_table, experiments, store, tables, verification
-from harness.bounds import BoundExceeded, Comparison
-from harness.bounds_stage import bounds_job, figure_names
+from harness import UsageError, experiments, store, tables, verification
+from harness.bounds import stage as bounds_stage
+from harness.bounds import table as bounds_table
+from harness.bounds.bound import BoundExceeded, Comparison
+from harness.bounds.library import MEASURED_AS
+from harness.bounds.stage import bounds_job, figure_names
 from harness.cli import main
 from harness.experiments import Experiment
 from harness.figures import bounds as figure
 from harness.figures import style
 from harness.figures.bounds import Material, bounds_figure, chosen, stairs
 from harness.formats import FORMATS
-from harness.library import MEASURED_AS
 from harness.problems import PROBLEMS
 from harness.sweep_stage import merged, sweep_job
 

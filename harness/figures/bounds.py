@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from harness.bounds import Comparison
+from harness.bounds.bound import Comparison
 from harness.figures import style
 from harness.figures.axes import InputAxis
 from harness.figures.bins import STEPS, step_of

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from harness import store, tables
-from harness.bounds import Comparison
+from harness.bounds.bound import Comparison
 from harness.rows import Case, Row, certified_extreme, significant
 from harness.summary import Summary
 

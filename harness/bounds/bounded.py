@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.bounds.intervals import Interval, distance, hull, mignitude
+from harness.bounds.library import FunctionErrors
 from harness.formats import Format
-from harness.intervals import Interval, distance, hull, mignitude
-from harness.library import FunctionErrors
 from harness.lifted import Lifted
 from harness.wide import power_of_two_below
 

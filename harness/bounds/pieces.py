@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness import intervals
+from harness.bounds import intervals
 from harness.formats import Format
 from harness.problems import PROBLEMS, Problem
 from harness.wide import wide_dtype

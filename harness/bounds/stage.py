@@ -11,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import UsageError, bounds_table, store
-from harness.bounds import BoundExceeded, Comparison, Violation, bound_ulp, check_bounds, compare
+from harness import UsageError, store
+from harness.bounds import table
+from harness.bounds.bound import BoundExceeded, Comparison, Violation, bound_ulp, check_bounds, compare
+from harness.bounds.library import MEASURED_AS, FunctionErrors, function_errors
 from harness.experiments import Experiment, targets_in
 from harness.figures.catalogue import drawn_targets
 from harness.formats import Format
 from harness.grids import Grid
 from harness.kernels import Kernel
-from harness.library import MEASURED_AS, FunctionErrors, function_errors
 from harness.problems import Problem
 from harness.rows import Case, Row
 from harness.summary import Summary
@@ -61,7 +62,7 @@ class Found:
     @property
     def told(self) -> dict:
         """Return on which errors of the functions the bounds stand, the largest of each in ulps."""
-        largest = {name: bounds_table.upward(float(e.levels[0].max())) for name, e in self.functions.items()}
+        largest = {name: table.upward(float(e.levels[0].max())) for name, e in self.functions.items()}
         return {"source": self.source, "max_ulp": largest}
 
 
@@ -95,7 +96,7 @@ def bounds_job(
         whole = {f.fmt.name: f.exhaustive for f in found}
         draw(Material(problem, target if problem.has_target else None, by_format, whole), folder, name)
     used = {f.fmt.name: f.told for f in found}
-    bounds_table.write(out.with_suffix(""), rows, {"grid": grid, "function_errors": used})
+    table.write(out.with_suffix(""), rows, {"grid": grid, "function_errors": used})
 
 
 def _bounds_in(
@@ -146,7 +147,7 @@ def _add(found: Found, cases: list[Case], summary: Summary, bound: np.ndarray, d
     found.exceeded += [Exceeded(cases[v.target], v) for v in check_bounds(summary, bound, found.fmt)]
     both = compare(summary, bound)
     for t, case in enumerate(cases):
-        row = bounds_table.row_of(case, summary, _only(both, t), t)
+        row = table.row_of(case, summary, _only(both, t), t)
         found.rows.append({**row, "function_errors": found.source})
     found.drawn[cases[0].problem.name, cases[0].name] = _only(both, drawn)
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness import intervals
-from harness.bounded import RULES, Bounded, Condition, Setting
-from harness.intervals import Interval, hull, magnitude, mignitude, product, up
+from harness.bounds import intervals
+from harness.bounds.bounded import RULES, Bounded, Condition, Setting
+from harness.bounds.intervals import Interval, hull, magnitude, mignitude, product, up
 from harness.wide import power_of_two_below
 
 Array = np.ndarray

@@ -20,15 +20,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import harness.error_rules  # noqa: F401  (the rules that Bounded applies)
+import harness.bounds.error_rules  # noqa: F401  (the rules that Bounded applies)
 from harness import tiers
-from harness.bounded import Bounded, Setting
+from harness.bounds.bounded import Bounded, Setting
+from harness.bounds.intervals import distance
+from harness.bounds.library import FunctionErrors
+from harness.bounds.pieces import SLACK, Pieces, divide, exact_values
 from harness.formats import Format
-from harness.intervals import distance
 from harness.kernels import Kernel
-from harness.library import FunctionErrors
 from harness.lifted import Lifted
-from harness.pieces import SLACK, Pieces, divide, exact_values
 from harness.problems import Problem
 from harness.summary import Summary
 from harness.wide import wide_dtype
