@@ -340,10 +340,10 @@ for name in MAIN:
             f"results/logs/bounds.{name}.log",
         conda:
             "environment.yaml"
-        message:
-            f"Bounds of {name}"
         params:
             functions=lambda w, input: " ".join(f"--functions {path}" for path in input.functions),
+        message:
+            f"Bounds of {name}"
         shell:
             "python -m harness bounds {input.experiment} {input.summaries} {params.functions}"
             " --out {output.csv} --figures results/figures > {log} 2>&1"
