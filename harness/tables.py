@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
@@ -49,19 +50,12 @@ def write(
     write_sidecar(path, len(rows), extra or {})
 
 
-def write_frame(
-    path: Path,
-    rows: Sequence[Row],
-    columns: Sequence[str],
-    reading: Callable[[pd.DataFrame], pd.DataFrame],
-    title: str,
-) -> None:
+def write_frame(path: Path, rows: Sequence[Row], columns: Sequence[str], shown: pd.DataFrame, title: str) -> None:
     """Write a table of other columns than the contract's as PATH.csv, .md, .tex and .json.
 
-    `reading` turns the CSV's frame of text into what Markdown and LaTeX show.
+    `shown` is what Markdown and LaTeX show of it.
     """
     store.write_text(path.with_suffix(".csv"), to_csv(rows, columns))
-    shown = reading(read(path.with_suffix(".csv")))
     store.write_text(path.with_suffix(".md"), f"# {title}\n\n{bare_markdown(shown)}")
     store.write_text(path.with_suffix(".tex"), to_latex(shown, title, path.stem))
     write_sidecar(path, len(rows), {})
@@ -172,6 +166,6 @@ def _latex(value: object) -> str:
     return text
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: Path | TextIO) -> pd.DataFrame:
     """Read a table's CSV with every cell as text, as written."""
     return pd.read_csv(path, dtype=str, keep_default_na=False)

@@ -38,6 +38,14 @@ ARB = {
     "log1p": lambda x: (1 + x).log(),
     "expm1": lambda x: x.exp() - 1,
     "tanh": lambda x: ((2 * x).exp() - 1) / ((2 * x).exp() + 1),
+    "log1mexp": lambda a: (1 - (-a).exp()).log(),
+    "logit": lambda p: p.log() - (1 - p).log(),
+    "binary_entropy": lambda p: -(1 - p).log() + p * ((1 - p) / p).log(),
+    "bernoulli_kl": lambda p, y: _sum((y, lambda: (y / p).log()), (1 - y, lambda: ((1 - y) / (1 - p)).log())),
+    "focal": lambda x: -((1 - sigmoid(x)) ** 2) * sigmoid(x).log(),
+    "focal_grad": lambda x: (1 - sigmoid(x)) ** 2 * (2 * sigmoid(x) * sigmoid(x).log() - (1 - sigmoid(x))),
+    "focal_g0.5": lambda x: -(1 - sigmoid(x)).sqrt() * sigmoid(x).log(),
+    "focal_g0.5_grad": lambda x: (1 - sigmoid(x)).sqrt() * (sigmoid(x) * sigmoid(x).log() / 2 - (1 - sigmoid(x))),
 }
 
 
@@ -68,7 +76,7 @@ def points(problem, fmt):
         for y in targets:
             if problem.input == "probability" and ((x == 0 and y != 0) or (x == 1 and y != 1)):
                 continue  # a pole
-            if (x == 0 and problem.name == "log") or (x == -1 and problem.name == "log1p"):
+            if (x == 0 and problem.name in ("log", "log1mexp")) or (x == -1 and problem.name == "log1p"):
                 continue
             yield (x,) if y is None else (x, y)
 

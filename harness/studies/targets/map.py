@@ -1,0 +1,69 @@
+"""Kernels at targets from 0 to 1: the worst error over all inputs, and how it grows towards 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from harness.formats import Format
+from harness.grids import Grid
+from harness.kernels import kernel_named
+from harness.problems import PROBLEMS
+from harness.rows import Case, Row, certified_extreme, rows_of
+from harness.sweep import sweep
+
+
+def named_targets(fmt: Format) -> dict[str, float]:
+    """Return the map's targets by name; all are numbers of the format."""
+    p, h = fmt.precision, fmt.precision // 2
+    return {
+        "0": 0.0,
+        "least": fmt.smallest_subnormal,
+        "2^-p": 2.0**-p,
+        "2^-h": 2.0**-h,
+        "1/4": 0.25,
+        "1/2": 0.5,
+        "3/4": 0.75,
+        "1-2^-h": 1 - 2.0**-h,
+        "1-2^-p": 1 - 2.0**-p,
+        "1": 1.0,
+    }
+
+
+def map_rows(fmt: Format, grid: str, kernels: Mapping[str, Sequence[str]]) -> list[Row]:
+    """Return the contract's row, and the target's name, of every kernel and target, problem by problem."""
+    names = list(named_targets(fmt))
+    targets = np.array(list(named_targets(fmt).values())).astype(fmt.dtype)
+    rows = []
+    for problem, chosen in ((PROBLEMS[name], kernels[name]) for name in kernels):
+        g = Grid(grid, problem, fmt)
+        ks = [kernel_named(problem.name, name) for name in chosen]
+        summaries = sweep(problem, ks, g, targets).summaries
+        for k in ks:
+            found = rows_of(problem, k, g, targets, summaries[k.name])
+            rows += [{**row, "target_name": name} for row, name in zip(found, names)]
+    return rows
+
+
+def powers(fmt: Format, step: int) -> list[tuple[int, str, float]]:
+    """Return (k, side, target) of the targets 2^-k and 1 - 2^-k, k = 1, 1 + step ... p, and p itself."""
+    ks = sorted({*range(1, fmt.precision + 1, step), fmt.precision})
+    return [(k, "0", 2.0**-k) for k in ks] + [(k, "1", 1 - 2.0**-k) for k in ks]
+
+
+def power_rows(fmt: Format, step: int, fused: Sequence[str]) -> list[Row]:
+    """Return the worst error found for each fused kernel and target next to 0 (side 0) or to 1 (side 1)."""
+    problem, chosen = PROBLEMS["bce_logits"], powers(fmt, step)
+    grid, kernels = Grid("quick", problem, fmt), [kernel_named("bce_logits", name) for name in fused]
+    targets = np.array([v for _, _, v in chosen]).astype(fmt.dtype)
+    summaries = sweep(problem, kernels, grid, targets).summaries
+    rows: list[Row] = []
+    for kernel in kernels:
+        most, at = summaries[kernel.name].max_ulp, summaries[kernel.name].max_ulp_at
+        for t, (k, side, _) in enumerate(chosen):
+            case = Case(problem, kernel.name, kernel, grid, targets[t])
+            extreme = certified_extreme(case, int(at[t, int(np.argmax(most[t]))]))
+            head = {"kernel": kernel.name, "format": fmt.name, "near": side, "k": k}
+            rows.append({**head, "target": fmt.short(targets[t]), **extreme})
+    return rows
