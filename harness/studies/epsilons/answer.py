@@ -58,8 +58,7 @@ def _advice(frames: Frames) -> str:
     lost = math.floor(math.log2(float(half["worst"])))  # of a sample: at least so many
     return (
         f"If a probability is all there is, add the least normal number: in {spared} it gives neither NaN nor infinity "
-        f"and leaves no input without gradient; better still, take the loss from the logit, because once a sigmoid was "
-        f"rounded, up to logit 10 even the best clamp in float32 loses at least {lost} of {format_named('float32').precision} bits "
-        f"(≥ {short(half['worst'])} ulp), and the stable form was never found to err by more than "
-        f"{short(half['worst_without_eps'])} ulp."
+        f"nor a dead gradient; better, take the loss from the logit: up to logit 10 even the best clamp after a sigmoid "
+        f"loses at least {lost} of {format_named('float32').precision} bits in float32, the stable form was never found "
+        f"more than {short(half['worst_without_eps'])} ulp off."
     )

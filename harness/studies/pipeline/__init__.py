@@ -11,7 +11,7 @@ from harness.experiments import targets_in
 from harness.rows import Row
 from harness.studies.pipeline import figures
 from harness.studies.pipeline.curves import curve_rows, digit_rows
-from harness.studies.pipeline.errors import CORRECTLY_ROUNDED, Pair, visit
+from harness.studies.pipeline.errors import Pair, visit
 from harness.studies.pipeline.round_trip import OCTAVES, round_trip_rows
 from harness.studies.pipeline.rows import pipeline_rows, quantisation_rows
 from harness.studies.study import Frames, Parameters, Study, Tables
@@ -162,15 +162,11 @@ def _quantised(frames: Frames, a: str, b: str, column: str, sigmoid: str = "bran
 
 def _saturation(frames: Frames) -> str:
     last = {f: _quantised(frames, f, f, "not_1_to") for f in ("bfloat16", "float16", "float32", "float64")}
-    trip = frames["pipeline_round_trip"].set_index(["probability_format", "loss_format", "formula"])
-    none = {f: tables.decimal_input(str(trip.loc[(f, f, "exact"), "largest_positive"])) for f in last}
     where = ", ".join(f"{x} in {f}" for f, x in last.items())
-    left = "there" if none == last else "above " + ", ".join(f"{x} in {f}" for f, x in none.items())
     return (
-        f"The rounded probability, not the loss, is what fails: a kernel such as `xlogy` stays within "
+        f"The rounded probability fails, not the loss: `xlogy` stays within "
         f"{_most(frames['pipeline'], 'xlogy', 'kernel_max_ulp')} ulp of the exact loss at the p that it is given, "
-        f"but p becomes 1, and the loss of target 0 infinite, for logits above {where}, and no digit of the logit "
-        f"comes back from p {left}."
+        f"but p becomes 1, and the loss of target 0 infinite, for logits above {where}."
     )
 
 
@@ -178,13 +174,16 @@ def _mixed(frames: Frames) -> str:
     def percent(a: str, b: str) -> str:
         return _quantised(frames, a, b, "percent_hi")
 
-    exact = _quantised(frames, "bfloat16", "float32", "not_1_to", CORRECTLY_ROUNDED)
+    wide = [percent(a, "float32") for a in ("bfloat16", "float16")]
+    same = [percent(a, a) for a in ("bfloat16", "float16")]
+    instead = (
+        "exactly as with the loss in 16 bits"
+        if wide == same
+        else f"with the loss in 16 bits above {same[0]} and {same[1]}"
+    )
     return (
-        f"A loss in float32 does not bring back what a 16-bit probability lost: with target 0 the rounded probability "
-        f"alone puts the loss off by more than 5 % above a logit of {percent('bfloat16', 'float32')} for bfloat16 and "
-        f"{percent('float16', 'float32')} for float16 (with the loss in 16 bits, above "
-        f"{percent('bfloat16', 'bfloat16')} and {percent('float16', 'float16')}), and even the exact sigmoid rounded "
-        f"to bfloat16 is 1 above {exact}."
+        f"A loss in float32 does not bring back what a 16-bit probability lost: with target 0 it is more than 5 % off "
+        f"above a logit of {wide[0]} for bfloat16 and {wide[1]} for float16, {instead}."
     )
 
 

@@ -175,51 +175,42 @@ def _labels(frames: Frames) -> str:
     labels = frames["targets_labels"]
     minus = labels[(labels["label"] == "-1") & (labels["problem"] == "bce_logits")]
     negative = minus["negative"].astype(int) > 0
-    fused = minus[(minus["kernel"] == "softplus_pair") & (minus["format"] == "float32")].iloc[0]
     formulas = frames["targets_formulas"]
     silent = formulas[formulas["labels"].str.startswith("0/1") & formulas["outcome"].str.startswith("finite, wrong")]
     unsigned = silent[silent["labels"] == "0/1 uint8"]["formula"].unique()
-    at = tables.decimal_input
     return (
-        f"Labels of −1 are not refused: {int(negative.sum())} of {len(minus)} pairs of a `bce_logits` kernel and a "
-        f"format return negative losses for them ({at(fused['least'])} at a logit of {at(fused['least_input'])} for "
-        f"`softplus_pair` in float32, unbounded below, with a gradient of {at(fused['gradient_low'])} at −10 and "
-        f"{at(fused['gradient_high'])} at 10 that never vanishes), and unsigned 0/1 labels make "
-        f"{len(unsigned)} of the formulas tried finite and wrong in some format ({', '.join(f'`{f}`' for f in unsigned)})."
+        f"Labels of −1 are not refused: {int(negative.sum())} of {len(minus)} pairs of a kernel on logits and a format "
+        f"return negative losses for them, without a lower bound; and unsigned 0/1 labels make {len(unsigned)} of the "
+        f"formulas tried finite and wrong, since −y and 2y − 1 wrap around."
     )
 
 
 def _next_to_1(frames: Frames) -> str:
     rows = frames["targets"]
     rows = rows[rows["problem"] == "bce_logits"].set_index(["kernel", "format", "target_name"])
-    short = tables.short
 
     def error(kernel: str, fmt: str, target: str = "1-2^-p") -> str:
         r = rows.loc[(kernel, fmt, target)]
-        return ("" if r["exhaustive"] == "true" else "≥ ") + short(r["max_ulp"])
+        return ("" if r["exhaustive"] == "true" else "≥ ") + tables.short(r["max_ulp"])
 
-    pair = frames["targets"]
-    pair = pair[(pair["kernel"] == "softplus_pair")]["max_ulp"].astype(float).max()
+    lost = ", ".join(f"{error('lse_log1p', f)} in {f}" for f in ("float16", "bfloat16", "float32", "float64"))
+    pair = rows.loc["softplus_pair"]["max_ulp"].astype(float).max()
     return (
-        f"The log-sum-exp form loses a bit for every halving of 1 − y: `lse_log1p` is off by "
-        f"{error('lse_log1p', 'float16')} ulp in float16, {error('lse_log1p', 'bfloat16')} in bfloat16, "
-        f"{error('lse_log1p', 'float32')} in float32 and {error('lse_log1p', 'float64')} in float64 at y = 1 − 2^-p, "
-        f"the format's neighbour of 1, and torch's form, `linear_softplus`, by as much next to 0 "
-        f"({error('linear_softplus', 'float32', '2^-p')} in float32 at 2^-p), while `softplus_pair` stays within {short(pair)} ulp at every target and logit visited."
+        f"The log-sum-exp form `lse_log1p` loses a bit for every halving of 1 − y (ulp at the neighbour of 1: {lost}), "
+        f"torch's form, `linear_softplus`, as much next to 0 ({error('linear_softplus', 'float32', '2^-p')} in float32), "
+        f"while the sum of two softplus terms stays within {tables.short(pair)} ulp at every target and logit visited."
     )
 
 
 def _advice(frames: Frames) -> str:
     rows = frames["targets_identity"]
     ones = rows[rows["target"] == "1"].set_index("format")
-    at = tables.decimal_input
+    kept = tables.decimal_input(ones.loc["bfloat16", "keras_unchanged_to"])
     return (
-        f"Check that targets lie in [0, 1] (and are not NaN), convert them to the loss's floating-point format before "
-        f"any arithmetic, use the sum of two softplus terms for soft targets, and smooth in float32: "
-        f"y(1−s) + s(1−y) is Keras's formula with 2s, and in bfloat16 a positive target is left at 1 by every s up to "
-        f"{at(ones.loc['bfloat16', 'mixed_unchanged_to'])} of the one and "
-        f"{at(ones.loc['bfloat16', 'keras_unchanged_to'])} of Keras's, while a negative one is moved "
-        f"(float16: {at(ones.loc['float16', 'mixed_unchanged_to'])} and {at(ones.loc['float16', 'keras_unchanged_to'])})."
+        "Check that targets lie in [0, 1], convert them to the loss's format before any arithmetic, take two softplus "
+        f"terms for soft targets, and smooth in float32: in bfloat16 Keras's formula leaves a label of 1 as it is up to "
+        f"s = {kept}, and y(1−s) + s(1−y), which is Keras's with 2s, up to "
+        f"{tables.decimal_input(ones.loc['bfloat16', 'mixed_unchanged_to'])}."
     )
 
 

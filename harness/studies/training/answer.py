@@ -141,10 +141,9 @@ def _kept(frame: pd.DataFrame) -> str:
     losses = frame.assign(stuck=stuck).groupby("who", sort=False)[["lost", "stuck", "excess"]].max()
     safe = losses[(losses["lost"] == 0) & (losses["stuck"] == 0)]
     return (
-        f"Yes: {len(safe)} of {len(losses)} losses lost no run in any format, left no wrong example without gradient "
-        f"and kept the test error within {short(safe['excess'].max())} points of softplus_pair's "
-        f"({', '.join(safe.index)}), while all {len(losses)} together lost {_lost(frame, 'usual')} runs to NaN at a "
-        f"usual learning rate and {_lost(frame, 'high_rate')} at a high one."
+        f"Yes: {len(safe)} of {len(losses)} losses ({', '.join(safe.index)}) lost no run in any format and kept the test "
+        f"error within {short(safe['excess'].max())} points of softplus_pair's; all together lost {_lost(frame, 'usual')} "
+        "runs to NaN at a usual learning rate."
     )
 
 
@@ -167,11 +166,10 @@ def _dead(frame: pd.DataFrame, every: pd.DataFrame) -> str:
     own = own.assign(ratio=own["true_loss_median"].astype(float) / own["reported_loss_median"].astype(float))
     lied = own.sort_values("ratio", kind="stable").iloc[-1]
     return (
-        "A clamp that saves the run costs it the gradient: from a confidently wrong start "
+        "A clamp that saves the run can cost it the gradient: from a confidently wrong start "
         f"{worst['who']} in {worst['format']} left up to {short(100 * worst['stuck'])} % of the examples wrong with "
-        f"gradient 0 and a test error up to {short(100 * worst['cost'])} points higher, and {clip['who']} did so even "
-        f"in float64 ({short(100 * clip['stuck'])} % and {short(100 * clip['cost'])} points), reporting a loss of "
-        f"{short(lied['reported_loss_median'])} at the end where the true one was {short(lied['true_loss_median'])}."
+        f"gradient 0 and a test error {short(100 * worst['cost'])} points higher, and {clip['who']} even in float64 "
+        f"reported a loss of {short(lied['reported_loss_median'])} where the true one was {short(lied['true_loss_median'])}."
     )
 
 
@@ -183,9 +181,8 @@ def _told(frame: pd.DataFrame, errors: pd.DataFrame) -> str:
     own = frame[frame["gradient"] == ""].groupby("kernel")
     lost, runs = int(own["lost"].sum()[near]), 3 * int(frame["runs"].astype(int).groupby(frame["kernel"]).sum()[near])
     return (
-        f"The loss's own error does not tell: {far} is off by {short(most)} ulp in the mean on the logits of trained "
-        f"models (float32, one target) and lost {int(own['lost'].sum()[far])} runs, {near} is within "
-        f"{short(max(exact['max_ulp'], key=float))} ulp at worst and lost {lost} of {runs}, because the branch that it "
-        "does not take overflows and the gradient multiplies infinity by 0; so train from logits with a fused form "
-        "that only exponentiates -|x|, and in 16 bits never from a probability."
+        f"The loss's own error does not tell: {far} is off by {short(most)} ulp in the mean on trained models' logits "
+        f"(float32) and lost {int(own['lost'].sum()[far])} runs, {near} is within "
+        f"{short(max(exact['max_ulp'], key=float))} ulp and lost {lost} of {runs}, because a branch not taken overflows and "
+        "its gradient is 0 · ∞; train from logits with a form that only exponentiates −|x|."
     )
