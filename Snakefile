@@ -33,7 +33,7 @@ SYSTEM_FIGURES = ["systems_logits", "systems_probabilities", "systems_plateaus"]
 # The code that each stage runs: an edit reruns the stages that depend on it, and nothing else.
 CODE = {
     (stage, name): sources([f"harness.{stage}"], e)
-    for stage in ("sweep_stage", "search_stage", "table_stage", "figures.drawing")
+    for stage in ("sweep_stage", "search.stage", "table_stage", "figures.drawing")
     for name, e in EXPERIMENTS.items()
 }
 
@@ -127,7 +127,7 @@ rule search:
     input:
         experiment="experiments/{experiment}.yaml",
         schema="experiments/schema.yaml",
-        code=lambda w: CODE["search_stage", w.experiment],
+        code=lambda w: CODE["search.stage", w.experiment],
     output:
         "results/searches/{experiment}.{format}.{shard}.json",
     log:
@@ -174,7 +174,7 @@ rule table:
 rule search_table:
     input:
         experiment="experiments/{experiment}.yaml",
-        code=lambda w: CODE["search_stage", w.experiment],
+        code=lambda w: CODE["search.stage", w.experiment],
         parts=lambda w: expand(
             "results/searches/{experiment}.{shard}.json",
             experiment=w.experiment,

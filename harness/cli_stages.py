@@ -180,10 +180,11 @@ def search(experiment: Path, format_name: str, shard: int, out: Path) -> None:
     Example:
       harness search experiments/worst_float64.yaml --format float64 --out worst.float64.0.json
     """
-    from harness import experiments, search_stage
+    from harness import experiments
     from harness.formats import format_named
+    from harness.search import stage
 
-    search_stage.search_job(experiments.load(experiment), format_named(format_name), shard, out)
+    stage.search_job(experiments.load(experiment), format_named(format_name), shard, out)
 
 
 @stages.command("search-table")
@@ -199,9 +200,10 @@ def search_table(experiment: Path, parts: tuple[Path, ...], out: Path) -> None:
     Example:
       harness search-table experiments/worst_float64.yaml worst.float64.*.json --out worst_float64.csv
     """
-    from harness import experiments, search_stage
+    from harness import experiments
+    from harness.search import stage
 
-    search_stage.search_table_job(experiments.load(experiment), list(parts), out)
+    stage.search_table_job(experiments.load(experiment), list(parts), out)
 
 
 @stages.command()

@@ -1,0 +1,66 @@
+"""Search float32 as if it could not be swept, and compare with the true maxima of the exhaustive tables.
+
+    python benchmarks/search.py [PROBLEM]...
+
+One line for each kernel and target of results/tables/exhaustive_*.csv: the true maximum, what the
+search found with 2^20 evaluations, and their ratio; then the least ratio.  Exit 1 where a ratio is
+below 0.99.  A row that this machine's libraries do not reproduce (another CPU) is named and left out.
+"""
+
+import csv
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from harness.formats import format_named
+from harness.grids import Grid
+from harness.kernels import kernel_named
+from harness.problems import problem_named
+from harness.rows import Case
+from harness.search.worst import search
+
+TABLES = Path(__file__).parent.parent / "results" / "tables"
+WANTED = 0.99
+
+
+def rows(problems: list[str]) -> list[dict[str, str]]:
+    """Return the float32 rows of the exhaustive tables whose maximum is finite and not 0."""
+    found = []
+    for path in sorted(TABLES.glob("exhaustive_*.csv")):
+        with path.open(encoding="utf-8") as f:
+            found += [r for r in csv.DictReader(f) if r["format"] == "float32" and r["exhaustive"].lower() == "true"]
+    if not found:
+        sys.exit(f"{TABLES} has no exhaustive_*.csv; run `make exhaustive` first")
+    return [r for r in found if (not problems or r["problem"] in problems) and r["max_ulp"] and float(r["max_ulp"])]
+
+
+def main(problems: list[str]) -> int:
+    """Print the comparison; return the exit status."""
+    fmt = format_named("float32")
+    ratios = []
+    for r in rows(problems):
+        problem, kernel = problem_named(r["problem"]), kernel_named(r["problem"], r["kernel"])
+        target = fmt.parse(r["target"]) if r["target"] else None
+        name = f"{r['problem']:15} {r['kernel']:20} {r['target']:4}"
+        at = fmt.ordinal(np.array([float.fromhex(r["max_ulp_input"])], fmt.dtype))
+        here = Case(problem, kernel.name, kernel, Grid("standard", problem, fmt), target).compute(at)[0]
+        if fmt.hex(here) != r["max_ulp_computed"]:
+            print(f"{name} computed differently here", flush=True)
+            continue
+        began = time.perf_counter()
+        found = search(problem, kernel, fmt, target)
+        ratios.append(found.ulp / float(r["max_ulp"]))
+        print(
+            f"{name} true {float(r['max_ulp']):12.6g} found {found.ulp:12.6g} ratio {ratios[-1]:.4f}"
+            f" evaluations {found.evaluations} screened {found.screened} in {time.perf_counter() - began:.1f} s",
+            flush=True,
+        )
+    below = sum(v < WANTED for v in ratios)
+    print(f"least ratio {min(ratios, default=0):.4f}; {below} of {len(ratios)} below {WANTED}")
+    return int(below > 0 or not ratios)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

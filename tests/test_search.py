@@ -1,0 +1,167 @@
+"""Worst-case search: what it finds against true maxima, and faults that a sample misses."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mpmath import mp
+
+from harness.errors import measure
+from harness.formats import format_named
+from harness.grids import Grid
+from harness.kernels import Kernel, kernel_named, like
+from harness.problems import problem_named
+from harness.rows import Case
+from harness.search.boxes import bisected
+from harness.search.candidates import Candidates
+from harness.search.worst import Found, Search, search
+from harness.sweep import sweep
+from harness.tiers import evaluate
+
+TABLES = Path(__file__).parent.parent / "results" / "tables"
+FLOAT32, FLOAT64 = format_named("float32"), format_named("float64")
+AROUND = 6  # cells on either side of the worst input that are visited whole where there is no table
+
+# Errors of each sort: noise (log, softplus), a slope at a threshold (tensorflow), cancellation (target 0.1).
+CASES = [
+    ("log", "numpy", None),
+    ("tanh", "expm1", None),
+    ("softplus", "shifted", None),
+    ("softplus", "tensorflow", None),
+    ("bce_logits", "logaddexp", "0.1"),
+    ("bce_logits", "maechler", "1"),
+]
+
+
+def tabled_maximum(case: Case, target: str | None) -> float | None:
+    """Return the maximum of the committed exhaustive table, where this machine computes what it says."""
+    table = TABLES / f"exhaustive_{'logits' if case.problem.name == 'bce_logits' else 'primitives'}.csv"
+    if not table.exists():
+        return None
+    wanted = (case.problem.name, case.name, "float32", target or "")
+    with table.open(encoding="utf-8") as f:
+        row = next(r for r in csv.DictReader(f) if (r["problem"], r["kernel"], r["format"], r["target"]) == wanted)
+    at = FLOAT32.ordinal(np.array([float.fromhex(row["max_ulp_input"])], np.float32))
+    same = FLOAT32.hex(case.compute(at)[0]) == row["max_ulp_computed"]
+    return float(row["max_ulp"]) if same else None
+
+
+def maximum_of_whole_cells(case: Case, found: Found) -> float:
+    """Return the largest error of every input of the cells around the worst input found."""
+    grid = Grid("exhaustive", case.problem, FLOAT32)
+    at = int(FLOAT32.cell(np.array([found.point[0]]))[0])
+    cells = grid.cells[abs(grid.cells - at) <= AROUND]
+    targets = None if case.target is None else np.array([case.target])
+    kernel = kernel_named(case.problem.name, case.name)
+    return float(sweep(case.problem, [kernel], grid, targets, cells).summaries[case.name].max_ulp.max())
+
+
+@pytest.mark.parametrize(("problem", "name", "target"), CASES)
+def test_a_search_finds_99_percent_of_the_true_float32_maximum(problem, name, target):
+    """On 2^20 evaluations; the sample that it starts from does not find so much, save by luck."""
+    kernel, exact = kernel_named(problem, name), problem_named(problem)
+    value = FLOAT32.parse(target) if target else None
+    found = search(exact, kernel, FLOAT32, value, budget=1 << 20, seed=0)
+    case = Case(exact, name, kernel, Grid("standard", exact, FLOAT32), value)
+    true = tabled_maximum(case, target) or maximum_of_whole_cells(case, found)
+    assert found.ulp >= 0.99 * true
+    assert found.ulp <= true * (1 + 1e-6)
+    assert found.sampled < 0.99 * true
+    assert found.evaluations <= 1.02 * (1 << 20)
+    assert found.trace == sorted(found.trace) and found.trace[-1][1] == found.ulp
+
+
+def planted(fault) -> Kernel:
+    """Return softplus's kernel with a fault: a function of the inputs and the kernel's results."""
+    good = kernel_named("softplus", "logaddexp")
+    return replace(good, name="planted", function=lambda x: fault(x, good.function(x)))
+
+
+@pytest.mark.parametrize("fmt", [FLOAT32, FLOAT64], ids=lambda f: f.name)
+def test_a_branch_is_found_to_the_exact_neighbouring_number(fmt):
+    """x alone above a threshold loses e^-x: worst at the first number above it, which no sample hits."""
+    threshold = 7.654321
+    kernel = planted(lambda x, good: np.where(x > like(str(threshold), x), x, good))
+    found = search(problem_named("softplus"), kernel, fmt, None, budget=1 << 18)
+    assert found.point == (int(fmt.ordinal(np.array([fmt.round(threshold)]))[0]) + 1,)
+    assert found.sampled < found.ulp
+
+
+def test_a_narrow_spike_is_found_at_its_tip():
+    """An error that grows towards one input: the sample sees a slope, the search its tip."""
+    tip = FLOAT64.round(-3.21)
+    kernel = planted(lambda x, good: good * (1 + like("1e-12", x) / (abs(x - tip) + like("1e-9", x))))
+    found = search(problem_named("softplus"), kernel, FLOAT64, None, budget=1 << 19)
+    assert abs(float(FLOAT64.from_ordinal(np.array(found.point))[0]) - float(tip)) < 1e-10
+    assert found.sampled < 0.99 * found.ulp
+
+
+def test_a_saturation_point_is_bisected_by_the_kind_of_result():
+    """From 5.4321 up the kernel returns NaN, which has no error: the last good number is visited."""
+    threshold = FLOAT64.round(5.4321)
+    kernel = planted(lambda x, good: np.where(x >= threshold, like("nan", x), good))
+    run = Search(problem_named("softplus"), kernel, FLOAT64, None, 1 << 16, 0)
+    points = FLOAT64.ordinal(np.array([1.0, 2.0, 5.0, 6.0, 7.0, 50.0]))
+    assert int(FLOAT64.ordinal(np.array([threshold]))[0]) in run.jumps(points, run.visit(points[None]))
+
+
+def test_the_same_seed_gives_the_same_search_and_another_seed_another():
+    def run(seed: int) -> Found:
+        return search(problem_named("exp"), kernel_named("exp", "numpy"), FLOAT32, None, 1 << 17, seed)
+
+    assert run(1) == run(1)
+    assert run(1).trace != run(2).trace
+
+
+def test_targets_are_searched_too():
+    problem, kernel = problem_named("bce_logits"), kernel_named("bce_logits", "linear_softplus")
+    found = search(problem, kernel, FLOAT32, None, 1 << 17)
+    x, y = FLOAT32.from_ordinal(np.array(found.point))
+    assert len(found.point) == 2 and 0 <= y <= 1
+    case = Case(problem, kernel.name, kernel, Grid("standard", problem, FLOAT32), y)
+    assert case.errors(FLOAT32.ordinal(np.array([x]))).ulp[0, 0] == found.ulp >= found.sampled > 0
+
+
+def test_an_error_is_a_whole_number_of_ulps_from_what_the_exact_value_says():
+    """The rule by which inputs are passed over, on every sort of kernel; away from powers of two."""
+    rng = np.random.default_rng(5)
+    for problem, name, target in CASES:
+        exact, kernel = problem_named(problem), kernel_named(problem, name)
+        value = FLOAT32.parse(target) if target else None
+        low, high = FLOAT32.finite_ordinals(0.01, 0.9)
+        ordinals = rng.integers(low, high, 5000)
+        x = FLOAT32.from_ordinal(ordinals)[None]
+        inputs = (x,) if value is None else (x, np.full((1, 1), value))
+        ulp = measure(np.broadcast_to(kernel(*inputs), x.shape), evaluate(exact, FLOAT32, *inputs), exact.nonnegative)
+        d = Candidates(exact, FLOAT32, value).fraction(ordinals)
+        rest = np.minimum(abs((ulp.ulp[0] - d + 0.5) % 1 - 0.5), abs((ulp.ulp[0] + d + 0.5) % 1 - 0.5))
+        assert np.quantile(rest, 0.999) < 1e-6
+
+
+def test_inputs_that_cannot_beat_a_record_by_a_little_are_passed_over():
+    candidates = Candidates(problem_named("log"), FLOAT32, None)
+    ordinals = np.arange(*FLOAT32.finite_ordinals(0.780, 0.7805))
+    kept = candidates.screened(ordinals, 500, record=2.3)
+    d, rest = candidates.fraction(kept), candidates.fraction(np.setdiff1d(ordinals, kept))
+    above = lambda v: np.minimum((v - 0.3) % 1, (0.7 - v) % 1)  # noqa: E731
+    assert len(kept) == 500 and above(d).max() <= above(rest).min()
+
+
+def test_powers_of_two_of_the_exact_value_are_found_to_the_neighbour():
+    problem = problem_named("softplus")
+    points = np.arange(*FLOAT32.finite_ordinals(-20.0, -0.5), 1 << 12)
+    steps = bisected(Candidates(problem, FLOAT32, None).binade, points)
+    for k in range(-28, -1):
+        with mp.workprec(200):
+            x = mp.log(mp.expm1(mp.mpf(2) ** k))  # softplus(x) = 2^k
+        nearest = int(FLOAT32.ordinal(np.array([FLOAT32.round(x)]))[0])
+        assert abs(steps - nearest).min() <= 1
+
+
+def test_few_inputs_stand_for_many_where_results_lie_less_dense():
+    candidates = Candidates(problem_named("sigmoid"), FLOAT32, None)
+    low, high = (FLOAT32.ordinal(np.array(v, np.float32)) for v in ([1e-6, 4.0], [1.001e-6, 4.001]))
+    few, many = candidates.degrees(low, high)
+    assert few <= 16 and many > 1000
