@@ -1,12 +1,15 @@
 """Studies: from their file to the page, with nothing said that the tables do not hold."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
-from harness import UsageError, experiments, store
+from harness import UsageError, experiments, store, tables
 from harness.studies import stage, study
+from harness.studies.page import anchor
 from harness.studies.study import Study
 
 FILE = """\
@@ -18,6 +21,7 @@ parts: [first, second]
 tables: {counts: How many}
 figures: {}
 """
+TWO = FILE.replace("How many}", "How many, more: The same}").replace("figures: {}", "figures: {bar: As bars}")
 
 
 def run(parameters, part):
@@ -49,13 +53,29 @@ def parts_of(tiny: Path) -> list[Path]:
 def made(tiny: Path, paths: list[Path], name: str = "results") -> dict[str, bytes]:
     root = tiny.parent / name
     stage.page_job(tiny, paths, root, root / "page.md")
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    return held(root)
+
+
+def held(root: Path) -> dict[str, bytes]:
+    """What is in a folder: each file's bytes, b"" for a folder."""
+    return {str(p.relative_to(root)): p.read_bytes() if p.is_file() else b"" for p in root.rglob("*")}
+
+
+def two(parameters, part):
+    counts = run(parameters, part)["counts"]
+    return {"counts": counts, "more": counts}
+
+
+def bar(frames):
+    figure = Figure()
+    figure.subplots().bar(frames["counts"]["part"], frames["counts"]["count"].astype(int))
+    return figure
 
 
 def test_the_page_says_what_the_table_holds(tiny):
     paths = parts_of(tiny)
     files = made(tiny, paths)
-    assert set(files) == {"page.md", *(f"tables/counts.{k}" for k in ("csv", "md", "tex", "json"))}
+    assert set(files) == {"page.md", "tables", *(f"tables/counts.{k}" for k in ("csv", "md", "tex", "json"))}
     assert b"The counts are 2, 3." in files["page.md"] and b"Is two less than three?" in files["page.md"]
     assert files["tables/counts.csv"] == b"part,count\nfirst,2\nsecond,3\n"
     paths[1].write_text(json.dumps({"counts": [{"part": "second", "count": 9}]}))
@@ -70,7 +90,7 @@ def test_a_second_run_gives_the_same_bytes(tiny):
     ("faulty", "said"),
     [
         ('{"counts": [{"part": "a", "count": 1}, {"part": "b"}]}', "columns"),
-        ('{"other": [{"part": "a"}]}', "captions"),
+        ('{"other": [{"part": "a"}]}', "captions for the tables counts; its parts gave counts, other"),
     ],
 )
 def test_a_failing_study_leaves_results_as_they_were(tiny, faulty, said):
@@ -80,7 +100,7 @@ def test_a_failing_study_leaves_results_as_they_were(tiny, faulty, said):
     with pytest.raises((UsageError, ValueError), match=said):
         made(tiny, paths)
     root = tiny.parent / "results"
-    assert before == {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    assert before == held(root)
 
 
 def test_an_answer_that_fails_leaves_results_as_they_were(tiny, monkeypatch):
@@ -95,7 +115,31 @@ def test_an_answer_that_fails_leaves_results_as_they_were(tiny, monkeypatch):
     with pytest.raises(UsageError, match="no answer"):
         made(tiny, paths)
     root = tiny.parent / "results"
-    assert before == {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    assert before == held(root)
+
+
+@pytest.mark.parametrize("fails", ["reading", "latex", "figure"])
+def test_what_fails_late_leaves_all_as_it_was(tiny, monkeypatch, fails):
+    """The first table is made by then, and must not be there without the second and the page."""
+    tiny.write_text(TWO)
+    monkeypatch.setattr(stage, "study_of", lambda question: Study(two, answer, {"bar": bar}))
+    paths = parts_of(tiny)
+    before = made(tiny, paths)
+    assert {"tables/counts.csv", "tables/more.csv", "figures/bar.png", "figures/bar.svg"} <= set(before)
+    paths[1].write_text(json.dumps({"counts": [{"part": "second", "count": 9}], "more": [{"part": "x", "count": 1}]}))
+
+    def broken(*given, **named):
+        raise UsageError("broken")
+
+    if fails == "latex":
+        calls = iter([lambda *a: "ok", broken])
+        monkeypatch.setattr(tables, "to_latex", lambda *a: next(calls)(*a))
+    study_ = {"reading": {"more": broken}} if fails == "reading" else {}
+    draw = {"bar": broken if fails == "figure" else bar}
+    monkeypatch.setattr(stage, "study_of", lambda question: Study(two, answer, draw, **study_))
+    with pytest.raises(UsageError, match="broken"):
+        made(tiny, paths)
+    assert before == held(tiny.parent / "results")  # nothing is left over, either
 
 
 @pytest.mark.parametrize(
@@ -105,6 +149,10 @@ def test_an_answer_that_fails_leaves_results_as_they_were(tiny, monkeypatch):
         (("parts: [first, second]", "parts: [First]"), "parts"),
         (("tables: {counts: How many}", "tables: {}"), "tables"),
         (("study: true", "study: false"), "study"),
+        (("parts: [first, second]", "parts: [first, first]"), "parts"),
+        (("question: Is two less than three?", ""), "question"),
+        (("method: Counting.", "method: 3"), "method"),
+        (("tables: {counts: How many}", "tables: [counts]"), "tables"),
         (("method: Counting.", "method: ["), "cannot be read as YAML"),
     ],
 )
@@ -123,11 +171,50 @@ def test_an_unknown_part_is_told(tiny):
 def test_captions_without_a_figure_are_told(monkeypatch, tiny):
     tiny.write_text(FILE.replace("figures: {}", "figures: {missing: Nothing}"))
     question = study.load(tiny)
+    monkeypatch.setattr(study.importlib.util, "find_spec", lambda name: True)
     monkeypatch.setattr(
         study.importlib, "import_module", lambda name: type("Module", (), {"STUDY": Study(run, answer)})
     )
-    with pytest.raises(UsageError, match="missing"):
+    with pytest.raises(UsageError, match=r"captions for missing; harness\.studies\.tiny draws none"):
         study.study_of(question)
+
+
+def test_a_study_without_code_is_told(tiny):
+    with pytest.raises(UsageError, match=r"has no code: there is no module harness\.studies\.tiny$"):
+        study.study_of(study.load(tiny))
+
+
+def test_a_table_without_rows_is_told(tiny):
+    paths = parts_of(tiny)
+    for p in paths:
+        p.write_text('{"counts": []}')
+    with pytest.raises(ValueError, match="table counts has no rows"):
+        made(tiny, paths)
+
+
+def test_the_links_of_a_page_lead_somewhere(tiny, monkeypatch):
+    tiny.write_text(TWO)
+    monkeypatch.setattr(stage, "study_of", lambda question: Study(two, answer, {"bar": bar}))
+    root = tiny.parent / "results"
+    paths = parts_of(tiny)
+    stage.page_job(tiny, paths, root, tiny.parent / "docs" / "questions" / "tiny.md")
+    page = (tiny.parent / "docs" / "questions" / "tiny.md").read_text()
+    links = re.findall(r"\]\(([^)#]+)\)", page)
+    own = [link for link in links if link.startswith("../../results")]
+    assert len(own) == 2 + 2 * 4 and all((tiny.parent / "docs" / "questions" / link).is_file() for link in own)
+    headings = {anchor(line.lstrip("# ")) for line in page.splitlines() if line.startswith("#")}
+    inside = re.findall(r"\]\(#([^)]+)\)", page)
+    assert len(inside) == 3 and set(inside) <= headings
+    assert anchor("Logits within 5 %, by `x`") == "logits-within-5--by-x"
+
+
+def test_a_long_table_is_cut_on_the_page_and_whole_in_the_csv(tiny):
+    paths = parts_of(tiny)
+    rows = [{"part": "first", "count": i} for i in range(100)]
+    paths[0].write_text(json.dumps({"counts": rows}))
+    files = made(tiny, paths)
+    assert b"The first 60 of 101 rows" in files["page.md"] and b"| first | 60 |" not in files["page.md"]
+    assert b"first,99\n" in files["tables/counts.csv"] and b"| first | 99 |" in files["tables/counts.md"]
 
 
 def test_every_study_has_its_module_and_captions():
@@ -139,13 +226,11 @@ def test_every_study_has_its_module_and_captions():
 
 
 def test_what_the_committed_pages_say_comes_from_the_committed_tables():
-    from harness import tables
-
     for name, path in experiments.files(Path("experiments"))[1].items():
         question = study.load(path)
         frames = {t: tables.read(Path(f"results/tables/{t}.csv")) for t in question.tables}
         page = Path(f"docs/questions/{name}.md").read_text(encoding="utf-8")
-        assert " ".join(study.study_of(question).answer(frames)) in page, name
+        assert all(sentence in page for sentence in study.study_of(question).answer(frames)), name
         for table in question.tables:
             sidecar = json.loads(Path(f"results/tables/{table}.json").read_text())
             assert sidecar["sha256"][f"{table}.csv"] == store.sha256(Path(f"results/tables/{table}.csv"))

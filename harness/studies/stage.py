@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from harness import UsageError, store, tables
 from harness.studies.page import page
@@ -31,23 +34,43 @@ def page_job(experiment: Path, parts: list[Path], root: Path, out: Path) -> None
     study = study_of(question)
     found = study.combine(question.parameters, [json.loads(p.read_text(encoding="utf-8")) for p in parts])
     if set(found) != set(question.tables):
-        raise UsageError(f"{experiment} has captions for {sorted(question.tables)}, its parts gave {sorted(found)}")
+        captions, given = (", ".join(sorted(names)) or "none" for names in (question.tables, found))
+        raise UsageError(f"{experiment} has captions for the tables {captions}; its parts gave {given}")
     frames = _frames(found)
-    text = page(question, study, frames, root)
-    with style.context():
-        drawn = {stem: study.draw[stem](frames) for stem in question.figures}
+    with style.context(), _staged(root, out.parent) as (results, pages):
+        store.write_text(pages / out.name, page(question, study, frames, root, out))
         for name, caption in question.tables.items():
             shown = study.read(name, frames[name])
-            tables.write_frame(root / "tables" / name, found[name], list(frames[name]), shown, caption)
-        for stem, figure in drawn.items():
-            style.save(figure, root / "figures", stem)
-    store.write_text(out, text)
+            tables.write_frame(results / "tables" / name, found[name], list(frames[name]), shown, caption)
+        for stem in question.figures:
+            style.save(study.draw[stem](frames), results / "figures", stem)
+
+
+@contextmanager
+def _staged(*roots: Path) -> Iterator[list[Path]]:
+    """Give an empty folder for each root, and move the files written into it under that root if all went well.
+
+    So a study's files change together: what fails before the last of them is made leaves all as they were.
+    """
+    with ExitStack() as stack:
+        folders = []
+        for root in roots:
+            root.mkdir(parents=True, exist_ok=True)
+            folders.append(Path(stack.enter_context(TemporaryDirectory(dir=root, prefix=".staged-"))))
+        yield folders
+        for folder, root in zip(folders, roots, strict=True):
+            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+                place = root / path.relative_to(folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(place)
 
 
 def _frames(found: Tables) -> Frames:
-    """Return each table as its CSV will hold it; ValueError where its rows have different columns."""
+    """Return each table as its CSV will hold it; ValueError where it has no rows, or rows of different columns."""
     frames: Frames = {}
     for name, rows in found.items():
+        if not rows:
+            raise ValueError(f"table {name} has no rows")
         columns = list(rows[0])
         odd = next((r for r in rows if list(r) != columns), None)
         if odd is not None:

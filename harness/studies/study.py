@@ -9,6 +9,7 @@ finished tables, read back from their CSV files.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,10 @@ def load(path: Path) -> Question:
 
 def study_of(question: Question) -> Study:
     """Return the code of a study; UsageError where its file and its module disagree about figures."""
-    study: Study = importlib.import_module(f"harness.studies.{question.name}").STUDY
+    module = f"harness.studies.{question.name}"
+    if importlib.util.find_spec(module) is None:
+        raise UsageError(f"experiments/{question.name}.yaml is a study, but has no code: there is no module {module}")
+    study: Study = importlib.import_module(module).STUDY
     if set(study.draw) != set(question.figures):
         raise UsageError(
             f"experiments/{question.name}.yaml has captions for {', '.join(question.figures) or 'no figure'}; "

@@ -1,68 +1,95 @@
-"""What a claim is, and how it is checked."""
+"""What a claim is, how it is checked, and the list that its decorator enters it into."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.rows import Row
-from harness.studies.claims.libraries import NotThere
+from harness.studies.claims.asking import LIBRARIES, Answers, Unavailable, answers_to
 
 VERDICTS = ("right", "wrong", "depends", "unavailable")
+NO_REASON = "the measurement says so; no reason is on record for this outcome"
 
 
 @dataclass(frozen=True)
 class Checked:
-    """Hold what was measured, whether the statement holds, and why.
+    """Hold what was measured, whether the statement holds, and for each verdict why it would be so.
 
-    `holds` is True, False, or None where it depends on what `reason` says.
+    `holds` is True, False, or None where it depends on what the reason says.  A verdict that
+    nobody expected, after a library's new version say, finds no reason here and the table says so.
     """
 
     measured: str
     holds: bool | None
-    reason: str
+    right: str = ""
+    wrong: str = ""
+    depends: str = ""
     versions: str = ""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Hold a statement in circulation and the function that checks it.
+    """Hold a statement in circulation, where it is met, and the function that checks it.
 
-    `check` measures; the verdict follows from what it measures and is nowhere written down.  It
-    raises libraries.NotThere where the library that the statement is about cannot be run.
+    `lines` are the lines of Python that libraries are asked: for each library those whose answers
+    `check` gets as its arguments, one list per library, in order.  The verdict follows from what is
+    measured and is nowhere written down.  `source` is the kind of place where the statement is met,
+    empty where that is not known.
     """
 
     name: str
     statement: str
-    check: Callable[[], Checked]
+    check: Callable[..., Checked]
+    source: str = ""
+    lines: Mapping[str, Sequence[str]] | None = None
 
-    def row(self) -> Row:
-        """Check the claim and return its row."""
+    def row(self, answers: Answers) -> Row:
+        """Check the claim against what the libraries answered, and return its row."""
+        asked = self.lines or {}
+        versions = ""
         try:
-            found = self.check()
+            found = self.check(*(answers_to(answers, library, lines) for library, lines in asked.items()))
             verdict = {True: "right", False: "wrong", None: "depends"}[found.holds]
-        except NotThere as e:
-            found, verdict = Checked("", None, str(e)), "unavailable"
+            versions = found.versions or ", ".join(answers[k, v[0]].version for k, v in asked.items())
+            reason = getattr(found, verdict) or NO_REASON
+        except Unavailable as e:
+            found, verdict, reason = Checked("", None), "unavailable", str(e)
         return {
             "claim": self.name,
             "statement": self.statement,
-            "measured": found.measured,
+            "source": self.source,
             "verdict": verdict,
-            "reason": found.reason,
-            "versions": found.versions,
+            "measured": found.measured,
+            "reason": reason,
+            "lines": "; ".join(line for lines in asked.values() for line in lines),
+            "versions": versions,
         }
 
 
 CLAIMS: list[Claim] = []
 
 
-def claim(name: str, statement: str) -> Callable[[Callable[[], Checked]], Callable[[], Checked]]:
-    """Enter the decorated check into the list of claims; a second claim of one name is an error."""
+def claim(
+    name: str, statement: str, source: str = "", **lines: Sequence[str]
+) -> Callable[[Callable[..., Checked]], Callable[..., Checked]]:
+    """Enter the decorated check into the list of claims; ValueError for a name in use or an unknown library.
 
-    def enter(check: Callable[[], Checked]) -> Callable[[], Checked]:
+    Each further keyword is a library (asking.LIBRARIES) with the lines that it is asked.
+    """
+    unknown = next((library for library in lines if library not in LIBRARIES), None)
+    if unknown is not None:
+        raise ValueError(f"claim {name!r} asks {unknown!r}, which is none of {', '.join(LIBRARIES)}")
+
+    def enter(check: Callable[..., Checked]) -> Callable[..., Checked]:
         if any(c.name == name for c in CLAIMS):
             raise ValueError(f"claim {name!r} is entered twice")
-        CLAIMS.append(Claim(name, statement, check))
+        CLAIMS.append(Claim(name, statement, check, source, lines))
         return check
 
     return enter
+
+
+def in_order(claims: Sequence[Claim]) -> list[Claim]:
+    """Return claims by name: a to z, then aa, ab and so on."""
+    return sorted(claims, key=lambda c: (len(c.name), c.name))

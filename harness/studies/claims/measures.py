@@ -1,8 +1,8 @@
-"""What the checks of claims measure with: exact values, kernels at a few inputs, worst errors."""
+"""What the checks of claims measure with: exact values, kernels at a few inputs, first failures, worst errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -14,17 +14,19 @@ from harness.experiments import targets_in
 from harness.explain.shadow import nodes, trace
 from harness.formats import FORMATS as formats
 from harness.grids import Grid
-from harness.kernels import kernel_named
+from harness.kernels import kernel_named, kernels_of
 from harness.problems import problem_named
 from harness.reference import error_in_ulp, significant, truth
 from harness.rows import Case, row
-from harness.studies.claims.libraries import Answers
 from harness.sweep import sweep
-from harness.tables import short
+from harness.tiers import evaluate
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
-LOG_LOSS = "__import__('sklearn.metrics').metrics.log_loss"
 FUNCTIONS = ("exp", "expm1", "log", "log1p", "tanh", "logaddexp")
+OFF = 0.05  # the relative error of a loss that is no longer of the right size
+LOSS = problem_named("bce_logits")
+
+Property = Callable[[np.ndarray], np.ndarray]
 
 
 def number(value: object) -> mpmath.mpf:
@@ -57,38 +59,52 @@ def run(problem: str, kernel: str, x: np.ndarray, y: Any = None) -> np.ndarray:
 
 @cache
 def loss_row(kernel: str, fmt: str, target: str = "0") -> Mapping[str, Any]:
-    """Return a table's row of a kernel of bce_logits, on the quick grid."""
-    problem, k = problem_named("bce_logits"), kernel_named("bce_logits", kernel)
-    grid = Grid("quick", problem, formats[fmt])
-    targets = targets_in(formats[fmt], [target])
-    summary = sweep(problem, [k], grid, targets).summaries[kernel]
-    return row(Case(problem, kernel, k, grid, targets[0]), summary, 0)
+    """Return a table's row of a kernel of bce_logits, on the standard grid."""
+    k, grid, targets = kernel_named("bce_logits", kernel), _grid(fmt), targets_in(formats[fmt], [target])
+    summary = sweep(LOSS, [k], grid, targets).summaries[kernel]
+    return row(Case(LOSS, kernel, k, grid, targets[0]), summary, 0)
 
 
 def worst(kernel: str, fmt: str, target: str = "0") -> float:
-    """Return the largest error of a kernel of bce_logits that the quick grid finds, in ulps."""
+    """Return the largest error of a kernel of bce_logits that the standard grid finds, in ulps."""
     return float(loss_row(kernel, fmt, target)["max_ulp"])
 
 
-def first_bad(kernel: str, fmt: str, target: str = "0") -> float | None:
-    """Return the first logit above 0, in the format, that is more than 4 ulp off or spurious; None if none is."""
-    end = loss_row(kernel, fmt, target)["safe_hi"]
-    if end == "":
-        return 0.0
-    last = float.fromhex(str(end))
-    return None if last >= formats[fmt].max else formats[fmt].next_up(last)
+def found(kernel: str, fmt: str, target: str = "0") -> str:
+    """Write the largest error, after ≥ where not every input was visited."""
+    at_least = "" if loss_row(kernel, fmt, target)["exhaustive"] else "≥ "
+    return at_least + shown(worst(kernel, fmt, target))
 
 
-def first_where(fmt: str, holds) -> float | None:  # type: ignore[no-untyped-def]
-    """Return the first logit above 0 at which a property holds that holds from there on up to 1000; None if none."""
+@cache
+def first_off(kernel: str, fmt: str, target: str = "0", side: int = 1) -> float | None:
+    """Return the logit nearest to 0, on one side of it, whose loss is infinite, NaN or more than 5 % off.
+
+    None if none is.  Every logit of a 16-bit format is tried; elsewhere those of the standard grid,
+    and what lies between the last good one and the first bad one is divided down to neighbours.
+    Losses below the least normal number, which has no digits to lose, do not count.
+    """
+    f, grid = formats[fmt], _grid(fmt)
+    ordinals = np.unique(np.concatenate([b.ordinals for b in grid.blocks(grid.cells)]))
+    away = ordinals[ordinals >= grid.centre] if side > 0 else ordinals[ordinals <= grid.centre][::-1]
+
+    def off(points: np.ndarray) -> np.ndarray:
+        return _off(kernel, fmt, f.from_ordinal(points), target)
+
+    bad = off(away)
+    if not bad.any():
+        return None
+    i = int(np.argmax(bad))
+    return _value(fmt, int(away[0]) if i == 0 else _divide(int(away[i - 1]), int(away[i]), off))
+
+
+def first_where(fmt: str, holds: Property) -> float | None:
+    """Return the first logit from 1 to 1000 at which a property holds that holds from there on; None if none."""
     f = formats[fmt]
     low, high = (int(f.ordinal(np.array([v]).astype(f.dtype))[0]) for v in (1.0, min(1000.0, f.max)))
     if not holds(f.from_ordinal(np.array([high])))[0]:
         return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(f.from_ordinal(np.array([middle])))[0] else (middle, high)
-    return float(f.from_ordinal(np.array([high]))[0])
+    return _value(fmt, _divide(low, high, lambda ordinals: holds(f.from_ordinal(ordinals))))
 
 
 def first_spurious(kernel: str, fmt: str, target: float = 0) -> float | None:
@@ -101,9 +117,15 @@ def first_one(fmt: str) -> float | None:
     return first_where(fmt, lambda x: run("sigmoid", "branched", x) == 1)
 
 
-def exact_plateau(eps: str) -> str:
+def negative_kernels(fmt: str, target: str) -> list[str]:
+    """Return the kernels of bce_logits that give a negative loss somewhere on the standard grid."""
+    summaries = sweep(LOSS, kernels_of("bce_logits"), _grid(fmt), targets_in(formats[fmt], [target])).summaries
+    return [name for name, s in summaries.items() if s.outcomes["wrong_sign"].sum()]
+
+
+def plateau(eps: str) -> float:
     """Return −log(eps), where a clamped loss stops."""
-    return short(significant(-mp.log(number(eps)), 3))
+    return float(-mp.log(number(eps)))
 
 
 def function_calls(kernel: str) -> int:
@@ -124,22 +146,36 @@ def listed(values: Iterable[Any], count: int) -> str:
 
 def shown(value: Any) -> str:
     """Write a number with three digits; 'none' where there is none."""
-    if value is None:
-        return "none"
-    v = float(value[0] if isinstance(value, list) else value)
-    return f"{v:.3g}"
+    return "none" if value is None else f"{float(value) + 0.0:.3g}"  # + 0.0: no sign on a zero
 
 
-def by_format(values: Mapping[str, float | None]) -> str:
+def by_format(values: Mapping[str, float | str | None]) -> str:
     """Write a number for each format, those without one as 'none'."""
-    return ", ".join(f"{shown(v)} ({fmt})" for fmt, v in values.items())
+    return ", ".join(f"{v if isinstance(v, str) else shown(v)} ({fmt})" for fmt, v in values.items())
 
 
-def kind(value: Any) -> str:
-    """Say what a library gave: the exception's name, or the value."""
-    return value.split(":")[0] if isinstance(value, str) else shown(value)
+@cache
+def _grid(fmt: str) -> Grid:
+    return Grid("standard", LOSS, formats[fmt])
 
 
-def versions(*answers: Answers) -> str:
-    """Join the versions of several libraries."""
-    return ", ".join(a.version for a in answers)
+def _off(kernel: str, fmt: str, x: np.ndarray, target: str) -> np.ndarray:
+    """Tell where a kernel's loss, if it is a normal number, is more than 5 % off or not a number; shape (n,)."""
+    f = formats[fmt]
+    y = targets_in(f, [target])[:, None]
+    with np.errstate(all="ignore"):
+        exact_loss = evaluate(LOSS, f, x[None, :], y).value[0]
+        computed = run("bce_logits", kernel, x, y[0]).astype(exact_loss.dtype)
+        return ~(abs(computed - exact_loss) <= OFF * exact_loss) & (exact_loss >= f.min_normal)
+
+
+def _divide(without: int, with_: int, holds: Property) -> int:
+    """Return the ordinal at which a property sets in, going from one that is without it to one that has it."""
+    while abs(with_ - without) > 1:
+        middle = (without + with_) // 2
+        without, with_ = (without, middle) if holds(np.array([middle]))[0] else (middle, with_)
+    return with_
+
+
+def _value(fmt: str, ordinal: int) -> float:
+    return float(formats[fmt].from_ordinal(np.array([ordinal]))[0])

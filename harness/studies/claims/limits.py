@@ -1,0 +1,77 @@
+"""From which logit on the forms that claims are about are wrong: a table and its figure."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from harness.figures.frame import Layout, line
+from harness.rows import Row, significant
+from harness.studies.claims.measures import FORMATS, first_off
+from harness.studies.study import Frames
+from harness.tables import short
+
+KERNELS = (
+    "sigmoid_naive", "sigmoid_clip_1e-7", "sigmoid_clip_1e-12", "sigmoid_clip_1e-15", "sigmoid_add_eps_1e-7",
+    "sigmoid_clamp_log_100", "lse_log", "linear_softplus", "lse_log1p", "softplus_pair",
+)  # fmt: skip
+FARTHEST = 50.0
+MARKERS = (("o", "#0072B2"), ("s", "#D55E00"), ("^", "#000000"), ("d", "#009E73"))
+
+
+def rows() -> list[Row]:
+    """Return for each kernel and format the logits nearest to 0, y = 0, at which the loss is more than 5 % off."""
+    return [
+        {
+            "kernel": kernel,
+            "format": fmt,
+            "target": "0",
+            "wrong_prediction": _first(kernel, fmt, 1),
+            "right_prediction": _first(kernel, fmt, -1),
+        }
+        for kernel in KERNELS
+        for fmt in FORMATS
+    ]
+
+
+def _first(kernel: str, fmt: str, side: int) -> str:
+    """Return the first logit on one side of 0, up to ±50, that is off or not finite; empty where none is."""
+    first = first_off(kernel, fmt, "0", side)
+    return "" if first is None or abs(first) > FARTHEST else significant(first)
+
+
+def figure(frames: Frames) -> Figure:
+    """Draw the table: a row for each kernel, right predictions on the left, wrong ones on the right."""
+    table = frames["claims_limits"]
+    layout = Layout(7.4, 1, 2, 0.34 * len(KERNELS), left=1.65, right=0.15, top=0.62, bottom=0.95, gap_x=0.15, gap_y=0)
+    whole = layout.figure("From which logit on is the loss more than 5 % off? (y = 0)")
+    sides = (("right_prediction", "right predictions", -1), ("wrong_prediction", "wrong predictions", 1))
+    for column, (name, title, side) in enumerate(sides):
+        limits = (-1.08 * FARTHEST, 0.0) if side < 0 else (0.0, 1.08 * FARTHEST)
+        ax = layout.panel(whole, 0, column, limits, (len(KERNELS) - 0.4, -0.6))
+        ax.hlines(range(len(KERNELS)), *limits, color="#DDDDDD", lw=0.6)
+        for i, (fmt, (marker, colour)) in enumerate(zip(FORMATS, MARKERS)):
+            part = table[table["format"] == fmt].set_index("kernel")[name]
+            places = [(float(part[k]), row + 0.2 * (i - 1.5)) for row, k in enumerate(KERNELS) if part[k] != ""]
+            line(ax, *zip(*places), ls="none", marker=marker, ms=4.2, color=colour, label=fmt)
+        ticks = [side * v for v in range(0, int(FARTHEST) + 1, 10)]
+        layout.x_ticks(ax, ticks, [str(v).replace("-", "−") for v in ticks], name="logit x")
+        layout.heading(ax, title)
+        if column == 0:
+            layout.y_ticks(ax, range(len(KERNELS)), KERNELS, size=0)
+            handles, labels = ax.get_legend_handles_labels()
+    whole.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.2, 0.06), ncols=4, frameon=False)
+    note = f"No mark: nowhere up to ±{FARTHEST:g}, except where the exact loss is below the least normal number."
+    whole.text(0.22, 0.03, note, va="center")
+    return whole
+
+
+def reading(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a row for each kernel: the nearest wrong logits on either side of 0, – for none."""
+    ends = frame[["right_prediction", "wrong_prediction"]].map(lambda cell: short(cell) if cell else "–")
+    cells = ends["right_prediction"] + " / " + ends["wrong_prediction"]
+    shown = {fmt: list(cells[frame["format"] == fmt]) for fmt in FORMATS}
+    return pd.DataFrame({"kernel": frame["kernel"].unique(), **shown})
+
+
+DRAW = {"claims_limits": figure}

@@ -1,0 +1,225 @@
+"""Claims about what a library does; each runs that library."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from harness.studies.claims import measures as m
+from harness.studies.claims.asking import Answer
+from harness.studies.claims.entry import Checked, claim
+
+KERAS = "keras.losses.binary_crossentropy"
+TORCH = "torch.nn.functional.binary_cross_entropy"
+LOGITS = f"{TORCH}_with_logits"
+MODEL = (
+    "(lambda model: [model.compile(loss='binary_crossentropy'), model.evaluate(np.array([[20.0]]), np.array([[0.0]]), "
+    "verbose=0)][1])(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, 'sigmoid', kernel_initializer='ones')]))"
+)
+
+
+@claim(
+    "d",
+    "Keras has no built-in label smoothing; the formula is y(1−s) + s(1−y).",
+    keras=["keras.losses.BinaryCrossentropy(label_smoothing=0.1)(np.float32([[1]]), np.float32([[0.8]]))"],
+)
+def keras_smoothing(keras: list[Answer]) -> Checked:
+    # The loss of p = 0.8 is −y·log 0.8 − (1 − y)·log 0.2; solved for the label y that was used.
+    label = (keras[0].value + math.log(0.2)) / (math.log(0.2) - math.log(0.8))
+    formulas = {"y(1−s) + s(1−y)": 0.9, "y(1−s) + 0.5s": 0.95}
+    used = [name for name, value in formulas.items() if abs(label - value) < 1e-4]
+    return Checked(
+        f"label_smoothing=0.1: {keras[0].raised or f'turns 1 into {label:.4f}'}",
+        bool(keras[0].raised),
+        wrong=f"BinaryCrossentropy has it, and computes {' or '.join(used) or 'another formula'}, which is the stated "
+        "formula with s/2",
+    )
+
+
+@claim(
+    "e",
+    "Keras clips p and 1 − p separately.",
+    keras=[f"{KERAS}(np.float32([[0]]), np.float32([[1]]))[0]", f"{KERAS}(np.float32([[1]]), np.float32([[0]]))[0]"],
+)
+def keras_clip(keras: list[Answer]) -> Checked:
+    high, low = (a.value for a in keras)
+    return Checked(
+        f"p = 1, y = 0: {high:.6f}; p = 0, y = 1: {low:.6f}",
+        abs(high - low) < 1e-5,
+        wrong="p is clipped once and 1 − p taken from the clipped p, where 1 − (1 − 1e-7) is "
+        f"{float(np.float32(1) - np.float32(1 - 1e-7)):.4g} in float32; clipped apart, both would be "
+        f"{-math.log(1e-7):.6f}",
+    )
+
+
+@claim(
+    "g",
+    "Logits passed as probabilities give a very large loss.",
+    keras=[
+        f"np.mean({KERAS}(np.float32([[1], [0], [1]]), np.float32([[2], [-1], [0.5]])))",
+        f"{KERAS}(np.float32([[1]]), np.float32([[-5]]))[0]",
+    ],
+    torch=[
+        f"{TORCH}(torch.tensor([2.0, -1.0, 0.5]), torch.tensor([1.0, 0.0, 1.0]))",
+        f"{TORCH}(torch.tensor([-5.0]), torch.tensor([1.0]))",
+    ],
+    sklearn=[
+        "sklearn.metrics.log_loss([1, 0, 1], [2, -1, 0.5])",
+        "sklearn.metrics.log_loss([1], [-5.0], labels=[0, 1])",
+    ],
+)
+def logits_as_probabilities(keras: list[Answer], torch: list[Answer], sklearn: list[Answer]) -> Checked:
+    good = sum(m.exact("bce_logits", x, y) for x, y in ((2, 1), (-1, 0), (0.5, 1))) / 3
+    exact = (float(good), float(m.exact("bce_logits", -5, 1)))
+    plain = [m.run("bce", "naive", m.floats(*x), y).mean() for x, y in (((2, -1, 0.5), [1, 0, 1]), ((-5,), [1]))]
+    numpy = [Answer(float(v)) for v in plain]
+    given = {"NumPy": numpy, "Keras": keras, "torch": torch, "scikit-learn": sklearn}
+    large = {a.value > 10 * e for answers in given.values() for a, e in zip(answers, exact, strict=True)}
+    first = ", ".join(f"{name} {answers[0]}" for name, answers in given.items())
+    second = ", ".join(f"{name} {answers[1]}" for name, answers in given.items() if not math.isnan(answers[1].value))
+    return Checked(
+        f"for (a): {first} (right: {exact[0]:.3g}); logit −5, label 1: {second or 'no number'} (right: {exact[1]:.3g})",
+        None if len(large) == 2 else large.pop(),
+        wrong="none is ten times the loss: Keras clips to [1e-7, 1 − 1e-7] and returns what looks like a loss, the "
+        "logarithm of a negative number is NaN, torch and scikit-learn refuse",
+        depends="Keras clips and returns what looks like a loss; others give NaN or refuse",
+    )
+
+
+@claim(
+    "h",
+    "Integer inputs raise an error.",
+    keras=[
+        f"{KERAS}(np.float32([[1]]), np.int32([[3]]), from_logits=True)[0]",
+        f"{KERAS}(np.int32([[1]]), np.float32([[3]]), from_logits=True)[0]",
+    ],
+    torch=[
+        f"{LOGITS}(torch.tensor([3]), torch.tensor([1.0]))",
+        f"{LOGITS}(torch.tensor([3.0]), torch.tensor([1]))",
+    ],
+    optax=[
+        "optax.sigmoid_binary_cross_entropy(np.int32([3]), np.float32([1]))[0]",
+        "optax.sigmoid_binary_cross_entropy(np.float32([3]), np.int32([1]))[0]",
+    ],
+)
+def integers(keras: list[Answer], torch: list[Answer], optax: list[Answer]) -> Checked:
+    x, y = np.array([3]), np.array([1])
+    plain = np.maximum(x, 0) - x * y + np.log1p(np.exp(-np.abs(x)))
+    numpy = [Answer(float(plain[0]))] * 2
+    given = {"NumPy": numpy, "Keras": keras, "torch": torch, "optax": optax}
+    raised = {bool(a.raised) for answers in given.values() for a in answers}
+    logits, labels = (", ".join(f"{name} {answers[i]}" for name, answers in given.items()) for i in (0, 1))
+    refusing = [name for name, answers in given.items() if all(a.raised for a in answers)]
+    return Checked(
+        f"logit 3, label 1. Integer logit: {logits}. Integer label: {labels}",
+        None if len(raised) == 2 else raised.pop(),
+        depends=f"only {', '.join(refusing) or 'none'} refuses both; NumPy computes in {plain.dtype}, whatever was meant",
+    )
+
+
+@claim(
+    "l",
+    "scikit-learn's log_loss clips at 1e-15.",
+    "documentation of scikit-learn before 1.2",
+    sklearn=[
+        "sklearn.metrics.log_loss([1], [0.0], labels=[0, 1])",
+        "sklearn.metrics.log_loss([1], np.float32([0.0]), labels=[0, 1])",
+    ],
+)
+def sklearn_clip(sklearn: list[Answer]) -> Checked:
+    double, single = (a.value for a in sklearn)
+    return Checked(
+        f"p = 0, y = 1: {double:.6f} (float64), {single:.6f} (float32)",
+        abs(double + math.log(1e-15)) < 1e-3,
+        wrong=f"these are −log of {math.exp(-double):.3g} and {math.exp(-single):.3g}, the machine epsilons of float64 "
+        f"and float32; 1e-15 would give {-math.log(1e-15):.6f}",
+    )
+
+
+@claim(
+    "m",
+    "torch's BCELoss cannot exceed 100.",
+    "documentation of torch",
+    torch=[
+        f"{TORCH}(torch.zeros(1), torch.ones(1))",
+        f"{TORCH}(torch.tensor([1e-44]), torch.ones(1))",
+        f"torch.autograd.functional.jacobian(lambda p: {TORCH}(p, torch.ones(1)), torch.zeros(1))[0]",
+    ],
+)
+def torch_clamp(torch: list[Answer]) -> Checked:
+    zero, tiny, gradient = (a.value for a in torch)
+    return Checked(
+        f"{zero:g} at p = 0, {tiny:g} at p = 1e-44 (exactly {m.shown(m.exact('bce', '1e-44', 1))}), y = 1",
+        max(zero, tiny) <= 100,
+        right=f"each logarithm is clamped at −100; the derivative is not, it is {gradient:.3g} at p = 0",
+    )
+
+
+@claim(
+    "n",
+    "torch's BCEWithLogitsLoss cannot return inf or NaN.",
+    torch=[
+        f"{LOGITS}(torch.tensor([-3e38, 3e38] * 2), torch.tensor([0.0, 0.0, 1.0, 1.0]), reduction='none').abs().max()",
+        f"{LOGITS}(torch.full((100,), 1e3, dtype=torch.float16), torch.zeros(100, dtype=torch.float16), reduction='sum')",
+        f"{LOGITS}(torch.tensor([float('inf')]), torch.ones(1))",
+    ],
+)
+def torch_fused(torch: list[Answer]) -> Checked:
+    finite = {math.isfinite(a.value) for a in torch}
+    return Checked(
+        f"logits of ±3e38: at most {torch[0]}; sum of 100 float16 losses of 1000: {torch[1]}; logit inf, y = 1: {torch[2]}",
+        None if len(finite) == 2 else finite.pop(),
+        depends="true of each loss of a finite logit; a sum can overflow, and an infinite logit, as a float16 layer "
+        "overflows to, gives inf − inf",
+    )
+
+
+@claim(
+    "w",
+    "Clipping at 1e-7, as Keras does, is harmless in float16.",
+    keras=[f"{KERAS}(np.float16([[{y}]]), np.float16([[{p}]]))[0]" for p, y in ((1, 1), (1, 0), (0, 1), (0, 0))],
+)
+def keras_clip_in_float16(keras: list[Answer]) -> Checked:
+    half = m.formats["float16"]
+    return Checked(
+        f"p = 1: {keras[0]} (y = 1), {keras[1]} (y = 0); p = 0: {keras[2]} (y = 1), {keras[3]} (y = 0)",
+        all(math.isfinite(a.value) for a in keras),
+        wrong=f"1 − 1e-7 rounds to {float(half.round(1 - m.number('1e-7'))):g}, so that p = 1 is not clipped and a right "
+        "prediction computes 0 · log(0); Keras's class converts to float32 before",
+    )
+
+
+@claim(
+    "y",
+    "Behind a sigmoid layer Keras finds the logits itself, so from_logits does not matter.",
+    keras=[MODEL],
+    keras_torch=[MODEL],
+)
+def keras_finds_logits(keras: list[Answer], keras_torch: list[Answer]) -> Checked:
+    exact = float(m.exact("bce_logits", 20, 0))
+    found = [abs(a.value - exact) < 1e-4 for a in (keras[0], keras_torch[0])]
+    return Checked(
+        f"logit 20, y = 0: {keras[0].value:.6g} on TensorFlow, {keras_torch[0].value:.6g} on torch (exactly {exact:.6g})",
+        all(found) if len(set(found)) == 1 else None,
+        depends="the TensorFlow backend remembers the logits of a sigmoid, the torch backend has only the clipped p",
+    )
+
+
+@claim(
+    "ad",
+    "torch's BCELoss clamps its logarithm, so that a saturated sigmoid still learns.",
+    torch=[
+        f"{TORCH}(torch.sigmoid(torch.tensor([17.0])), torch.zeros(1))",
+        f"torch.autograd.functional.jacobian(lambda x: {TORCH}(torch.sigmoid(x), torch.zeros(1)), torch.tensor([17.0]))[0]",
+    ],
+)
+def torch_saturated(torch: list[Answer]) -> Checked:
+    loss, gradient = (a.value for a in torch)
+    exact = [float(m.exact(name, 17, 0)) for name in ("bce_logits", "bce_logits_grad")]
+    return Checked(
+        f"logit 17, y = 0, float32: loss {loss:.3g} (exactly {exact[0]:.3g}), gradient {gradient:.3g} (exactly "
+        f"{exact[1]:.3g})",
+        abs(gradient - exact[1]) < 0.05,
+        wrong="the sigmoid's own derivative p(1 − p) is 0 there, and a factor of 0 stays 0",
+    )
