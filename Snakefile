@@ -16,11 +16,13 @@ MAIN = ["logits", "probabilities", "gradients", "primitives"]
 SEARCHES = [name for name, e in EXPERIMENTS.items() if e.search]
 SWEEPS = [name for name in EXPERIMENTS if name not in SEARCHES]
 EXHAUSTIVE = [name for name in SWEEPS if name.startswith("exhaustive_")]
-# A study may use any kernel.
+# A study may use any kernel; its page's form does not touch its parts.
+KERNELS = sorted(map(str, Path("harness/kernels").glob("*.py")))
+PART_CODE = {
+    name: sources(["harness.studies.study", f"harness.studies.{name}"]) + KERNELS for name in STUDIES
+}
 STUDY_CODE = {
-    name: sources(["harness.studies.stage", f"harness.studies.{name}"])
-    + sorted(map(str, Path("harness/kernels").glob("*.py")))
-    for name in STUDIES
+    name: sources(["harness.studies.stage", f"harness.studies.{name}"]) + KERNELS for name in STUDIES
 }
 SHARDS = {
     name: [f"{f.name}.{i}" for f in e.formats for i in range(e.shards_of(f.name))]
@@ -274,7 +276,7 @@ rule part:
     input:
         experiment="experiments/{study}.yaml",
         schema="experiments/study_schema.yaml",
-        code=lambda w: STUDY_CODE[w.study],
+        code=lambda w: PART_CODE[w.study],
     output:
         "results/studies/{study}.{part}.json",
     log:

@@ -34,7 +34,9 @@ NOTE = (
 )
 LATEX = {
     "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "^": r"\^{}",
-    "≥": r"$\ge$", "≤": r"$\le$", "<": "$<$", ">": "$>$",
+    "≥": r"$\ge$", "≤": r"$\le$", "<": "$<$", ">": "$>$", "−": "$-$", "±": r"$\pm$", "×": r"$\times$",
+    "·": r"$\cdot$", "σ": r"$\sigma$", "γ": r"$\gamma$", "∞": r"$\infty$", "√": r"$\surd$", "→": r"$\to$",
+    "⌈": r"$\lceil$", "⌉": r"$\rceil$", "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "₂": "$_2$", "…": r"\dots{}",
 }  # fmt: skip
 SPURIOUS = {"spurious_nan": "NaN", "spurious_inf": "inf", "spurious_zero": "zero", "wrong_sign": "sign"}
 
@@ -57,8 +59,14 @@ def write_frame(path: Path, rows: Sequence[Row], columns: Sequence[str], shown: 
     """
     store.write_text(path.with_suffix(".csv"), to_csv(rows, columns))
     store.write_text(path.with_suffix(".md"), f"# {title}\n\n{bare_markdown(shown)}")
-    store.write_text(path.with_suffix(".tex"), to_latex(shown, title, path.stem))
+    store.write_text(path.with_suffix(".tex"), to_latex(shown, title, path.stem, _wrapped(shown)))
     write_sidecar(path, len(rows), {})
+
+
+def _wrapped(frame: pd.DataFrame) -> str:
+    """Return LaTeX's column format: text of more than 30 characters wraps, the page's width shared among such columns."""
+    long = [frame[c].astype(str).str.len().max() > 30 for c in frame.columns]
+    return "".join(f"p{{{0.75 / sum(long):.2f}\\linewidth}}" if wraps else "l" for wraps in long)
 
 
 def write_sidecar(path: Path, rows: int, extra: dict) -> None:
