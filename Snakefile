@@ -233,7 +233,7 @@ for name in MAIN:
 
 rule special_values:
     input:
-        code=sources(["harness.special", "harness.kernels.gradients"]),
+        code=sources(["harness.special"]) + KERNELS,
     output:
         multiext("results/tables/special_values", ".md", ".tex", ".json"),
         csv=report(

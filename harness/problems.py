@@ -30,7 +30,9 @@ class Problem:
     """Describe an exact function of an input and, for losses, a target.
 
     `domain` is the closed interval of inputs; `centre` is where the safe range starts;
-    `monotone` allows a rounding to be decided for a whole run of inputs at its ends.
+    `monotone` allows a rounding to be decided for a whole run of inputs at its ends.  A problem that
+    is neither monotone nor convex has `between(start, stop, *target)`, float64 bounds (least, most) of
+    what it may reach between two inputs beyond its values at them, NaN where there is no such value.
     """
 
     name: str
@@ -43,12 +45,13 @@ class Problem:
     terms: Callable[..., Terms]
     fast: Callable[..., Array]
     monotone: bool = True  # in the input, for every target
+    between: Callable[..., tuple[Array, Array]] | None = None
 
     def critical_points(self, fmt: Format) -> list[float]:
         """Return the critical inputs of a format: fixed ones, saturation, overflow, branch points."""
         p, log2 = fmt.precision, math.log(2)
         found = [self.centre]
-        if self.input == "logit" or self.name in ("exp", "expm1", "tanh"):
+        if self.input == "logit" or self.name in ("exp", "expm1", "tanh", "log1mexp"):
             top, bottom = math.log(fmt.max), math.log(fmt.min_normal)
             least = math.log(fmt.smallest_subnormal)
             saturation = [p * log2, (p + 1) * log2, (p + 1) * log2 / 2, math.log(fmt.machine_epsilon) + 2]
@@ -295,3 +298,6 @@ def problem_named(name: str) -> Problem:
     if name not in PROBLEMS:
         raise UsageError(f"unknown problem {name!r}; known problems: {', '.join(PROBLEMS)}")
     return PROBLEMS[name]
+
+
+import harness.relatives  # noqa: E402, F401  (adds its problems, which are made of the above)

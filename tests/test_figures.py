@@ -35,7 +35,7 @@ KERNELS = {
     "bce": ("naive", "clip_1e-7"),
     "tanh": ("numpy", "naive"),
 }
-REPOSITORY = sorted(p for p in (Path(__file__).parent.parent / "experiments").glob("*.yaml") if p.stem != "schema")
+REPOSITORY = list(experiments.files(Path(__file__).parent.parent / "experiments")[0].values())  # without studies
 
 
 @pytest.fixture(scope="module")

@@ -90,13 +90,18 @@ def exact_range(problem: Problem, fmt: Format, targets: Array | None, first: Arr
     """Return bounds of the exact value over pieces, shape (T, P); both are infinite at a pole alone.
 
     A monotone problem has its bounds at the ends.  The losses, which are not, are convex in their
-    input: they lie below their values at the ends, and above the tangents there.
+    input: they lie below their values at the ends, and above the tangents there.  Others say what
+    they reach between the ends.
     """
     a, b = (_float64(exact_values(problem, fmt, targets, n)) for n in (first, last))
     least, most = np.minimum(a, b), np.maximum(a, b)
-    if not problem.monotone:
+    start, stop = (fmt.from_ordinal(n).astype(np.float64)[None, :] for n in (first, last))
+    if problem.between is not None:
+        given = () if targets is None else (targets.astype(np.float64)[:, None],)
+        lower, upper = problem.between(start, stop, *given)
+        least, most = np.fmin(least, lower), np.fmax(most, upper)
+    elif not problem.monotone:
         slope = PROBLEMS[f"{problem.name}_grad"]
-        start, stop = (fmt.from_ordinal(n).astype(np.float64)[None, :] for n in (first, last))
         at_a, at_b = (_float64(exact_values(slope, fmt, targets, n)) for n in (first, last))
         tangents = np.maximum(a + at_a * (stop - start), b - at_b * (stop - start))
         least = np.where((at_a < 0) & (at_b > 0), np.maximum(tangents, 0), least)

@@ -108,8 +108,11 @@ def _largest_part(node: Shadow) -> Shadow | None:
 
 def _lost(node: Shadow) -> float:
     """Return log2 of the relative error, at most 0: beyond that no digit is left to lose."""
-    size = exponent(node.exact[0])
-    return min(0.0, exponent(node.error) - size) if math.isfinite(size) else 0.0
+    # Exponents may be integers beyond the range of floats: they meet infinities in comparisons alone.
+    size, error = exponent(node.exact[0]), exponent(node.error)
+    if abs(size) == math.inf:
+        return 0.0
+    return min(0.0, error if abs(error) == math.inf else error - size)
 
 
 def _amplifier(path: list[Shadow]) -> tuple[int, float]:
@@ -125,7 +128,7 @@ def _cause(path: list[Shadow], amplifier: int, gain: float, fmt: Format) -> tupl
     happened = event(root)
     if happened:
         return happened, root
-    if not math.isfinite(root.number) and math.isfinite(size):
+    if not math.isfinite(root.number) and abs(size) != math.inf:
         return "overflow", root
     if _lost(root) > 3 - fmt.precision and size <= fmt.emin:
         return "underflow", root

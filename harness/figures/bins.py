@@ -130,19 +130,20 @@ def _spread(binades: int) -> Array:
     return np.unique(np.rint(2.0**exponents).astype(np.int64))
 
 
-def near_ends(problem: Problem, kernels: list[Kernel], fmt: Format, targets: Array) -> dict[str, list[Curve]]:
+def near_ends(problem: Problem, kernels: list[Kernel], fmt: Format, targets: Array | None) -> dict[str, list[Curve]]:
     """Measure kernels of a probability next to 0 and 1; return their curves by kernel and target."""
     p = end_points(fmt)
     x = p.astype(fmt.dtype)[None, :]
     axis = InputAxis(problem)
     at = axis.positions(p, fmt)
     found: dict[str, list[Curve]] = {}
+    inputs = (x,) if targets is None else (x, targets[:, None])
     with np.errstate(all="ignore"):
-        exact = evaluate(problem, fmt, x, targets[:, None])
+        exact = evaluate(problem, fmt, *inputs)
         for kernel in kernels:
-            computed = np.broadcast_to(kernel(x, targets[:, None]), exact.value.shape)
+            computed = np.broadcast_to(kernel(*inputs), exact.value.shape)
             errors = measure(computed, exact, problem.nonnegative)
-            found[kernel.name] = [_points_curve(axis, at, errors, t) for t in range(len(targets))]
+            found[kernel.name] = [_points_curve(axis, at, errors, t) for t in range(len(computed))]
     return found
 
 

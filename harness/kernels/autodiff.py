@@ -117,6 +117,10 @@ class _TracedNamespace:
         e = self.xp.expm1(plain(x))
         return self._unary(x, e, lambda g: g * (e + like(1, e)))
 
+    def sqrt(self, x: Array) -> Array:
+        r = self.xp.sqrt(plain(x))
+        return self._unary(x, r, lambda g: g / (like(2, r) * r))
+
     def tanh(self, x: Array) -> Array:
         t = self.xp.tanh(plain(x))
         return self._unary(x, t, lambda g: g * (like(1, t) - t * t))
