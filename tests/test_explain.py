@@ -389,3 +389,9 @@ def test_a_kernel_that_wraps_a_users_function_is_explained_as_one():
     k = Kernel("mine", "bce_logits", Guarded(plain_softplus, "mine"), "", "", "")
     e = explain(k, PROBLEMS["bce_logits"], FORMATS["float32"], 100.0, 0.0)
     assert (e.cause, e.operation) == ("overflow", "exp(100)")
+
+
+def test_a_nan_is_named_in_the_reason():
+    fmt, problem = FORMATS["float16"], PROBLEMS["bce_grad"]
+    found = explain(kernel_named("bce_grad", "naive"), problem, fmt, np.float16(0), np.float16(0))
+    assert "becomes nan;" in found.reason

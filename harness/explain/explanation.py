@@ -202,7 +202,7 @@ def _with_parts(case: Case, result: Shadow) -> Explanation:
 def _sentence(case: Case, computed: float, total: mpmath.mpf, told: str, best: str | None) -> str:
     if total <= CORRECT:
         return f"the {case.noun} {number(computed)} is correctly rounded."
-    digits = (significant(v, d) for d in (6, 9, 12, 17, 25) for v in (case.exact, mp.mpf(computed)))
+    digits = (significant(v, d) or "nan" for d in (6, 9, 12, 17, 25) for v in (case.exact, mp.mpf(computed)))
     exact, became = next((a, b) for a, b in zip(digits, digits) if a != b)
     told = f"{told}: the {case.noun} {exact} becomes {became}"
     if total <= BUDGET:
