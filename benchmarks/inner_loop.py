@@ -16,6 +16,7 @@ from harness.experiments import targets_in
 from harness.formats import format_named
 from harness.grids import Grid
 from harness.kernels import kernels_of
+from harness.memory import keep_freed_memory
 from harness.problems import problem_named
 from harness.summary import Summary
 from harness.sweep import BUDGET
@@ -51,6 +52,7 @@ def main(format_name: str = "float32", problem_name: str = "bce_logits") -> None
     inputs = [fmt.from_ordinal(b.ordinals)[None, :] for b in blocks]
     values = sum(x.size * len(targets) for x in inputs)
     np.seterr(all="ignore")
+    keep_freed_memory()  # as sweeps do
     reference = sum(best(evaluate, problem, fmt, x, targets) for x in inputs) / values
     exacts = [evaluate(problem, fmt, x, targets) for x in inputs]
     print(

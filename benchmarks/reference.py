@@ -13,6 +13,7 @@ from flint import arb, ctx
 from mpmath import mp
 
 from harness.formats import format_named
+from harness.memory import keep_freed_memory
 from harness.problems import problem_named
 from harness.reference import truth
 from harness.tiers import evaluate
@@ -52,6 +53,7 @@ def main() -> None:
             tail = (-abs(arb(v))).exp().log1p()
             y * max(-v, 0) + (1 - y) * max(v, 0) + tail
 
+    keep_freed_memory()  # as sweeps do
     ratios = []
     for _ in range(ROUNDS):
         tier = rate(lambda: evaluate(problem, fmt, x[None, :], np.array([[target]])), POINTS)
