@@ -54,7 +54,7 @@ def main(problems: list[str]) -> int:
         ratios.append(found.ulp / float(r["max_ulp"]))
         print(
             f"{name} true {float(r['max_ulp']):12.6g} found {found.ulp:12.6g} ratio {ratios[-1]:.4f}"
-            f" evaluations {found.evaluations} screened {found.screened} in {time.perf_counter() - began:.1f} s",
+            f" evaluations {found.evaluations} interpolated {found.interpolated} in {time.perf_counter() - began:.1f} s",
             flush=True,
         )
     below = sum(v < WANTED for v in ratios)

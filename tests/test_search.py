@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from harness.errors import measure
 from harness.formats import format_named
 from harness.grids import Grid
 from harness.kernels import Kernel, kernel_named, like
 from harness.problems import problem_named
 from harness.rows import Case
 from harness.search.boxes import bisected
-from harness.search.candidates import Candidates
-from harness.search.worst import Found, Search, search
+from harness.search.interpolation import run_errors
+from harness.search.values import ExactValues
+from harness.search.worst import Found, Search, errors_of, search
 from harness.sweep import sweep
-from harness.tiers import evaluate
 
 TABLES = Path(__file__).parent.parent / "results" / "tables"
 FLOAT32, FLOAT64 = format_named("float32"), format_named("float64")
@@ -124,35 +123,54 @@ def test_targets_are_searched_too():
     assert case.errors(FLOAT32.ordinal(np.array([x]))).ulp[0, 0] == found.ulp >= found.sampled > 0
 
 
-def test_an_error_is_a_whole_number_of_ulps_from_what_the_exact_value_says():
-    """The rule by which inputs are passed over, on every sort of kernel; away from powers of two."""
-    rng = np.random.default_rng(5)
-    for problem, name, target in CASES:
-        exact, kernel = problem_named(problem), kernel_named(problem, name)
-        value = FLOAT32.parse(target) if target else None
-        low, high = FLOAT32.finite_ordinals(0.01, 0.9)
-        ordinals = rng.integers(low, high, 5000)
-        x = FLOAT32.from_ordinal(ordinals)[None]
-        inputs = (x,) if value is None else (x, np.full((1, 1), value))
-        ulp = measure(np.broadcast_to(kernel(*inputs), x.shape), evaluate(exact, FLOAT32, *inputs), exact.nonnegative)
-        d = Candidates(exact, FLOAT32, value).fraction(ordinals)
-        rest = np.minimum(abs((ulp.ulp[0] - d + 0.5) % 1 - 0.5), abs((ulp.ulp[0] + d + 0.5) % 1 - 0.5))
-        assert np.quantile(rest, 0.999) < 1e-6
+def in_runs(problem: str, name: str, target: str | None, fmt, at: float, count: int, stride: int):
+    """Return what interpolation says about one run that starts at a number: pairs of ordinals and errors."""
+    value = fmt.parse(target) if target else None
+    exact = ExactValues(problem_named(problem), fmt, value)
+    start = fmt.ordinal(np.array([at], fmt.dtype))
+    with np.errstate(all="ignore"):
+        return list(
+            run_errors(kernel_named(problem, name), fmt, value, exact, start, np.array([count]), np.array([stride]))
+        )
 
 
-def test_inputs_that_cannot_beat_a_record_by_a_little_are_passed_over():
-    candidates = Candidates(problem_named("log"), FLOAT32, None)
-    ordinals = np.arange(*FLOAT32.finite_ordinals(0.780, 0.7805))
-    kept = candidates.screened(ordinals, 500, record=2.3)
-    d, rest = candidates.fraction(kept), candidates.fraction(np.setdiff1d(ordinals, kept))
-    above = lambda v: np.minimum((v - 0.3) % 1, (0.7 - v) % 1)  # noqa: E731
-    assert len(kept) == 500 and above(d).max() <= above(rest).min()
+@pytest.mark.parametrize("fmt", [FLOAT32, FLOAT64], ids=lambda f: f.name)
+@pytest.mark.parametrize(("problem", "name", "target"), CASES)
+def test_interpolated_errors_are_those_of_exact_values(problem, name, target, fmt):
+    """On runs of every size in use, one across a power of two of the input and one of the exact value."""
+    value = fmt.parse(target) if target else None
+    certified = errors_of(problem_named(problem), kernel_named(problem, name), fmt, value)
+    for at, count, stride in ((0.2684, 8192, 1), (0.4999, 4096, 1), (1 - 2.0**-12, 8191, 1), (0.7, 33, 7)):
+        [(ordinals, error)] = in_runs(problem, name, target, fmt, at, count, stride)
+        assert len(ordinals) == count and ordinals[1] - ordinals[0] == stride
+        assert abs(error - certified(ordinals[None])).max() < 2.0**-5
+
+
+def test_a_run_that_is_no_polynomial_is_left_out():
+    """Negative control of the above: from 0.01 to 3 in 4096 steps, and across 0 from below."""
+    step = int(np.diff(FLOAT32.ordinal(np.array([0.01, 3.0], np.float32)))[0]) // 4096
+    assert in_runs("softplus", "shifted", None, FLOAT32, 0.01, 4096, step) == []
+    assert in_runs("softplus", "shifted", None, FLOAT32, -1.0, 8192, 1 << 18) == []
+
+
+@pytest.mark.parametrize("fmt", [FLOAT32, FLOAT64], ids=lambda f: f.name)
+def test_one_wrong_result_in_a_run_is_seen_and_its_error_certified(fmt):
+    """A run of 8192 inputs, one result of which is 64 ulp off: no sample would see it."""
+    bad = fmt.step(fmt.round(0.3), 5000)
+    kernel = planted(
+        lambda x, good: np.where(x == bad, good * (1 + like("1e-5" if fmt is FLOAT32 else "1e-14", x)), good)
+    )
+    run = Search(problem_named("softplus"), kernel, fmt, None, 1 << 16, 0)
+    run.look_at(fmt.ordinal(np.array([fmt.round(0.3)])), np.array([8192]), np.array([1]))
+    assert run.found.point == (int(fmt.ordinal(np.array([bad]))[0]),)
+    assert run.found.ulp == run.errors(np.array([run.found.point]))[0] > 32
+    assert run.found.interpolated == 8192 and run.found.evaluations < 16
 
 
 def test_powers_of_two_of_the_exact_value_are_found_to_the_neighbour():
     problem = problem_named("softplus")
     points = np.arange(*FLOAT32.finite_ordinals(-20.0, -0.5), 1 << 12)
-    steps = bisected(Candidates(problem, FLOAT32, None).binade, points)
+    steps = bisected(ExactValues(problem, FLOAT32, None).binade, points)
     for k in range(-28, -1):
         with mp.workprec(200):
             x = mp.log(mp.expm1(mp.mpf(2) ** k))  # softplus(x) = 2^k
@@ -161,7 +179,7 @@ def test_powers_of_two_of_the_exact_value_are_found_to_the_neighbour():
 
 
 def test_few_inputs_stand_for_many_where_results_lie_less_dense():
-    candidates = Candidates(problem_named("sigmoid"), FLOAT32, None)
+    exact = ExactValues(problem_named("sigmoid"), FLOAT32, None)
     low, high = (FLOAT32.ordinal(np.array(v, np.float32)) for v in ([1e-6, 4.0], [1.001e-6, 4.001]))
-    few, many = candidates.degrees(low, high)
+    few, many = exact.degrees(low, high)
     assert few <= 16 and many > 1000

@@ -15,6 +15,7 @@ from harness.grids import Grid
 Array = np.ndarray
 
 PARTS = 8  # into which a box is divided
+PIECES = 4  # into which an interval is divided
 
 
 def bisected(label: Callable[[Array], Array], points: Array) -> Array:
@@ -64,6 +65,18 @@ def divided(low: Array, high: Array) -> tuple[Array, Array]:
     last[np.repeat(side, PARTS), np.arange(first.shape[1])] = edges[:, 1:].ravel()
     kept = (last > first).all(axis=0)
     return first[:, kept], last[:, kept]
+
+
+def split(start: Array, stop: Array, least: int) -> tuple[Array, Array]:
+    """Divide the intervals of at least so many points into PIECES."""
+    large = stop - start >= least
+    step, rest = np.divmod(stop[large] - start[large], PIECES)
+    part = np.arange(PIECES + 1)
+    edges = start[large][:, None] + step[:, None] * part + np.minimum(part, rest[:, None])
+    return (
+        np.concatenate([start[~large], edges[:, :-1].ravel()]),
+        np.concatenate([stop[~large], edges[:, 1:].ravel()]),
+    )
 
 
 def sampled(low: Array, high: Array, samples: int, rng: np.random.Generator) -> Array:

@@ -16,7 +16,7 @@ from harness.problems import Problem
 from harness.rows import CONTRACT, Case, Row, certified_extreme, significant
 from harness.search.worst import Found, search
 
-FURTHER = ("sampled_ulp", "improvement", "evaluations_to_best", "screened", "seed")
+FURTHER = ("sampled_ulp", "improvement", "evaluations_to_best", "interpolated", "seed")
 Task = tuple[Problem, Kernel, np.generic | None]
 
 
@@ -56,7 +56,7 @@ def row(problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format
         "sampled_ulp": significant(found.sampled),
         "improvement": significant(found.ulp / found.sampled if found.sampled > 0 else np.nan, 4),
         "evaluations_to_best": found.trace[-1][0],
-        "screened": found.screened,
+        "interpolated": found.interpolated,
         "seed": seed,
     }
 

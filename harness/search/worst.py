@@ -8,16 +8,15 @@ Errors are large in three ways, and the budget is divided among them:
 - on slopes: best-first, the intervals with the largest error sampled are divided, until every
   input in them is visited;
 - as noise: errors that look random inside an interval.  Intervals race: in each round all are
-  sampled, those of the highest mean + 4 standard deviations (less what so few samples leave
-  uncertain) stay and are divided; the last are visited in that order.  Where a long tail hides in
-  a wide range, that measure fails; so whole cells race too, by how often they come close to the
-  record.  Both skip inputs that cannot beat it: see candidates.py.
+  sampled, those of the largest errors (in a power mean) stay and are divided; at the end every
+  input of the last ones is looked at, its error interpolated: see interpolation.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -27,8 +26,9 @@ from harness.grids import Grid
 from harness.kernels import Kernel
 from harness.problems import Problem
 from harness.search.boxes import bisected, divided, first_boxes, sampled, spread_over
-from harness.search.candidates import BLOCK, Candidates
+from harness.search.interpolation import AT_RUN, run_errors
 from harness.search.race import race
+from harness.search.values import BLOCK, ExactValues
 from harness.tiers import evaluate
 
 Array = np.ndarray
@@ -48,16 +48,16 @@ class Found:
     """Hold the worst input found, and how the search came to it.
 
     `point` are the ordinals of the worst input (and target); `sampled` is the largest error of
-    the first sample; `evaluations` counts the inputs at which the kernel was computed, `screened`
-    those passed over for their exact value alone; `trace` is the largest error after so many
-    evaluations, at each improvement.
+    the first sample; `evaluations` counts exact values, each with the kernel's; `interpolated` the inputs
+    where only the kernel was computed and the exact value interpolated; `trace` is the largest error
+    after so many evaluations, at each improvement, all with exact values.
     """
 
     point: tuple[int, ...] = ()
     ulp: float = -1.0
     sampled: float = -1.0
     evaluations: int = 0
-    screened: int = 0
+    interpolated: int = 0
     trace: list[tuple[int, float]] = field(default_factory=list)
 
     def note(self, points: Array, errors: Array) -> None:
@@ -93,7 +93,8 @@ class Search:
         self.grid, self.found, self.budget = Grid("standard", problem, fmt), Found(), budget
         self.rng = np.random.default_rng(seed)
         self.errors = errors_of(problem, kernel, fmt, target)
-        self.candidates = Candidates(problem, fmt, target)
+        self.exact = ExactValues(problem, fmt, target)
+        self.run_errors = partial(run_errors, kernel, fmt, target, self.exact)
 
     @property
     def left(self) -> int:
@@ -112,12 +113,15 @@ class Search:
         points = sampled(low, high, samples, self.rng)
         return points, self.visit(points.reshape(len(low), -1)).reshape(points.shape[1:])
 
-    def visit_screened(self, ordinals: Array, count: int, record: float) -> Array:
-        """Visit the `count` inputs that may lie nearest above a record; return their errors."""
-        kept = self.candidates.screened(ordinals, count, record)
-        if self.candidates.screens:
-            self.found.screened += len(ordinals) - len(kept)
-        return self.visit(kept[None])
+    def look_at(self, start: Array, count: Array, stride: Array) -> None:
+        """Look at runs of inputs by interpolation, and visit those that beat the record."""
+        self.found.evaluations += start.size * AT_RUN
+        with np.errstate(all="ignore"):
+            for ordinals, error in self.run_errors(start, count, stride):
+                self.found.interpolated += ordinals.size
+                worst = int(np.argmax(error))
+                if error[worst] > self.found.ulp:
+                    self.visit(ordinals[None, worst : worst + 1])
 
     def beside(self, ordinals: Array, neighbours: int) -> None:
         """Visit the neighbours of given inputs on both sides."""
@@ -128,7 +132,7 @@ class Search:
     def edges(self, low: Array, high: Array, points: Array, ulp: Array) -> Array:
         """Bisect binades of the exact value and jumps of the error, visit beside them; return the former."""
         labelled = spread_over(low, high, max(1, LABELLED // len(low)))
-        steps = bisected(self.candidates.binade, labelled)
+        steps = bisected(self.exact.binade, labelled)
         order = np.argsort(points, kind="stable")
         jumps = self.jumps(points[order], ulp[order])
         share = int(self.budget * EDGE_SHARE) // (2 * max(1, len(steps) + len(jumps)))

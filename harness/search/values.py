@@ -1,0 +1,66 @@
+"""What the exact values alone say about where a large error may lie, without running the kernel.
+
+The ulp halves where the exact value falls below a power of two, and the error of an intermediate
+result that did not fall doubles there.  Where many inputs share one exact value to a small part
+of an ulp, a few of them stand for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from harness.formats import Format
+from harness.problems import Problem
+from harness.wide import huge, power_of_two_below, power_two, wide_dtype
+
+Array = np.ndarray
+
+BLOCK = 1 << 14  # inputs at a time: small enough for the cache
+POINTS_PER_ULP = 8  # of the exact value, where inputs lie denser than results
+
+
+class ExactValues:
+    """Exact values of one problem in one format, for one target if it has any; ordinals have shape (n,)."""
+
+    def __init__(self, problem: Problem, fmt: Format, target: np.generic | None):
+        self.problem, self.fmt = problem, fmt
+        self.wide = wide_dtype(fmt)
+        self.target = [] if target is None else [np.full((1, 1), target).astype(self.wide)]
+
+    def at(self, ordinals: Array) -> Array:
+        """Return the exact values in the wide format."""
+        return _in_blocks(self._at, ordinals)
+
+    def _at(self, ordinals: Array) -> Array:
+        return self.problem.fast(self.fmt.from_ordinal(ordinals)[None, :].astype(self.wide), *self.target)[0]
+
+    def binade(self, ordinals: Array) -> Array:
+        """Return a label that differs between exact values of different sign or binade of the format."""
+        return _in_blocks(self._binade, ordinals)
+
+    def _binade(self, ordinals: Array) -> Array:
+        value = self._at(ordinals).astype(np.float64)  # beyond its range: infinity, or 0
+        beyond = 2 - self.fmt.emin
+        exponent = np.clip(np.where(np.isfinite(value), np.frexp(value)[1], beyond), self.fmt.emin, beyond)
+        return np.where(value == 0, self.fmt.emin, exponent) + np.where(value < 0, 4 * beyond, 0)
+
+    def degrees(self, low: Array, high: Array) -> Array:
+        """Return how many points of each interval [low, high) stand for all of them."""
+        first, last = self.at(low), self.at(high - 1)
+        with np.errstate(all="ignore"):
+            span = abs(last - first) / self._ulp(np.maximum(abs(first), abs(last)))
+            points = np.minimum(POINTS_PER_ULP * (span + 1), 2.0**62).astype(np.float64)
+        return np.minimum(high - low, np.where(np.isfinite(points), points, 2.0**62).astype(np.int64))
+
+    def _ulp(self, value: Array) -> Array:
+        size = np.minimum(abs(value), huge(self.wide))
+        least = power_two(self.fmt.emin, self.wide)
+        return np.maximum(power_of_two_below(size), least) * power_two(1 - self.fmt.precision, self.wide)
+
+
+def _in_blocks(function: Callable[[Array], Array], ordinals: Array) -> Array:
+    with np.errstate(all="ignore"):
+        parts = [function(ordinals[i : i + BLOCK]) for i in range(0, max(1, len(ordinals)), BLOCK)]
+    return np.concatenate(parts)
