@@ -35,7 +35,7 @@ class Experiment:
     targets: list[str]
     grid: str
     shards: dict[str, int]
-    search: dict[str, Any]  # budget, seed, joint; empty where a grid is swept
+    search: dict[str, Any]  # budget, seeds, joint; empty where a grid is swept
 
     def shards_of(self, fmt: str) -> int:
         """Return into how many jobs the sweep of a format is divided."""
@@ -101,7 +101,7 @@ def load(path: Path) -> Experiment:
         [str(t) for t in targets] if isinstance(targets, list) else [targets],
         data.get("grid", "standard"),
         data.get("shards", {}),
-        {"budget": 1 << 20, "seed": 0, "joint": False, **data["search"]} if "search" in data else {},
+        {"budget": 1 << 20, "seeds": [0], "joint": False, **data["search"]} if "search" in data else {},
     )
 
 

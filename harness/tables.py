@@ -52,15 +52,22 @@ def write(
     write_sidecar(path, len(rows), extra or {})
 
 
-def write_frame(path: Path, rows: Sequence[Row], columns: Sequence[str], shown: pd.DataFrame, title: str) -> None:
+def write_frame(
+    path: Path,
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    shown: pd.DataFrame,
+    title: str,
+    extra: dict | None = None,
+) -> None:
     """Write a table of other columns than the contract's as PATH.csv, .md, .tex and .json.
 
-    `shown` is what Markdown and LaTeX show of it.
+    `shown` is what Markdown and LaTeX show of it; `extra` goes into the JSON.
     """
     store.write_text(path.with_suffix(".csv"), to_csv(rows, columns))
     store.write_text(path.with_suffix(".md"), f"# {title}\n\n{bare_markdown(shown)}")
     store.write_text(path.with_suffix(".tex"), to_latex(shown, title, path.stem, _wrapped(shown)))
-    write_sidecar(path, len(rows), {})
+    write_sidecar(path, len(rows), extra or {})
 
 
 def _wrapped(frame: pd.DataFrame) -> str:

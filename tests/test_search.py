@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
+from harness import experiments, tables
 from harness.formats import format_named
 from harness.grids import Grid
 from harness.kernels import Kernel, kernel_named, like
@@ -15,6 +16,7 @@ from harness.problems import problem_named
 from harness.rows import Case
 from harness.search.boxes import bisected
 from harness.search.interpolation import run_errors
+from harness.search.stage import search_job, search_table_job
 from harness.search.values import ExactValues
 from harness.search.worst import Found, Search, errors_of, search
 from harness.sweep import sweep
@@ -183,3 +185,29 @@ def test_few_inputs_stand_for_many_where_results_lie_less_dense():
     low, high = (FLOAT32.ordinal(np.array(v, np.float32)) for v in ([1e-6, 4.0], [1.001e-6, 4.001]))
     few, many = exact.degrees(low, high)
     assert few <= 16 and many > 1000
+
+
+def test_the_table_holds_the_worst_of_the_seeds_and_is_the_same_for_any_shards(tmp_path):
+    file = tmp_path / "worst.yaml"
+    schema = Path(__file__).parent.parent / "experiments" / "schema.yaml"
+    (tmp_path / "schema.yaml").write_text(schema.read_text(encoding="utf-8"), encoding="utf-8")
+    texts = []
+    for shards in (1, 3):
+        file.write_text(
+            "question: Which input is worst?\nproblems: [log1p, bce]\nkernels: all\nformats: [float32]\n"
+            f"targets: [0.1]\nsearch: {{budget: 65536, seeds: [3, 4]}}\nshards: {{float32: {shards}}}\n"
+        )
+        experiment = experiments.load(file)
+        parts = [tmp_path / f"{shards}.{i}.json" for i in range(shards)]
+        for i, part in enumerate(parts):
+            search_job(experiment, FLOAT32, i, part)
+        search_table_job(experiment, parts, tmp_path / "worst.csv")
+        texts.append([(tmp_path / f"worst.{end}").read_bytes() for end in ("csv", "md", "tex")])
+    assert texts[0] == texts[1]
+    for r in tables.read(tmp_path / "worst.csv").to_dict("records"):
+        exact, value = problem_named(r["problem"]), FLOAT32.parse(r["target"]) if r["target"] else None
+        one = {s: search(exact, kernel_named(r["problem"], r["kernel"]), FLOAT32, value, 65536, s) for s in (3, 4)}
+        ulps = sorted(f.ulp for f in one.values())
+        assert [float(r["least_ulp"]), float(r["max_ulp"])] == pytest.approx(ulps, rel=1e-6)
+        assert one[int(r["seed"])].ulp == ulps[1]
+        assert int(r["points"]) == sum(f.evaluations for f in one.values())

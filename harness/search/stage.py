@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from harness import store, tables
 from harness.experiments import Experiment, targets_in
@@ -16,7 +17,14 @@ from harness.problems import Problem
 from harness.rows import CONTRACT, Case, Row, certified_extreme, significant
 from harness.search.worst import Found, search
 
-FURTHER = ("sampled_ulp", "improvement", "evaluations_to_best", "interpolated", "seed")
+# Columns beside the contract's, and how they and those of it that a search fills are headed for reading.
+FURTHER = ("sampled_ulp", "improvement", "evaluations_to_best", "interpolated", "seed", "seeds", "least_ulp")
+HEADINGS = {
+    "sampled_ulp": "first sample (ulp)",
+    "improvement": "gain",
+    "evaluations_to_best": "found after",
+    "least_ulp": "least of the seeds (ulp)",
+}
 Task = tuple[Problem, Kernel, np.generic | None]
 
 
@@ -33,13 +41,14 @@ def tasks(experiment: Experiment, fmt: Format) -> list[Task]:
 def search_job(experiment: Experiment, fmt: Format, shard: int, out: Path) -> None:
     """Search one shard of an experiment's tasks in a format and write their rows as JSON."""
     mine = tasks(experiment, fmt)[shard :: experiment.shards_of(fmt.name)]
-    budget, seed = experiment.search["budget"], experiment.search["seed"]
-    rows = [row(*task, fmt, search(*task[:2], fmt, task[2], budget, seed), seed) for task in mine]
+    budget, seeds = experiment.search["budget"], experiment.search["seeds"]
+    rows = [row(*task, fmt, {s: search(*task[:2], fmt, task[2], budget, s) for s in seeds}) for task in mine]
     store.write_json(out, rows)
 
 
-def row(problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format, found: Found, seed: int) -> Row:
-    """Return a table's row: the worst input certified, and what the search gained over its sample."""
+def row(problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format, searches: dict[int, Found]) -> Row:
+    """Return a table's row: the worst input of all seeds certified, what was gained over the sample, and how well the seeds agree."""
+    seed, found = max(searches.items(), key=lambda item: item[1].ulp)  # of equals, the first
     if len(found.point) == 2:  # the target was searched too
         target = fmt.from_ordinal(np.array(found.point[1:]))[0]
     case = Case(problem, kernel.name, kernel, Grid("standard", problem, fmt), target)
@@ -50,14 +59,16 @@ def row(problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format
         "format": fmt.name,
         "target": "" if target is None else fmt.short(target),
         "grid": "search",
-        "points": found.evaluations,
+        "points": sum(f.evaluations for f in searches.values()),
         "exhaustive": "false",
         **certified_extreme(case, found.point[0]),
         "sampled_ulp": significant(found.sampled),
         "improvement": significant(found.ulp / found.sampled if found.sampled > 0 else np.nan, 4),
         "evaluations_to_best": found.trace[-1][0],
-        "interpolated": found.interpolated,
+        "interpolated": sum(f.interpolated for f in searches.values()),
         "seed": seed,
+        "seeds": len(searches),
+        "least_ulp": significant(min(f.ulp for f in searches.values())),
     }
 
 
@@ -73,4 +84,13 @@ def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> No
             float(r["target"] or 0),
         )
     )
-    tables.write(out.with_suffix(""), rows, experiment.question, (*CONTRACT, *FURTHER), {"search": experiment.search})
+    shown = readable(rows)
+    tables.write_frame(out.with_suffix(""), rows, (*CONTRACT, *FURTHER), shown, experiment.question, experiment.search)
+
+
+def readable(rows: list[Row]) -> pd.DataFrame:
+    """Return the rows as a reader wants them, without the columns that only a sweep fills."""
+    frame = tables.readable(rows).drop(columns=[tables.READING[c] for c in ("mean", "correct", "spurious", "safe")])
+    for name, heading in HEADINGS.items():
+        frame[heading] = [tables.short(r[name]) if name != "evaluations_to_best" else str(r[name]) for r in rows]
+    return frame
