@@ -202,7 +202,15 @@ def test_bounds_of_good_kernels_are_within_ten_times_the_measured(name: str) -> 
     hard = Comparison(c.cells, c.bound[:2], c.measured[:2])
     assert hard.finite == 1
     assert np.mean(hard.bound[hard.active] <= 10 * hard.measured[hard.active]) > 0.99
-    assert 1 <= hard.median_ratio <= 5
+    assert 1 <= hard.median_ratio(FLOAT32) <= 5
+
+
+def test_where_no_bit_is_right_a_bound_counts_as_no_more_than_that() -> None:
+    measured = np.array([[2.0**24, 2.0**23, 4.0]])
+    c = Comparison(np.arange(3), np.array([[np.inf, 2.0**80, 6.0]]), measured)
+    assert c.median_ratio(FLOAT32) == 1
+    small = replace(c, measured=measured / 2**22)  # its third cell is not active
+    assert small.median_ratio(FLOAT32) == (2**21 + 2**22) / 2
 
 
 def planted(k: Kernel, change) -> Kernel:  # type: ignore[no-untyped-def]

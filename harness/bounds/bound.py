@@ -88,14 +88,14 @@ class Comparison:
         """Return the fraction of active cells whose bound is finite; NaN where no cell is active."""
         return float(np.isfinite(self.bound[self.active]).mean()) if self.active.any() else float("nan")
 
-    @property
-    def median_ratio(self) -> float:
-        """Return the median of bound / measured over active cells, infinite bounds included."""
-        return (
-            float(np.median(self.bound[self.active] / self.measured[self.active]))
-            if self.active.any()
-            else float("nan")
-        )
+    def median_ratio(self, fmt: Format) -> float:
+        """Return the median of bound / measured over active cells; NaN where no cell is active.
+
+        Beyond 2^(p-1) ulp no bit is right and more means nothing: either counts as 2^(p-1) at most.
+        """
+        lost = 2.0 ** (fmt.precision - 1)
+        ratio = np.minimum(self.bound, lost)[self.active] / np.minimum(self.measured, lost)[self.active]
+        return float(np.median(ratio)) if ratio.size else float("nan")
 
 
 def bound_ulp(

@@ -21,10 +21,11 @@ COLUMNS = (
 TITLE = "A priori bounds beside measured errors"
 NOTE = (
     "Each bound holds for a cell of inputs. 'bounded' is the share of measured cells whose bound is finite; "
-    "'bound / measured' is its median over active cells, those that measure half an ulp or more. 'max bound' "
-    "is the largest finite one: a larger 'max error' is in a cell that has none. ≥ marks a maximum over a "
-    "sample: a lower bound. 'function errors' says how the errors of exp, log and their like, on which "
-    "bounds stand, were found: at every input (exhaustive), or on a sample with a margin."
+    "'bound / measured' is its median over active cells, those that measure half an ulp or more; both count "
+    "as 2^(p-1) ulp at most, where no bit is right. 'max bound' is the largest finite one: a larger 'max error' "
+    "is in a cell that has none. ≥ marks a maximum over a sample: a lower bound. 'function errors' says how the "
+    "errors of exp, log and their like, on which bounds stand, were found: at every input (exhaustive), or on "
+    "a sample with a margin."
 )
 DIGITS = 9
 
@@ -40,7 +41,7 @@ def row_of(case: Case, summary: Summary, both: Comparison, t: int) -> Row:
         "exhaustive": case.grid.exhaustive,
         "cells": cells,
         "active": int(both.active.sum()),
-        "median_ratio": significant(both.median_ratio),
+        "median_ratio": significant(both.median_ratio(case.fmt)),
         **dict.fromkeys(("bounded", "max_ulp", "max_ulp_input", "max_bound_ulp"), ""),
     }
     if cells:

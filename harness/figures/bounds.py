@@ -138,7 +138,7 @@ def _ratios(material: Material, name: str) -> list[tuple[None, str]]:
     """Say how far the bound lies above the measurement, format by format."""
     entries: list[tuple[None, str]] = [(None, "median bound / measured")]
     for fmt, by_kernel in material.compared.items():
-        ratio = by_kernel[name].median_ratio
+        ratio = by_kernel[name].median_ratio(FORMATS[fmt])
         entries.append((None, f"{fmt}: " + ("no error of ½ ulp" if np.isnan(ratio) else f"{ratio:.3g}")))
     return entries
 
