@@ -14,11 +14,14 @@ from harness.grids import Grid
 from harness.kernels import Kernel, kernel_named, like
 from harness.problems import problem_named
 from harness.rows import Case
+from harness.search.along import LineSearch
 from harness.search.boxes import bisected
 from harness.search.interpolation import run_errors
+from harness.search.lines import Line, errors_at
 from harness.search.stage import search_job, search_table_job
 from harness.search.values import ExactValues
-from harness.search.worst import Found, Search, errors_of, search
+from harness.search.visits import Found
+from harness.search.worst import search
 from harness.sweep import sweep
 
 TABLES = Path(__file__).parent.parent / "results" / "tables"
@@ -103,7 +106,7 @@ def test_a_saturation_point_is_bisected_by_the_kind_of_result():
     """From 5.4321 up the kernel returns NaN, which has no error: the last good number is visited."""
     threshold = FLOAT64.round(5.4321)
     kernel = planted(lambda x, good: np.where(x >= threshold, like("nan", x), good))
-    run = Search(problem_named("softplus"), kernel, FLOAT64, None, 1 << 16, 0)
+    run = LineSearch(Line(problem_named("softplus"), FLOAT64), kernel, 1 << 16, 0)
     points = FLOAT64.ordinal(np.array([1.0, 2.0, 5.0, 6.0, 7.0, 50.0]))
     assert int(FLOAT64.ordinal(np.array([threshold]))[0]) in run.jumps(points, run.visit(points[None]))
 
@@ -117,35 +120,36 @@ def test_the_same_seed_gives_the_same_search_and_another_seed_another():
 
 
 def test_targets_are_searched_too():
-    problem, kernel = problem_named("bce_logits"), kernel_named("bce_logits", "linear_softplus")
-    found = search(problem, kernel, FLOAT32, None, 1 << 17)
+    """Where a clamp sets in the error jumps, and it is largest for one target, which no fixed target is."""
+    problem, kernel = problem_named("bce_logits"), kernel_named("bce_logits", "sigmoid_clamp_log_100")
+    found = search(problem, kernel, FLOAT32, None, 1 << 20)
     x, y = FLOAT32.from_ordinal(np.array(found.point))
     assert len(found.point) == 2 and 0 <= y <= 1
     case = Case(problem, kernel.name, kernel, Grid("standard", problem, FLOAT32), y)
-    assert case.errors(FLOAT32.ordinal(np.array([x]))).ulp[0, 0] == found.ulp >= found.sampled > 0
+    assert case.errors(FLOAT32.ordinal(np.array([x]))).ulp[0, 0] == found.ulp
+    for fixed in ("0", "1", "0.1"):
+        assert found.ulp > search(problem, kernel, FLOAT32, FLOAT32.parse(fixed), 1 << 18).ulp
+    assert found.trace == sorted(found.trace) and found.trace[-1][1] == found.ulp
+    assert found.evaluations <= 1 << 20
 
 
 def in_runs(problem: str, name: str, target: str | None, fmt, at: float, count: int, stride: int):
     """Return what interpolation says about one run that starts at a number: pairs of ordinals and errors."""
-    value = fmt.parse(target) if target else None
-    exact = ExactValues(problem_named(problem), fmt, value)
+    exact = ExactValues(Line(problem_named(problem), fmt, fmt.parse(target) if target else None))
     start = fmt.ordinal(np.array([at], fmt.dtype))
     with np.errstate(all="ignore"):
-        return list(
-            run_errors(kernel_named(problem, name), fmt, value, exact, start, np.array([count]), np.array([stride]))
-        )
+        return list(run_errors(exact, kernel_named(problem, name), start, np.array([count]), np.array([stride])))
 
 
 @pytest.mark.parametrize("fmt", [FLOAT32, FLOAT64], ids=lambda f: f.name)
 @pytest.mark.parametrize(("problem", "name", "target"), CASES)
 def test_interpolated_errors_are_those_of_exact_values(problem, name, target, fmt):
     """On runs of every size in use, one across a power of two of the input and one of the exact value."""
-    value = fmt.parse(target) if target else None
-    certified = errors_of(problem_named(problem), kernel_named(problem, name), fmt, value)
+    line, kernel = Line(problem_named(problem), fmt, fmt.parse(target) if target else None), kernel_named(problem, name)
     for at, count, stride in ((0.2684, 8192, 1), (0.4999, 4096, 1), (1 - 2.0**-12, 8191, 1), (0.7, 33, 7)):
         [(ordinals, error)] = in_runs(problem, name, target, fmt, at, count, stride)
         assert len(ordinals) == count and ordinals[1] - ordinals[0] == stride
-        assert abs(error - certified(ordinals[None])).max() < 2.0**-5
+        assert abs(error - errors_at(line.problem, kernel, fmt, line.inputs(ordinals))).max() < 2.0**-5
 
 
 def test_a_run_that_is_no_polynomial_is_left_out():
@@ -162,7 +166,7 @@ def test_one_wrong_result_in_a_run_is_seen_and_its_error_certified(fmt):
     kernel = planted(
         lambda x, good: np.where(x == bad, good * (1 + like("1e-5" if fmt is FLOAT32 else "1e-14", x)), good)
     )
-    run = Search(problem_named("softplus"), kernel, fmt, None, 1 << 16, 0)
+    run = LineSearch(Line(problem_named("softplus"), fmt), kernel, 1 << 16, 0)
     run.look_at(fmt.ordinal(np.array([fmt.round(0.3)])), np.array([8192]), np.array([1]))
     assert run.found.point == (int(fmt.ordinal(np.array([bad]))[0]),)
     assert run.found.ulp == run.errors(np.array([run.found.point]))[0] > 32
@@ -172,7 +176,7 @@ def test_one_wrong_result_in_a_run_is_seen_and_its_error_certified(fmt):
 def test_powers_of_two_of_the_exact_value_are_found_to_the_neighbour():
     problem = problem_named("softplus")
     points = np.arange(*FLOAT32.finite_ordinals(-20.0, -0.5), 1 << 12)
-    steps = bisected(ExactValues(problem, FLOAT32, None).binade, points)
+    steps = bisected(ExactValues(Line(problem, FLOAT32)).binade, points)
     for k in range(-28, -1):
         with mp.workprec(200):
             x = mp.log(mp.expm1(mp.mpf(2) ** k))  # softplus(x) = 2^k
@@ -181,7 +185,7 @@ def test_powers_of_two_of_the_exact_value_are_found_to_the_neighbour():
 
 
 def test_few_inputs_stand_for_many_where_results_lie_less_dense():
-    exact = ExactValues(problem_named("sigmoid"), FLOAT32, None)
+    exact = ExactValues(Line(problem_named("sigmoid"), FLOAT32))
     low, high = (FLOAT32.ordinal(np.array(v, np.float32)) for v in ([1e-6, 4.0], [1.001e-6, 4.001]))
     few, many = exact.degrees(low, high)
     assert few <= 16 and many > 1000
@@ -194,7 +198,7 @@ def test_the_table_holds_the_worst_of_the_seeds_and_is_the_same_for_any_shards(t
     texts = []
     for shards in (1, 3):
         file.write_text(
-            "question: Which input is worst?\nproblems: [log1p, bce]\nkernels: all\nformats: [float32]\n"
+            "question: Which input is worst?\nproblems: [log1p, exp]\nkernels: all\nformats: [float32]\n"
             f"targets: [0.1]\nsearch: {{budget: 65536, seeds: [3, 4]}}\nshards: {{float32: {shards}}}\n"
         )
         experiment = experiments.load(file)

@@ -6,11 +6,12 @@ A box has one side for the input and, where the target is searched too, one for 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
-from harness.grids import Grid
+from harness.formats import Format
 
 Array = np.ndarray
 
@@ -36,19 +37,23 @@ def spread_over(low: Array, high: Array, count: int) -> Array:
     return np.unique(np.append(low[:, None] + width // count * np.arange(count), high.max() - 1))
 
 
-def first_boxes(grid: Grid, joint: bool) -> tuple[Array, Array]:
-    """Return the cells; or, where the target is searched too, binades of inputs by binades of targets."""
-    if not joint:
-        low, high = _clipped(grid.cells, grid.fmt.cell_shift, grid.start, grid.stop)
-        return low[None], high[None]
-    shift = grid.fmt.precision - 1
-    start, stop = grid.fmt.finite_ordinals(0.0, 1.0)
-    x = _clipped(np.arange(grid.start >> shift, (grid.stop - 1 >> shift) + 1), shift, grid.start, grid.stop)
-    y = _clipped(np.arange(start >> shift, (stop - 1 >> shift) + 1), shift, start, stop)
+def cells(fmt: Format, start: int, stop: int, most: int) -> tuple[Array, Array]:
+    """Return the cells of [start, stop), or larger intervals of a power of two, so that there are about `most`."""
+    shift = max(fmt.cell_shift, ((stop - start) // max(1, most)).bit_length())
+    return _divided_at(shift, start, stop)
+
+
+def binades(fmt: Format, domain: tuple[float, float], most: int) -> tuple[Array, Array]:
+    """Return boxes of a binade of inputs by a binade of targets, or of 2, 4 ... of each to have at most so many."""
+    shift, sides = fmt.precision - 1, [fmt.finite_ordinals(*ends) for ends in (domain, (0.0, 1.0))]
+    while math.prod(stop - start >> shift for start, stop in sides) > most:
+        shift += 1
+    x, y = (_divided_at(shift, *side) for side in sides)
     return tuple(np.stack([a.ravel() for a in np.meshgrid(p, q, indexing="ij")]) for p, q in zip(x, y))  # type: ignore[return-value]
 
 
-def _clipped(index: Array, shift: int, start: int, stop: int) -> tuple[Array, Array]:
+def _divided_at(shift: int, start: int, stop: int) -> tuple[Array, Array]:
+    index = np.arange(start >> shift, (stop - 1 >> shift) + 1)
     return np.maximum(index << shift, start), np.minimum((index + 1) << shift, stop)
 
 

@@ -27,19 +27,13 @@ TOLERANCE = 2.0**-6  # ulps by which it may be off there
 
 
 def run_errors(
-    kernel: Kernel,
-    fmt: Format,
-    target: np.generic | None,
-    exact: ExactValues,
-    start: Array,
-    count: Array,
-    stride: Array,
+    exact: ExactValues, kernel: Kernel, start: Array, count: Array, stride: Array
 ) -> Iterator[tuple[Array, Array]]:
     """Yield, run by run, its ordinals and their errors in ulps, to about TOLERANCE; -1 where there is none.
 
     A run is the `count` ordinals `start`, `start + stride`, ...; arrays of shape (runs,).
     """
-    targets = () if target is None else (np.full((1, 1), target),)
+    fmt = exact.fmt
     part = np.append(np.arange(NODES) / (NODES - 1), CHECKED)
     nodes = start[:, None] + (part * (count - 1)[:, None]).astype(np.int64) * stride[:, None]
     value = exact.at(nodes.ravel()).reshape(nodes.shape)
@@ -53,9 +47,9 @@ def run_errors(
     off = abs(newton(t[:, NODES], t.T, terms) - rise[:, NODES]) / _ulp(high, fmt)
     for n in np.nonzero(off <= TOLERANCE)[0]:
         ordinals = start[n] + stride[n] * np.arange(count[n])
-        inputs = fmt.from_ordinal(ordinals)
-        computed = np.broadcast_to(kernel(inputs[None], *targets), (1, len(inputs)))[0].astype(np.float64)
-        risen = newton((inputs.astype(np.float64) - x[n, 0]) / width[n], t[n], terms[:, n])
+        computed = kernel(*exact.line.inputs(ordinals))
+        computed = np.broadcast_to(computed, (1, len(ordinals)))[0].astype(np.float64)
+        risen = newton((fmt.from_ordinal(ordinals).astype(np.float64) - x[n, 0]) / width[n], t[n], terms[:, n])
         error = abs(computed - high[n] - low[n] - risen) / _ulp(high[n] + risen, fmt)
         yield ordinals, np.where(np.isfinite(computed), error, -1.0)
 

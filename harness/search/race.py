@@ -1,6 +1,6 @@
 """Race intervals for errors that look random: which of them to look at, when not all can be.
 
-The search that owns the budget is passed in; see worst.py for the reasons.
+The search that owns the budget is passed in; see along.py for the reasons.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from harness.search.boxes import Array, split
 
 if TYPE_CHECKING:
-    from harness.search.worst import Search
+    from harness.search.along import LineSearch
 
 ROUNDS = 5
 ROUND_SHARE = 0.08  # of the budget, for the samples of one round
@@ -60,13 +60,13 @@ class Samples:
         return best
 
 
-def race(search: Search, low: Array, high: Array, steps: Array, points: Array, ulp: Array) -> None:
+def race(search: LineSearch, low: Array, high: Array, steps: Array, points: Array, ulp: Array) -> None:
     """Spend what is left of a search's budget on the intervals that promise most, and look at the last.
 
     `low` and `high` are the cells; `steps` the inputs where the exact value passes a power of two;
     `points` and `ulp` the samples so far.
     """
-    shift = search.grid.fmt.cell_shift
+    shift = search.line.fmt.cell_shift
     samples = Samples(points, ulp)
     share = int(search.budget * ROUND_SHARE)
     start, stop = banded(low, high, steps, shift)
@@ -102,7 +102,7 @@ def promising(start: Array, stop: Array, degrees: Array, goal: float, rounds: in
     return start[:kept], stop[:kept]
 
 
-def look_at(search: Search, start: Array, stop: Array, degrees: Array) -> None:
+def look_at(search: LineSearch, start: Array, stop: Array, degrees: Array) -> None:
     """Look at whole intervals, or points spread over those where a few stand for all, or a run of a large one."""
     stride = -(-(stop - start) // degrees)
     count = np.minimum((stop - start) // stride, 2 * LEAST)

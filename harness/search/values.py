@@ -11,30 +11,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.formats import Format
-from harness.problems import Problem
+from harness.search.lines import Line
+from harness.search.visits import BLOCK
 from harness.wide import huge, power_of_two_below, power_two, wide_dtype
 
 Array = np.ndarray
 
-BLOCK = 1 << 14  # inputs at a time: small enough for the cache
 POINTS_PER_ULP = 8  # of the exact value, where inputs lie denser than results
 
 
 class ExactValues:
-    """Exact values of one problem in one format, for one target if it has any; ordinals have shape (n,)."""
+    """Exact values on a line; ordinals have shape (n,)."""
 
-    def __init__(self, problem: Problem, fmt: Format, target: np.generic | None):
-        self.problem, self.fmt = problem, fmt
-        self.wide = wide_dtype(fmt)
-        self.target = [] if target is None else [np.full((1, 1), target).astype(self.wide)]
+    def __init__(self, line: Line):
+        self.line, self.fmt = line, line.fmt
+        self.wide = wide_dtype(line.fmt)
 
     def at(self, ordinals: Array) -> Array:
         """Return the exact values in the wide format."""
         return _in_blocks(self._at, ordinals)
 
     def _at(self, ordinals: Array) -> Array:
-        return self.problem.fast(self.fmt.from_ordinal(ordinals)[None, :].astype(self.wide), *self.target)[0]
+        return self.line.problem.fast(*(v.astype(self.wide) for v in self.line.inputs(ordinals)))[0]
 
     def binade(self, ordinals: Array) -> Array:
         """Return a label that differs between exact values of different sign or binade of the format."""
