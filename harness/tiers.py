@@ -21,7 +21,7 @@ from mpmath import mp
 from harness.formats import Format
 from harness.problems import Problem
 from harness.reference import side, truth
-from harness.wide import FLOAT64, exact_mpf, huge, power_of_two_below, power_two, tiny, wide_dtype
+from harness.wide import FLOAT64, QUAD, exact_mpf, huge, over_power, power_two, tiny, ulp_of, wide_dtype
 
 Array = np.ndarray
 
@@ -71,7 +71,7 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     inputs = [a.astype(wide) for a in (x, y) if a is not None]
     value = problem.fast(*inputs)
     size = np.minimum(abs(value), huge(wide))  # a pole, which has no error, gets some finite ulp
-    ulp = np.maximum(power_of_two_below(size), power_two(fmt.emin, wide)) * power_two(1 - fmt.precision, wide)
+    ulp = ulp_of(size, fmt)
     high, low, ulp64, scales = _split(value, ulp)
     rounded, distance = _nearest(fmt, value, ulp) if low is None else _nearest_float64(high, low, ulp64)
     # |value| <= 2^p ulp: nearer than this to a midpoint, the bound leaves the rounding open.
@@ -82,7 +82,7 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
         decide = partial(_decided, problem, fmt, inputs, int(t), value[t], ulp[t])
         for run in _runs(np.nonzero(open_[t])[0], value[t], monotone):
             _round_run(rounded[t], run, decide)
-    ratio = (ulp / np.maximum(size, tiny(wide))).astype(np.float64)
+    ratio = ulp / np.maximum(size, tiny(wide)) if low is None else _ulp_per_value(high, low, scales)
     return Exact(
         value, high, low, ulp64, scales, ratio, ratio.max(axis=1), ulp64.max(axis=1), rounded, rounded.astype(fmt.dtype)
     )
@@ -140,12 +140,19 @@ def _split(value: Array, ulp: Array) -> tuple[Array, Array | None, Array, tuple[
     limit = np.finfo(np.float64).max
     rounded, ulp64 = value.astype(np.float64), ulp.astype(np.float64)
     high = np.clip(rounded, -limit, limit)
-    low = ((value - high.astype(value.dtype)) / ulp).astype(np.float64)
+    low = over_power(value - high.astype(value.dtype), ulp).astype(np.float64)
     high = np.where(np.isinf(value), rounded, high)
     exponent = np.clip(np.frexp(ulp64)[1] - 1, -1074, 1023)
     half = exponent // 2
     scales = np.ldexp(1.0, -half), np.ldexp(1.0, half - exponent)
     return high, low, np.minimum(ulp64, limit), scales
+
+
+def _ulp_per_value(high: Array, low: Array, scales: tuple[Array, ...]) -> Array:
+    """Return ulp / |value| from the parts of quad values; those of 0 and of a pole are finite too."""
+    in_ulps = abs(high * scales[0] * scales[1] + low)  # the products are exact
+    least = float(tiny(QUAD) / power_two(-1074, QUAD))
+    return 1 / np.clip(in_ulps, least, 2.0**53)
 
 
 def _overflow(fmt: Format, rounded: Array) -> Array:

@@ -20,6 +20,7 @@ Array = np.ndarray
 
 FLOAT64 = np.dtype(np.float64)
 QUAD = QuadPrecDType()
+BIAS = 16383  # of quad's exponent field
 
 
 def wide_dtype(fmt: Format) -> np.dtype:
@@ -83,7 +84,40 @@ def power_of_two_below(values: Array) -> Array:
     """Return 2^floor(log2 |v|) for normal finite v; its exponent field and nothing else."""
     if values.dtype == FLOAT64:
         return (values.view(np.uint64) & np.uint64(0x7FF << 52)).view(np.float64)
-    words = np.ascontiguousarray(values).view(np.uint64).reshape(*values.shape, 2)
-    kept = np.zeros_like(words)
-    kept[..., 1] = words[..., 1] & np.uint64(0x7FFF << 48)
-    return kept.reshape(*values.shape[:-1], -1).view(values.dtype)
+    return _power(_field(values))
+
+
+def ulp_of(sizes: Array, fmt: Format) -> Array:
+    """Return the working format's ulp at sizes >= 0, finite and in the wide format: 2^(max(e, emin) + 1 - p)."""
+    if sizes.dtype == FLOAT64:
+        return np.maximum(power_of_two_below(sizes), power_two(fmt.emin, FLOAT64)) * power_two(
+            1 - fmt.precision, FLOAT64
+        )
+    return _power(np.maximum(_field(sizes), BIAS + fmt.emin) + (1 - fmt.precision))
+
+
+def over_power(values: Array, powers: Array) -> Array:
+    """Return values / powers of two, exactly: where the quotient is normal, as all of ours are, exponents subtract."""
+    if values.dtype == FLOAT64:
+        return values / powers
+    words, field = _words(values).copy(), _field(values)
+    by = np.where((field == 0) | (field == 0x7FFF), 0, _field(powers) - BIAS)  # 0, infinity and NaN stay
+    words[..., 1] -= (by << 48).view(np.uint64)
+    return words.reshape(*values.shape[:-1], -1).view(values.dtype)
+
+
+def _words(values: Array) -> Array:
+    """View a quad array as pairs of 64-bit words, the low one first."""
+    return np.ascontiguousarray(values).view(np.uint64).reshape(*values.shape, 2)
+
+
+def _field(values: Array) -> Array:
+    """Return the exponent fields of a quad array."""
+    return (_words(values)[..., 1] >> np.uint64(48)).view(np.int64) & 0x7FFF
+
+
+def _power(field: Array) -> Array:
+    """Return the quad array of these exponent fields: powers of two, or 0 where the field is 0."""
+    words = np.zeros((*field.shape, 2), np.uint64)
+    words[..., 1] = field.view(np.uint64) << np.uint64(48)
+    return words.reshape(*field.shape[:-1], -1).view(QUAD)

@@ -105,7 +105,11 @@ class TestReadme:
 
     def test_its_rows_stand_in_the_committed_table(self):
         committed = subprocess.run(
-            ["git", "show", "HEAD:results/tables/exhaustive_logits.md"], cwd=ROOT, capture_output=True, text=True, check=True
+            ["git", "show", "HEAD:results/tables/exhaustive_logits.md"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         rows = {_squeezed(line) for line in committed.splitlines()}
         quoted = [_squeezed(line) for line in self.text.splitlines() if "| float32 |" in line]

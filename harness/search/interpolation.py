@@ -16,7 +16,7 @@ import numpy as np
 from harness.formats import Format
 from harness.kernels import Kernel
 from harness.search.values import ExactValues
-from harness.wide import FLOAT64, power_of_two_below, power_two
+from harness.wide import ulp_of
 
 Array = np.ndarray
 
@@ -72,5 +72,4 @@ def newton(t: Array, nodes: Array, terms: Array) -> Array:
 
 
 def _ulp(values: Array, fmt: Format) -> Array:
-    size = power_of_two_below(np.minimum(abs(values), np.finfo(np.float64).max))
-    return np.maximum(size, power_two(fmt.emin, FLOAT64)) * power_two(1 - fmt.precision, FLOAT64)
+    return ulp_of(np.minimum(abs(values), np.finfo(np.float64).max), fmt)

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.search.lines import Line
 from harness.search.visits import BLOCK
-from harness.wide import huge, power_of_two_below, power_two, wide_dtype
+from harness.wide import huge, ulp_of, wide_dtype
 
 Array = np.ndarray
 
@@ -48,14 +48,10 @@ class ExactValues:
         """Return how many points of each interval [low, high) stand for all of them."""
         first, last = self.at(low), self.at(high - 1)
         with np.errstate(all="ignore"):
-            span = abs(last - first) / self._ulp(np.maximum(abs(first), abs(last)))
+            size = np.minimum(np.maximum(abs(first), abs(last)), huge(self.wide))
+            span = abs(last - first) / ulp_of(size, self.fmt)
             points = np.minimum(POINTS_PER_ULP * (span + 1), 2.0**62).astype(np.float64)
         return np.minimum(high - low, np.where(np.isfinite(points), points, 2.0**62).astype(np.int64))
-
-    def _ulp(self, value: Array) -> Array:
-        size = np.minimum(abs(value), huge(self.wide))
-        least = power_two(self.fmt.emin, self.wide)
-        return np.maximum(power_of_two_below(size), least) * power_two(1 - self.fmt.precision, self.wide)
 
 
 def _in_blocks(function: Callable[[Array], Array], ordinals: Array) -> Array:
