@@ -184,6 +184,18 @@ def test_powers_of_two_of_the_exact_value_are_found_to_the_neighbour():
         assert abs(steps - nearest).min() <= 1
 
 
+@pytest.mark.parametrize("fmt", [FLOAT32, FLOAT64], ids=lambda f: f.name)
+def test_the_zero_of_a_gradient_is_visited_on_both_sides(fmt):
+    """There the exact value has lost all but its last bits, and so has every kernel: no sample comes so near."""
+    y = fmt.parse("0.1")
+    found = search(problem_named("bce_logits_grad"), kernel_named("bce_logits_grad", "softplus_pair"), fmt, y, 1 << 18)
+    with mp.workprec(200):
+        zero = mp.log(mp.mpf(float(y)) / (1 - mp.mpf(float(y))))
+        x = fmt.from_ordinal(np.array(found.point) + np.array([-1, 1]))
+        assert float(x[0]) < zero < float(x[1])
+    assert found.ulp > 1e3 * found.sampled
+
+
 def test_few_inputs_stand_for_many_where_results_lie_less_dense():
     exact = ExactValues(Line(problem_named("sigmoid"), FLOAT32))
     low, high = (FLOAT32.ordinal(np.array(v, np.float32)) for v in ([1e-6, 4.0], [1.001e-6, 4.001]))

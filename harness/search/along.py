@@ -2,9 +2,9 @@
 
 Errors are large in three ways, and the budget is divided among them:
 
-- at edges: beside critical points, beside the points where the exact value passes a power of
-  two, and where the computed value turns to another kind or the error jumps; the last three are
-  bisected to neighbouring numbers;
+- at edges: beside critical points, beside the points where the exact value passes zero or a power
+  of two, and where the computed value turns to another kind or the error jumps; all but the first
+  are bisected to neighbouring numbers;
 - on slopes: best-first, the intervals with the largest error sampled are divided, until every
   input in them is visited;
 - as noise: errors that look random inside an interval.  Intervals race: in each round all are
@@ -59,9 +59,9 @@ class LineSearch(Visits):
             self.visit(near[(near >= start) & (near < stop)][None])
 
     def edges(self, low: Array, high: Array, points: Array, ulp: Array) -> Array:
-        """Bisect binades of the exact value and jumps of the error, visit beside them; return the former."""
+        """Bisect binades and zeros of the exact value and jumps of the error, visit beside them; return the former."""
         labelled = spread_over(low, high, max(1, LABELLED // len(low)))
-        steps = bisected(self.exact.binade, labelled)
+        steps = np.union1d(bisected(self.exact.binade, labelled), bisected(self.exact.negative, labelled))
         order = np.argsort(points, kind="stable")
         jumps = self.jumps(points[order], ulp[order])
         share = int(self.budget * EDGE_SHARE) // (2 * max(1, len(steps) + len(jumps)))

@@ -44,6 +44,13 @@ class ExactValues:
         exponent = np.clip(np.where(np.isfinite(value), np.frexp(value)[1], beyond), self.fmt.emin, beyond)
         return np.where(value == 0, self.fmt.emin, exponent) + np.where(value < 0, 4 * beyond, 0)
 
+    def negative(self, ordinals: Array) -> Array:
+        """Tell which exact values are negative.
+
+        Near a zero of the exact value its binades are too many between two points to bisect each.
+        """
+        return _in_blocks(lambda block: self._at(block) < 0, ordinals)
+
     def degrees(self, low: Array, high: Array) -> Array:
         """Return how many points of each interval [low, high) stand for all of them."""
         first, last = self.at(low), self.at(high - 1)
