@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from mpmath import mp
 
 from harness import store, tables
 from harness.experiments import Experiment, targets_in
@@ -63,7 +64,6 @@ def row(problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format
         "exhaustive": "false",
         **certified_extreme(case, found.point[0]),
         "sampled_ulp": significant(found.sampled),
-        "improvement": significant(found.ulp / found.sampled if found.sampled > 0 else np.nan, 4),
         "evaluations_to_best": found.trace[-1][0],
         "interpolated": sum(f.interpolated for f in searches.values()),
         "seed": seed,
@@ -75,6 +75,9 @@ def row(problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format
 def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> None:
     """Make the table of a search from the rows of all its shards, in the order of the tasks."""
     rows = [r for part in parts for r in json.loads(part.read_text(encoding="utf-8"))]
+    for r in rows:
+        sampled = mp.mpf(r["sampled_ulp"])
+        r["improvement"] = significant(mp.mpf(r["max_ulp"]) / sampled, 4) if 0 < sampled < mp.inf else ""
     kernels = [(p.name, k.name) for p in experiment.problems for k in experiment.kernels[p.name]]
     formats = [f.name for f in experiment.formats]
     rows.sort(
@@ -93,4 +96,4 @@ def readable(rows: list[Row]) -> pd.DataFrame:
     frame = tables.readable(rows).drop(columns=[tables.READING[c] for c in ("mean", "correct", "spurious", "safe")])
     for name, heading in HEADINGS.items():
         frame[heading] = [tables.short(r[name]) if name != "evaluations_to_best" else str(r[name]) for r in rows]
-    return frame
+    return frame.replace("inf", "> 1.8e+308")  # more than float64 holds, in which errors are searched
