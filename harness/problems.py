@@ -30,8 +30,9 @@ class Problem:
     """Describe an exact function of an input and, for losses, a target.
 
     `domain` is the closed interval of inputs; `centre` is where the safe range starts;
-    `monotone` allows a rounding to be decided for a whole run of inputs at its ends.  A problem that
-    is neither monotone nor convex has `between(start, stop, *target)`, float64 bounds (least, most) of
+    beyond `monotone_beyond` in size, on either side of 0, it is monotone in the input for every target,
+    which allows a rounding to be decided for a whole run of inputs at its ends.  A problem that is
+    neither monotone throughout nor convex has `between(start, stop, *target)`, float64 bounds (least, most) of
     what it may reach between two inputs beyond its values at them, NaN where there is no such value.
     """
 
@@ -44,8 +45,13 @@ class Problem:
     nonnegative: bool
     terms: Callable[..., Terms]
     fast: Callable[..., Array]
-    monotone: bool = True  # in the input, for every target
+    monotone_beyond: float = 0.0
     between: Callable[..., tuple[Array, Array]] | None = None
+
+    @property
+    def monotone(self) -> bool:
+        """Tell whether the function is monotone throughout."""
+        return self.monotone_beyond == 0
 
     def critical_points(self, fmt: Format) -> list[float]:
         """Return the critical inputs of a format: fixed ones, saturation, overflow, branch points."""
@@ -236,12 +242,12 @@ PROBLEMS: dict[str, Problem] = {
     for q in (
         Problem(
             "bce", "probability", True, r"-(y \log p + (1-y) \log(1-p))",
-            domain=(0.0, 1.0), centre=0.5, nonnegative=True, monotone=False,
+            domain=(0.0, 1.0), centre=0.5, nonnegative=True, monotone_beyond=math.inf,
             terms=_terms_bce, fast=_fast_bce,
         ),
         Problem(
             "bce_logits", "logit", True, r"y\,\mathrm{softplus}(-x) + (1-y)\,\mathrm{softplus}(x)",
-            domain=REAL, centre=0.0, nonnegative=True, monotone=False,
+            domain=REAL, centre=0.0, nonnegative=True, monotone_beyond=math.inf,
             terms=_terms_bce_logits, fast=_fast_bce_logits,
         ),
         Problem(

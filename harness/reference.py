@@ -104,14 +104,30 @@ def round_to(problem: Problem, fmt: Format, point: Point) -> np.generic:
 
 
 def truth(problem: Problem, point: Point, bits: int = 160) -> mpmath.mpf:
-    """Return the exact value with a relative error of at most 2^-bits; 0 only where it is 0."""
+    """Return the exact value with a relative error of at most 2^-bits; 0 only where it is 0.
+
+    It lies in the exact value's binade: 1 - e^-1000 does not become 1, whose ulp is twice as large.
+    """
 
     def decide(e: Enclosure) -> mpmath.mpf | None:
-        small = not mpmath.isfinite(e.value) or e.radius <= mp.ldexp(abs(e.value), -bits)
+        small = not mpmath.isfinite(e.value) or e.radius <= mp.ldexp(abs(e.value), -bits - 1)
         return e.value if small else None
 
     value = ziv(problem, point, decide, bits + 32)
-    return mp.mpf(0) if value is None else value
+    return mp.mpf(0) if value is None else _in_binade(problem, point, value, bits + 1)
+
+
+def _in_binade(problem: Problem, point: Point, value: mpmath.mpf, bits: int) -> mpmath.mpf:
+    """Move a value that is within 2^-bits of a power of two to the exact value's side of it."""
+    if not mpmath.isfinite(value) or not value:
+        return value
+    with mp.workprec(bits + 64):
+        sign, below = mpmath.sign(value), mp.ldexp(1, mpmath.mag(value) - 1)
+        power = below if abs(value) < 1.5 * below else 2 * below
+        if abs(abs(value) - power) > mp.ldexp(power, -bits):
+            return value
+        inside = side(problem, point, sign * power) * sign < 0
+        return value if inside == (abs(value) < power) else sign * power * (1 - mp.ldexp(inside, -bits))
 
 
 def certified(problem: Problem, point: Point, digits: int) -> str:

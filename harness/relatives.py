@@ -200,7 +200,7 @@ def _focal(name: str, gamma: float) -> tuple[Problem, Problem]:
     slope = Problem(
         f"{name}_grad", "logit", False,
         rf"-\sigma(-x)^{{{power}}} ({power}\,\sigma(x) \log(1 + e^{{-x}}) + \sigma(-x))",
-        domain=REAL, centre=0.0, nonnegative=False, monotone=False,
+        domain=REAL, centre=0.0, nonnegative=False, monotone_beyond=20.0,
         terms=_precisely(partial(_terms_focal_grad, gamma)), fast=partial(_fast_focal_grad, gamma),
         between=partial(_between_focal_grad, gamma),
     )  # fmt: skip
@@ -219,12 +219,12 @@ RELATIVES = (
     ),
     Problem(
         "binary_entropy", "probability", False, r"-(p \log p + (1-p) \log(1-p))",
-        domain=UNIT, centre=0.5, nonnegative=True, monotone=False,
+        domain=UNIT, centre=0.5, nonnegative=True, monotone_beyond=math.inf,
         terms=_precisely(_terms_entropy), fast=_fast_entropy, between=_between_entropy,
     ),
     Problem(
         "bernoulli_kl", "probability", True, r"y \log(y/p) + (1-y) \log((1-y)/(1-p))",
-        domain=UNIT, centre=0.5, nonnegative=True, monotone=False,
+        domain=UNIT, centre=0.5, nonnegative=True, monotone_beyond=math.inf,
         terms=_precisely(_terms_kl), fast=_fast_kl, between=_between_kl,
     ),
     *(problem for name, gamma in FOCAL.items() for problem in _focal(name, gamma)),

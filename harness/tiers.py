@@ -21,7 +21,19 @@ from mpmath import mp
 from harness.formats import Format
 from harness.problems import Problem
 from harness.reference import side, truth
-from harness.wide import FLOAT64, QUAD, exact_mpf, huge, over_power, power_two, tiny, ulp_of, wide_dtype
+from harness.wide import (
+    FLOAT64,
+    QUAD,
+    exact_mpf,
+    huge,
+    near_power,
+    over_power,
+    power_of_two_below,
+    power_two,
+    tiny,
+    ulp_of,
+    wide_dtype,
+)
 
 Array = np.ndarray
 
@@ -65,23 +77,25 @@ class Exact:
 def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) -> Exact:
     """Return the exact values at inputs x of shape (1, n) and targets y of shape (T, 1).
 
-    Points whose rounding the bound leaves open are decided by mpmath.
+    What the bound leaves open at a point is decided by mpmath: on which side of a power of two the
+    value lies, where its ulp changes, and how it rounds.
     """
     wide = wide_dtype(fmt)
     inputs = [a.astype(wide) for a in (x, y) if a is not None]
     value = problem.fast(*inputs)
+    settle = partial(_settle, problem, inputs, value)
     size = np.minimum(abs(value), huge(wide))  # a pole, which has no error, gets some finite ulp
     ulp = ulp_of(size, fmt)
+    open_ = near_power(size, BOUND_BITS[wide == FLOAT64])
+    if open_.any():
+        open_ &= (size > 1.5 * power_two(fmt.emin, wide)) & (size < huge(wide))
+        settle(ulp, open_, partial(_ulp_at, problem, fmt, value))
     high, low, ulp64, scales = _split(value, ulp)
     rounded, distance = _nearest(fmt, value, ulp) if low is None else _nearest_float64(high, low, ulp64)
     # |value| <= 2^p ulp: nearer than this to a midpoint, the bound leaves the rounding open.
     distance -= 0.5
     open_ = np.abs(distance, out=distance) <= 2.0 ** (fmt.precision + 1) * bound(fmt)
-    monotone = problem.monotone and (y is None or y.shape[1] == 1) and open_.any() and bool((np.diff(x[0]) >= 0).all())
-    for t in np.nonzero(open_.any(axis=1))[0]:
-        decide = partial(_decided, problem, fmt, inputs, int(t), value[t], ulp[t])
-        for run in _runs(np.nonzero(open_[t])[0], value[t], monotone):
-            _round_run(rounded[t], run, decide)
+    settle(rounded, open_, partial(_rounded_at, problem, fmt, value, ulp))
     ratio = ulp / np.maximum(size, tiny(wide)) if low is None else _ulp_per_value(high, low, scales)
     return Exact(
         value, high, low, ulp64, scales, ratio, ratio.max(axis=1), ulp64.max(axis=1), rounded, rounded.astype(fmt.dtype)
@@ -101,33 +115,58 @@ def _nearest_float64(high: Array, low: Array, ulp: Array) -> tuple[Array, Array]
     return high + np.where(distance > 0.5, np.copysign(ulp, low), 0), distance
 
 
-def _runs(columns: Array, value: Array, monotone: bool) -> list[Array]:
-    """Divide open points into runs of equal wide value; alone where the problem is not monotone.
+Decide = Callable[[tuple[mpmath.mpf, ...], int, int], object]
 
-    Where a monotone function rounds alike at both ends of a run, it does so between them.
+
+def _settle(problem: Problem, inputs: list[Array], value: Array, settled: Array, open_: Array, decide: Decide) -> None:
+    """Put in place, at open points, what `decide` says of a point at row t and column n."""
+    x = inputs[0][0]
+    alone = len(inputs) == 2 and inputs[1].shape[1] > 1  # targets vary too
+    for t in np.nonzero(open_.any(axis=1))[0]:
+
+        def at(n: int, t: int = int(t)) -> object:
+            point = tuple(exact_mpf(a[t % a.shape[0], n % a.shape[1]]) for a in inputs)
+            return decide(point, t, n)
+
+        columns = np.nonzero(open_[t])[0]
+        together = np.full(len(columns), False) if alone else abs(x[columns]) >= problem.monotone_beyond
+        for run in [*_runs(columns[together], x, value[t]), *columns[~together, None]]:
+            _settle_run(settled[t], run, at)
+
+
+def _runs(columns: Array, x: Array, value: Array) -> list[Array]:
+    """Divide columns into runs of equal wide value, each in the order of its inputs.
+
+    Where a monotone function lies on one side of a number at both ends of a run, it does so between.
     """
-    if not monotone:
-        return [columns[i : i + 1] for i in range(len(columns))]
-    return np.split(columns, np.nonzero(np.diff(value[columns]) != 0)[0] + 1)
+    columns = columns[np.argsort(x[columns], kind="stable")]
+    return np.split(columns, np.nonzero(np.diff(value[columns]) != 0)[0] + 1) if columns.size else []
 
 
-def _round_run(rounded: Array, run: Array, decide: Callable[[int], float]) -> None:
-    """Round a run of open points in place: where both ends round alike all do, else each half by itself."""
-    first, last = decide(int(run[0])), decide(int(run[-1]))
+def _settle_run(settled: Array, run: Array, at: Callable[[int], object]) -> None:
+    """Settle a run in place: where both ends are alike all are, else each half by itself."""
+    first, last = at(int(run[0])), at(int(run[-1]))
     if first == last:
-        rounded[run] = first
+        settled[run] = first
         return
     for half in np.array_split(run, 2):
-        _round_run(rounded, half, decide)
+        _settle_run(settled, half, at)
 
 
-def _decided(
-    problem: Problem, fmt: Format, inputs: list[Array], t: int, row_value: Array, row_ulp: Array, n: int
+def _ulp_at(problem: Problem, fmt: Format, value: Array, point: tuple[mpmath.mpf, ...], t: int, n: int) -> object:
+    """Return the ulp of an exact value next to a power of two, below which it is halved."""
+    near = value[t, n : n + 1]
+    power = power_of_two_below(1.25 * abs(near))
+    above = side(problem, point, exact_mpf(np.copysign(power, near)[0])) * np.sign(near[0]) >= 0
+    return (power if above else power / 2)[0] * power_two(1 - fmt.precision, value.dtype)
+
+
+def _rounded_at(
+    problem: Problem, fmt: Format, value: Array, ulps: Array, point: tuple[mpmath.mpf, ...], t: int, n: int
 ) -> float:
     """Return which neighbour of a midpoint mpmath finds nearest to the exact value."""
-    in_ulps, ulp = row_value[n] / row_ulp[n], row_ulp[n]
-    point = tuple(exact_mpf(a[t % a.shape[0], n % a.shape[1]]) for a in inputs)
-    low = np.floor(in_ulps)
+    ulp = ulps[t, n]
+    low = np.floor(value[t, n] / ulp)
     which = side(problem, point, exact_mpf((low + 0.5) * ulp))
     even = low if float(low) % 2 == 0 else low + 1
     return float(_overflow(fmt, np.asarray(float((even, low + 1, low)[which] * ulp))))

@@ -96,6 +96,20 @@ def ulp_of(sizes: Array, fmt: Format) -> Array:
     return _power(np.maximum(_field(sizes), BIAS + fmt.emin) + (1 - fmt.precision))
 
 
+def near_power(sizes: Array, bits: int) -> Array:
+    """Tell which sizes >= 0 may be within a factor 1 +- 2^-bits of a power of two; 0 is among them.
+
+    Half that distance below a power of two is twice as many numbers as above it.
+    """
+    if sizes.dtype == FLOAT64:
+        reach = 1 << (53 - bits)
+        return ((sizes.view(np.int64) + reach) & ((1 << 52) - 1)) < 2 * reach
+    words, most = _words(sizes), (1 << 48) - 1
+    low, high = words[..., 0], words[..., 1] & np.uint64(most)
+    reach = 1 << (113 - bits)
+    return ((high == 0) & (low < reach)) | ((high == most) & (low >= 2**64 - reach))
+
+
 def over_power(values: Array, powers: Array) -> Array:
     """Return values / powers of two, exactly: where the quotient is normal, as all of ours are, exponents subtract."""
     if values.dtype == FLOAT64:

@@ -135,6 +135,64 @@ def test_tier_rounds_as_mpmath_does(problem, fmt):
         assert value == expected or (np.isnan(value) and np.isnan(expected)), point
 
 
+# Inputs where the exact value is next to a power of two, closer than a wide format can tell, and
+# whether it is below (in size), where its ulp is half as large.
+NEXT_TO_A_POWER = [
+    ("sigmoid", 800, 1, True),
+    ("sigmoid", 0, 0.5, False),
+    ("sigmoid", 2.0**-130, 0.5, False),
+    ("sigmoid", -(2.0**-130), 0.5, True),
+    ("tanh", 400, 1, True),
+    ("tanh", -400, -1, True),
+    ("expm1", -700, -1, True),
+    ("exp", 2.0**-130, 1, False),
+    ("exp", -(2.0**-130), 1, True),
+    ("log1p", 2.0**-120, 2.0**-120, True),
+    ("log1p", -(2.0**-120), -(2.0**-120), False),
+    ("bce_logits_grad", (-1000, 1), -1, True),
+    ("bce_logits_grad", (1000, 0), 1, True),
+    ("bce_grad", (2.0**-120, 0), 1, False),
+    ("bce_grad", (2.0**-120, 1), -(2.0**120), False),
+    ("focal_grad", -1000, -1, False),
+    ("bce_logits", (1024, 0), 1024, False),
+]
+
+
+def ulps_next_to_powers(fmt):
+    """Return the ulps of the fast reference, of the truth, and what is right."""
+    for name, point, power, below in NEXT_TO_A_POWER:
+        x, *y = (np.full((1, 1), v).astype(fmt.dtype) for v in np.atleast_1d(point))
+        with np.errstate(all="ignore"):
+            fast = evaluate(PROBLEMS[name], fmt, x, *y)
+        exact = truth(PROBLEMS[name], tuple(mp.mpf(float(v)) for v in np.atleast_1d(point)))
+        assert fast.value.astype(np.float64) == power
+        yield fast.ulp[0, 0], fmt.ulp(exact), fmt.ulp(power) / (2 if below else 1)
+
+
+@pytest.mark.parametrize("fmt", ["bfloat16", "float32", "float64"])
+def test_ulps_next_to_a_power_of_two(fmt, monkeypatch):
+    for fast, exact, right in ulps_next_to_powers(FORMATS[fmt]):
+        assert fast == exact == right
+    monkeypatch.setattr(tiers, "near_power", lambda sizes, bits: np.zeros(sizes.shape, bool))
+    assert sum(fast != right for fast, _, right in ulps_next_to_powers(FORMATS[fmt])) >= 5  # what is decided is needed
+
+
+@pytest.mark.parametrize("name", [p.name for p in PROBLEMS.values() if p.monotone_beyond < np.inf])
+def test_problems_are_monotone_where_they_say(name):
+    problem, fmt = PROBLEMS[name], FORMATS["float32"]
+    start, stop = fmt.finite_ordinals(*problem.domain)
+    x = fmt.from_ordinal(np.linspace(start, stop - 1, 4001).astype(np.int64)).astype(np.float64)
+    targets = [np.array([[0.0], [0.3], [1.0]])] if problem.has_target else []
+    for half in (x <= -problem.monotone_beyond, x >= problem.monotone_beyond):
+        with np.errstate(all="ignore"):
+            value = problem.fast(x[half][None], *targets)
+        step, room = np.diff(value), 2.0**-49 * abs(value[:, 1:])  # the wide format rounds
+        assert (step >= -room).all() or (step <= room).all()
+    with np.errstate(all="ignore"):
+        unlike = np.diff(PROBLEMS["bce_logits"].fast(x[None], np.array([[0.3]])))
+    assert (unlike < 0).any() and (unlike > 0).any()
+
+
 @pytest.mark.parametrize("exponent", [-1079, -1074, -1050, -1026, -1023, -1022, -300, 0, 1020, 1023])
 def test_113_bits_are_rounded_once(exponent):
     """Where float64 is subnormal, a plain conversion rounds twice."""
