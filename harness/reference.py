@@ -118,7 +118,10 @@ def truth(problem: Problem, point: Point, bits: int = 160) -> mpmath.mpf:
 
 
 def _in_binade(problem: Problem, point: Point, value: mpmath.mpf, bits: int) -> mpmath.mpf:
-    """Move a value that is within 2^-bits of a power of two to the exact value's side of it."""
+    """Move a value that is within 2^-bits of a power of two to the exact value's side of it.
+
+    What the exact value lacks of the power is kept where it is no less than 2^-LIMIT_BITS, else that stands for it.
+    """
     if not mpmath.isfinite(value) or not value:
         return value
     with mp.workprec(bits + 64):
@@ -127,7 +130,13 @@ def _in_binade(problem: Problem, point: Point, value: mpmath.mpf, bits: int) -> 
         if abs(abs(value) - power) > mp.ldexp(power, -bits):
             return value
         inside = side(problem, point, sign * power) * sign < 0
-        return value if inside == (abs(value) < power) else sign * power * (1 - mp.ldexp(inside, -bits))
+    if inside == (abs(value) < power):
+        return value
+    if not inside:
+        return sign * power
+    nearer = enclose(problem, point, LIMIT_BITS).value
+    with mp.workprec(LIMIT_BITS + 8):
+        return nearer if abs(nearer) < power else sign * power * (1 - mp.ldexp(1, -LIMIT_BITS))
 
 
 def certified(problem: Problem, point: Point, digits: int) -> str:
