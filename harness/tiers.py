@@ -145,8 +145,8 @@ def _runs(columns: Array, x: Array, value: Array) -> list[Array]:
 
 def _settle_run(settled: Array, run: Array, at: Callable[[int], object]) -> None:
     """Settle a run in place: where both ends are alike all are, else each half by itself."""
-    first, last = at(int(run[0])), at(int(run[-1]))
-    if first == last:
+    first = at(int(run[0]))
+    if len(run) == 1 or first == at(int(run[-1])):
         settled[run] = first
         return
     for half in np.array_split(run, 2):
