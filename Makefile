@@ -73,8 +73,6 @@ help:  ## Show this list
 
 # The stamp holds the folder's place: a .venv that was copied or moved still runs the old folder's code,
 # and one whose Python is gone runs nothing, so both are made anew.
-# And a fresh clone has the committed tables and figures, but not the summaries that they come from; Snakemake
-# would take them as done.  Dated back, they are made again, each by the first run that asks for it.
 ifneq ($(shell test -x $(BIN)/python && cat .venv/.made),$(CURDIR))
 .PHONY: .venv/.made
 endif
@@ -83,7 +81,6 @@ endif
 	    sys.version.split()[0] + "; name one: make PYTHON=python3.12")'
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
-	@if [ ! -e .snakemake ] && [ -e results ]; then find results -type f -exec touch -t 200001010000 {} +; fi
 	@echo "$(CURDIR)" > $@
 
 # ---- workflow -----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 # Experiments sweep kernels over grids, make tables of their errors, and draw them.
 # Rules stand in data-flow order; experiments/*.yaml say what, harness/ says how.
 
+import os
 from pathlib import Path
 
 from harness import experiments
@@ -8,6 +9,12 @@ from harness.dependencies import sources
 from harness.figures import figure_names
 from harness.studies import study
 from harness.systems.registry import libraries
+
+# A fresh clone has the committed tables and figures, but not the summaries that they come from; Snakemake would
+# take them as done.  Dated back, they are made again, each by the first run that asks for it.
+if not Path(".snakemake/metadata").exists():
+    for path in [*Path("results/tables").glob("*"), *Path("results/figures").glob("*")]:
+        os.utime(path, (1, 1))  # 0 would mean unknown to Snakemake
 
 SWEPT, STUDIED = experiments.files(Path("experiments"))
 EXPERIMENTS = {name: experiments.load(path) for name, path in SWEPT.items()}

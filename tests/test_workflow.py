@@ -1,6 +1,7 @@
 """What reruns what, and what the README promises."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -50,29 +51,30 @@ class TestDependencies:
             assert not {"harness.reference", "harness.tiers", "harness.problems"} & set(found), path
 
 
-def test_the_workflow_plans_every_main_result():
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--dry-run",
-            "--forceall",
-            "--cores",
-            "1",
-            "--nolock",
-            "--workflow-profile",
-            "none",
-            "all",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+def plan(folder, *arguments):
+    """Return what a dry run of Snakemake in a folder prints."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores=1", "--nolock", "--workflow-profile=none"]
+    done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    planned = done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_the_workflow_plans_every_main_result():
+    planned = plan(ROOT, "--forceall", "all")
     for rule in ("sweep", "table", "figures_logits", "atlas", "special_values"):
         assert re.search(rf"^{rule}\s", planned, re.MULTILINE), rule
+
+
+def test_a_clean_clone_takes_no_committed_table_as_made(tmp_path):
+    """The negative control: with Snakemake's record of earlier runs, new tables need no sweep."""
+    for name in ("experiments", "harness", "results/tables"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    assert re.search(r"^sweep\s", plan(tmp_path, "exhaustive"), re.MULTILINE)
+    assert re.search(r"^sweep\s", plan(tmp_path, "exhaustive"), re.MULTILINE)
+    for path in (tmp_path / "results/tables").iterdir():
+        path.touch()
+    assert "Nothing to be done" in plan(tmp_path, "exhaustive")
 
 
 class TestPackaging:
