@@ -29,6 +29,22 @@ def provenance() -> dict:
     }
 
 
+# What NumPy's functions come from: its own loops, chosen by the CPU's features, and the C library's.
+FUNCTIONS = ("machine", "system", "libc", "simd")
+
+
+def functions_differ(recorded: dict) -> str:
+    """Say how the functions under a recorded table differ from this machine's; nothing where they are the same."""
+    here = provenance()
+    differing = [k for k in FUNCTIONS if k in recorded and recorded[k] != here[k]]
+    then, now = (", ".join(f"{k} {_text(p[k])}" for k in differing) for p in (recorded, here))
+    return f"made with {then}; this machine has {now}" if differing else ""
+
+
+def _text(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else " ".join(value) or "none"
+
+
 def _version(name: str) -> str:
     try:
         return importlib.metadata.version(name)

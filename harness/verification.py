@@ -17,6 +17,7 @@ from harness.formats import Format, format_named
 from harness.grids import GRIDS, Grid
 from harness.kernels import kernel_named, kernels_of
 from harness.problems import problem_named
+from harness.provenance import functions_differ
 from harness.reference import decimal, error_in_ulp
 from harness.rows import CONTRACT, EXACT_DIGITS, Case, difference, significant
 from harness.sweep import BUDGET
@@ -76,12 +77,14 @@ def _table(sidecar: Path) -> tuple[str, list[str]]:
         wrong.append(f"{path} has {len(frame)} rows, {sidecar.name} says {expected}")
     if list(frame.columns[: len(CONTRACT)]) != list(CONTRACT):
         return f"{sidecar.stem}: {len(frame)} rows, checksums", wrong
-    again = 0
+    again, changed = 0, []
     for index, row in frame.iterrows():
         case = _case(row)
         again += case is not None
-        wrong += [f"{path}:{int(str(index)) + 2}: {text}" for text in _row(row, case)]
-    return f"{sidecar.stem}: {len(frame)} rows, {again} with the kernel run again", wrong
+        changed += [f"{path}:{int(str(index)) + 2}: {text}" for text in _row(row, case)]
+    line = f"{sidecar.stem}: {len(frame)} rows, {again} with the kernel run again"
+    other = functions_differ(described.get("provenance", {})) if changed else ""
+    return line + (f"; {other}" if other else ""), wrong + changed
 
 
 def _case(row) -> Case | None:  # type: ignore[no-untyped-def]

@@ -1,12 +1,14 @@
 """Claims: verdicts follow from what is measured, and one entry is all that a new claim needs."""
 
 import csv
+import json
 from pathlib import Path
 
 import mpmath
 import pandas as pd
 import pytest
 
+from harness.provenance import functions_differ
 from harness.studies import claims as study
 from harness.studies.claims import limits, speed
 from harness.studies.claims import measures as m
@@ -101,6 +103,9 @@ def test_where_a_loss_goes_wrong_is_the_first_float_at_which_it_does():
 
 
 def test_worst_errors_are_those_of_the_table_of_kernels():
+    other = functions_differ(json.loads(Path("results/tables/logits.json").read_text())["provenance"])
+    if other:
+        pytest.skip(f"results/tables/logits.csv was {other}")
     with Path("results/tables/logits.csv").open() as file:
         table = {
             (r["kernel"], r["format"], r["target"]): r for r in csv.DictReader(file) if r["problem"] == "bce_logits"

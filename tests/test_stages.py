@@ -125,6 +125,17 @@ class TestVerify:
         found = verification.verify(copy)
         assert not found.ok and "small.csv:2" in found.text
 
+    def test_other_functions_than_those_under_the_table_are_named(self, copy):
+        base = copy / "tables" / "small"
+        frame = tables.read(base.with_suffix(".csv"))
+        frame.loc[0, "max_ulp_computed"] = "0x1p-3"
+        frame.to_csv(base.with_suffix(".csv"), index=False)
+        tables.write_sidecar(base, len(frame), {})
+        assert "made with" not in verification.verify(copy).text
+        sidecar = base.with_suffix(".json")
+        sidecar.write_text(sidecar.read_text().replace('"libc": "', '"libc": "another '))
+        assert "small: 12 rows, 12 with the kernel run again; made with libc another " in verification.verify(copy).text
+
 
 class TestFiles:
     def test_nothing_is_left_of_a_failed_write(self, tmp_path):
