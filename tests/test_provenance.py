@@ -34,7 +34,11 @@ def test_the_users_choice_of_loops_stands():
 
 @pytest.mark.parametrize(
     ("key", "value", "text"),
-    [("simd", ["X86_V9"], "made with simd X86_V9;"), ("simd", [], "simd none;"), ("libc", "glibc 2.1", "libc glibc 2.1;")],
+    [
+        ("simd", ["X86_V9"], "made with simd X86_V9;"),
+        ("simd", [], "simd none;"),
+        ("libc", "glibc 2.1", "libc glibc 2.1;"),
+    ],
 )
 def test_what_differs_is_named(key, value, text):
     assert text in functions_differ(provenance() | {key: value})
