@@ -9,8 +9,6 @@ ratio holds on a noisy machine.
 import sys
 import time
 
-import numpy as np
-
 from harness.errors import measure
 from harness.experiments import targets_in
 from harness.formats import format_named
@@ -21,6 +19,9 @@ from harness.problems import problem_named
 from harness.summary import Summary
 from harness.sweep import BUDGET
 from harness.tiers import evaluate
+
+import numpy as np
+
 
 REPEATS = 7
 # Where floats lie: the middle of the range, the active part, and the saturated tails.

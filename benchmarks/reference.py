@@ -2,15 +2,12 @@
 
     python benchmarks/reference.py
 
-All three evaluate bce_logits at the same inputs, one target, one core.  The tier's time includes
-ulps, rounding, and the points that it hands to mpmath.
+All evaluate the same loss at the same inputs, one target, one core: bce_logits at logits where exp(-|x|) is a
+number of the format, bce at probabilities of (0, 1).  The tier's time includes ulps, rounding, and the points
+that it hands to mpmath.
 """
 
 import time
-
-import numpy as np
-from flint import arb, ctx
-from mpmath import mp
 
 from harness.formats import format_named
 from harness.memory import keep_freed_memory
@@ -18,8 +15,42 @@ from harness.problems import problem_named
 from harness.reference import truth
 from harness.tiers import evaluate
 
+import numpy as np
+from flint import arb, ctx
+from mpmath import mp
+
+
 POINTS, SLOW = 1 << 16, 1 << 11
 ROUNDS = 5
+TARGET = 0.1
+
+
+def plain_logits(v: float) -> None:
+    """Compute the loss from a logit as anyone would with mpmath."""
+    TARGET * max(-v, 0) + (1 - mp.mpf(TARGET)) * max(v, 0) + mp.log1p(mp.exp(-abs(mp.mpf(v))))
+
+
+def arb_logits(v: float) -> None:
+    """Compute the same in ball arithmetic."""
+    y = arb(TARGET)
+    y * max(-v, 0) + (1 - y) * max(v, 0) + (-abs(arb(v))).exp().log1p()
+
+
+def plain_probabilities(v: float) -> None:
+    """Compute the loss from a probability as anyone would with mpmath."""
+    -TARGET * mp.log(mp.mpf(v)) - (1 - mp.mpf(TARGET)) * mp.log1p(-mp.mpf(v))
+
+
+def arb_probabilities(v: float) -> None:
+    """Compute the same in ball arithmetic."""
+    y, p = arb(TARGET), arb(v)
+    -y * p.log() - (1 - y) * (-p).log1p()
+
+
+CASES = {
+    "bce_logits": ((-745.0, 745.0), plain_logits, arb_logits),
+    "bce": ((0.0, 1.0), plain_probabilities, arb_probabilities),
+}
 
 
 def rate(function, points: int) -> float:
@@ -29,42 +60,34 @@ def rate(function, points: int) -> float:
     return points / (time.perf_counter() - began)
 
 
-def main() -> None:
+def compare(problem_name: str) -> None:
     """Print points per second of each, and the tier's ratio to the others, round by round."""
-    np.seterr(all="ignore")
-    fmt, problem = format_named("float64"), problem_named("bce_logits")
-    rng = np.random.default_rng(0)
-    x = np.sort(rng.uniform(-745, 745, POINTS))
-    few, target = [float(v) for v in x[:: POINTS // SLOW]], 0.1
-    mp.prec = ctx.prec = 128
-
-    def plain() -> None:
-        for v in few:
-            tail = mp.log1p(mp.exp(-abs(mp.mpf(v))))
-            target * max(-v, 0) + (1 - mp.mpf(target)) * max(v, 0) + tail
-
-    def ziv() -> None:
-        for v in few:
-            truth(problem, (mp.mpf(v), mp.mpf(target)), 107)
-
-    def balls() -> None:
-        y = arb(target)
-        for v in few:
-            tail = (-abs(arb(v))).exp().log1p()
-            y * max(-v, 0) + (1 - y) * max(v, 0) + tail
-
-    keep_freed_memory()  # as sweeps do
+    fmt, problem = format_named("float64"), problem_named(problem_name)
+    ends, plain, ball = CASES[problem_name]
+    x = np.sort(np.random.default_rng(0).uniform(*ends, POINTS))
+    few = [float(v) for v in x[:: POINTS // SLOW]]
+    slow = (plain, lambda v: truth(problem, (mp.mpf(v), mp.mpf(TARGET)), 107), ball)
     ratios = []
     for _ in range(ROUNDS):
-        tier = rate(lambda: evaluate(problem, fmt, x[None, :], np.array([[target]])), POINTS)
-        others = [rate(f, len(few)) for f in (plain, ziv, balls)]
+        tier = rate(lambda: evaluate(problem, fmt, x[None, :], np.array([[TARGET]])), POINTS)
+        others = [rate(lambda f=f: [f(v) for v in few], len(few)) for f in slow]
         ratios.append([tier / o for o in others])
         shown = ", ".join(f"{name} {o:.3g}" for name, o in zip(("mpmath", "certified mpmath", "Arb"), others))
-        print(f"points/s: tier {tier:.3g}, {shown}")
-    middle = np.median(ratios, axis=0)
+        print(f"{problem_name}, points/s: tier {tier:.3g}, {shown}")
+    mpmath, certified, arb_ = np.median(ratios, axis=0)
     print(
-        f"tier / plain mpmath {middle[0]:.0f}, tier / certified mpmath {middle[1]:.0f}, tier / Arb {middle[2]:.1f} (medians)"
+        f"{problem_name}: tier / plain mpmath {mpmath:.0f}, tier / certified mpmath {certified:.0f},"
+        f" tier / Arb {arb_:.1f} (medians)"
     )
+
+
+def main() -> None:
+    """Compare on each loss."""
+    np.seterr(all="ignore")
+    keep_freed_memory()  # as sweeps do
+    mp.prec = ctx.prec = 128
+    for name in CASES:
+        compare(name)
 
 
 if __name__ == "__main__":

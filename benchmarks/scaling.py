@@ -12,14 +12,15 @@ import sys
 import time
 from multiprocessing import get_context
 
-import numpy as np
-
 from harness.experiments import targets_in
 from harness.formats import format_named
 from harness.grids import Grid
 from harness.kernels import kernels_of
 from harness.problems import problem_named
 from harness.sweep import sweep
+
+import numpy as np
+
 
 PAIRS, PAIRED = 5, 23  # of two processes and one, in turns; log2 of the inputs of each
 

@@ -17,8 +17,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 from harness.formats import format_named
 from harness.grids import Grid
 from harness.kernels import kernel_named
@@ -26,6 +24,9 @@ from harness.problems import problem_named
 from harness.rows import Case
 from harness.search import race
 from harness.search.worst import search
+
+import numpy as np
+
 
 TABLES = Path(__file__).parent.parent / "results" / "tables"
 WANTED = 0.99

@@ -17,7 +17,7 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from harness import UsageError
+from harness import UsageError, wide
 from harness.formats import Format
 from harness.wide import exact_mpf, from_mpf, huge, tiny
 
@@ -173,24 +173,24 @@ def _terms_log1p(x: mpmath.mpf) -> Terms:
 
 
 def _exp(x: Array) -> Array:
-    return np.minimum(np.maximum(np.exp(x), tiny(x.dtype)), huge(x.dtype))
+    return np.minimum(np.maximum(wide.exp(x), tiny(x.dtype)), huge(x.dtype))
 
 
 def _fast_expm1(x: Array) -> Array:
-    return np.minimum(np.expm1(x), huge(x.dtype))
+    return np.minimum(wide.expm1(x), huge(x.dtype))
 
 
 def _fast_tail(x: Array) -> Array:
-    return np.maximum(np.log1p(np.exp(-np.abs(x))), tiny(x.dtype))
+    return np.maximum(wide.log1p(wide.exp(-np.abs(x))), tiny(x.dtype))
 
 
 def _fast_sigmoid(x: Array) -> Array:
     e = _exp(-np.abs(x))
-    return np.where(x >= 0, 1 + 0 * e, e) / (1 + e)
+    return np.where(x >= 0, np.ones_like(e), e) / (1 + e)
 
 
 def _fast_softplus(x: Array) -> Array:
-    return np.maximum(x, 0 * x) + _fast_tail(x)
+    return np.maximum(x, np.zeros_like(x)) + _fast_tail(x)
 
 
 def _fast_bce_logits(x: Array, y: Array) -> Array:
@@ -209,7 +209,7 @@ def _fast_bce_logits_grad(x: Array, y: Array) -> Array:
     d = (x - high) - low
     below, near = d <= 0, (abs(d) <= 1) & (soft == y)
     z, w = np.where(below, soft, 1 - soft), np.where(below, 1 - soft, soft)
-    value = z * w * np.expm1(-abs(d)) / (w + z * np.exp(-abs(d)))
+    value = z * w * wide.expm1(-abs(d)) / (w + z * wide.exp(-abs(d)))
     far = (1 - y) * _fast_sigmoid(x) - y * _fast_sigmoid(-x)
     return np.where(near, np.where(below, value, -value), far)
 
@@ -227,8 +227,8 @@ def _logit_pair(y: Array) -> tuple[Array, Array]:
 
 
 def _fast_bce(p: Array, y: Array) -> Array:
-    zero = 0 * p
-    return np.where(y == 0, zero, -y * np.log(p)) + np.where(y == 1, zero, (y - 1) * np.log1p(-p))
+    zero = np.zeros_like(p)
+    return np.where(y == 0, zero, -y * np.log(p)) + np.where(y == 1, zero, (y - 1) * wide.log1p(-p))
 
 
 def _fast_bce_grad(p: Array, y: Array) -> Array:
@@ -285,7 +285,7 @@ PROBLEMS: dict[str, Problem] = {
         ),
         Problem(
             "log1p", "input", False, r"\log(1 + x)",
-            domain=(-1.0, math.inf), centre=0.0, nonnegative=False, terms=_terms_log1p, fast=np.log1p,
+            domain=(-1.0, math.inf), centre=0.0, nonnegative=False, terms=_terms_log1p, fast=wide.log1p,
         ),
         Problem(
             "expm1", "input", False, r"e^x - 1",

@@ -19,6 +19,7 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
+from harness import wide
 from harness.problems import PROBLEMS, Array, Problem, Terms
 from harness.wide import FLOAT64, tiny
 
@@ -48,8 +49,8 @@ def _terms_log1mexp(a: mpmath.mpf) -> Terms:
 
 
 def _fast_log1mexp(a: Array) -> Array:
-    far = -np.maximum(np.exp(-a), tiny(a.dtype))
-    return np.where(a > 1, np.log1p(np.where(a > 1, far, 0 * a)), np.log(-np.expm1(-a)))
+    far = -np.maximum(wide.exp(-a), tiny(a.dtype))
+    return np.where(a > 1, wide.log1p(np.where(a > 1, far, 0 * a)), np.log(-wide.expm1(-a)))
 
 
 def _terms_logit(p: mpmath.mpf) -> Terms:
@@ -63,7 +64,7 @@ def _terms_logit(p: mpmath.mpf) -> Terms:
 def _fast_logit(p: Array) -> Array:
     q = 1 - p
     middle = (p >= 0.25) & (p <= 0.75)
-    return np.where(middle, np.log1p(np.where(middle, (p - 0.5) * 2 / q, 0 * p)), np.log(p / q))
+    return np.where(middle, wide.log1p(np.where(middle, (p - 0.5) * 2 / q, 0 * p)), np.log(p / q))
 
 
 def _terms_entropy(p: mpmath.mpf) -> Terms:
@@ -73,7 +74,7 @@ def _terms_entropy(p: mpmath.mpf) -> Terms:
 
 def _fast_entropy(p: Array) -> Array:
     inside = np.where((p == 0) | (p == 1), 0 * p + 0.5, p)
-    return np.where(inside == p, -p * np.log(inside) - (1 - p) * np.log1p(-inside), 0 * p)
+    return np.where(inside == p, -p * np.log(inside) - (1 - p) * wide.log1p(-inside), 0 * p)
 
 
 def _between_entropy(start: Array, stop: Array) -> tuple[Array, Array]:
@@ -160,9 +161,9 @@ def _terms_focal_grad(gamma: float, x: mpmath.mpf) -> Terms:
 
 def _factors(x: Array, least: Any) -> tuple[Array, Array, Array]:
     """Return q = sigma(-x), 1 - q and s = softplus(-x); `least` stands in for what underflows."""
-    e, one = np.maximum(np.exp(-abs(x)), least), 1 + 0 * x
+    e, one = np.maximum(wide.exp(-abs(x)), least), 1 + 0 * x
     q, p = np.where(x > 0, e, one) / (1 + e), np.where(x > 0, one, e) / (1 + e)
-    return q, p, np.maximum(-x, 0 * x) + np.log1p(e)
+    return q, p, np.maximum(-x, 0 * x) + wide.log1p(e)
 
 
 def _power(q: Array, gamma: float) -> Array:

@@ -25,14 +25,16 @@ from harness.wide import (
     FLOAT64,
     QUAD,
     exact_mpf,
+    exponents,
+    high_and_low,
     huge,
     near_power,
-    over_power,
     power_of_two_below,
     power_two,
     tiny,
     ulp_of,
     wide_dtype,
+    widened,
 )
 
 Array = np.ndarray
@@ -81,14 +83,13 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     value lies, where its ulp changes, and how it rounds.
     """
     wide = wide_dtype(fmt)
-    inputs = [a.astype(wide) for a in (x, y) if a is not None]
+    inputs = [widened(a, wide) for a in (x, y) if a is not None]
     value = problem.fast(*inputs)
     settle = partial(_settle, problem, inputs, value)
-    size = np.minimum(abs(value), huge(wide))  # a pole, which has no error, gets some finite ulp
-    ulp = ulp_of(size, fmt)
-    open_ = near_power(size, BOUND_BITS[wide == FLOAT64])
+    ulp = ulp_of(value, fmt)  # a pole, which has no error, gets some finite ulp
+    open_ = near_power(value, BOUND_BITS[wide == FLOAT64])
     if open_.any():
-        open_ &= (size > 1.5 * power_two(fmt.emin, wide)) & (size < huge(wide))
+        open_ &= (abs(value) > 1.5 * power_two(fmt.emin, wide)) & (abs(value) < huge(wide))
         settle(ulp, open_, partial(_ulp_at, problem, fmt, value))
     high, low, ulp64, scales = _split(value, ulp)
     rounded, distance = _nearest(fmt, value, ulp) if low is None else _nearest_float64(high, low, ulp64)
@@ -96,7 +97,7 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     distance -= 0.5
     open_ = np.abs(distance, out=distance) <= 2.0 ** (fmt.precision + 1) * bound(fmt)
     settle(rounded, open_, partial(_rounded_at, problem, fmt, value, ulp))
-    ratio = ulp / np.maximum(size, tiny(wide)) if low is None else _ulp_per_value(high, low, scales)
+    ratio = ulp / np.maximum(abs(value), tiny(wide)) if low is None else _ulp_per_value(high, low, scales)
     return Exact(
         value, high, low, ulp64, scales, ratio, ratio.max(axis=1), ulp64.max(axis=1), rounded, rounded.astype(fmt.dtype)
     )
@@ -176,15 +177,11 @@ def _split(value: Array, ulp: Array) -> tuple[Array, Array | None, Array, tuple[
     """Return high, low, ulp and scales; see Exact."""
     if value.dtype == FLOAT64:
         return value, None, ulp, (1 / ulp,)
-    limit = np.finfo(np.float64).max
-    rounded, ulp64 = value.astype(np.float64), ulp.astype(np.float64)
-    high = np.clip(rounded, -limit, limit)
-    low = over_power(value - high.astype(value.dtype), ulp).astype(np.float64)
-    high = np.where(np.isinf(value), rounded, high)
-    exponent = np.clip(np.frexp(ulp64)[1] - 1, -1074, 1023)
+    high, low = high_and_low(value, ulp)
+    exponent = np.clip(exponents(ulp), -1074, 1023)
     half = exponent // 2
     scales = np.ldexp(1.0, -half), np.ldexp(1.0, half - exponent)
-    return high, low, np.minimum(ulp64, limit), scales
+    return high, low, np.ldexp(1.0, exponent), scales
 
 
 def _ulp_per_value(high: Array, low: Array, scales: tuple[Array, ...]) -> Array:

@@ -9,12 +9,13 @@ from flint import arb, ctx, fmpq
 from mpmath import mp
 
 from harness import problems, tiers
+from harness import wide as wide_module
 from harness.formats import FORMATS, to_fraction
 from harness.kernels import kernel_named
 from harness.problems import PROBLEMS
 from harness.reference import certified, enclose, round_to, truth
 from harness.tiers import AuditFailure, audit, evaluate
-from harness.wide import exact_mpf, power_of_two_below, power_two, wide_dtype
+from harness.wide import FLOAT64, QUAD, exact_mpf, high_and_low, power_of_two_below, power_two, wide_dtype
 
 TARGETS = (0.0, 1.0, 0.05, 0.5, 0.95, 2.0**-149, 1 - 2.0**-53)
 POINTS = 90  # inputs of each problem and format; times the targets, thousands in all
@@ -209,6 +210,44 @@ def test_113_bits_are_rounded_once(exponent):
     assert (rounded[0] == expected)[decided].all()
     if exponent == -1023:
         assert (value[0].astype(np.float64) != expected)[decided].any()  # the fault would be seen
+
+
+def test_113_bits_are_divided_by_their_bits_as_by_arithmetic():
+    rng = np.random.default_rng(0)
+    wide = wide_dtype(FORMATS["float64"])
+    value = (1 + rng.random(4000)).astype(wide) + (rng.integers(-4, 5, 4000) * 2.0**-55).astype(wide)  # ties among them
+    value += (rng.random(4000) * 2.0**-60 * rng.integers(0, 2, 4000)).astype(wide)
+    value *= np.exp2(rng.integers(-1021, 1022, 4000)).astype(wide) * rng.choice([-1, 1], 4000).astype(wide)
+    ulp = power_of_two_below(value) * power_two(-52, wide)
+    halves = ulp / np.asarray(2.0).astype(wide)  # below a power of two
+    for ulps in (ulp, halves):
+        high, low = high_and_low(value, ulps)
+        assert (abs(low * (ulps / ulp).astype(float)) <= 0.5).all()
+        assert (((value - high.astype(wide)) / ulps).astype(float) == low).all()
+        ties = abs(low * (ulps / ulp).astype(float)) == 0.5
+        assert ties.any() and not (high[ties].view(np.int64) & 1).any()
+        assert (high[~ties] == value[~ties].astype(float)).all()
+    extended = np.append(value, [0]).astype(wide)  # a value at the ends: all go by arithmetic
+    by_arithmetic = high_and_low(extended, np.append(ulp, ulp[:1]))
+    assert (by_arithmetic[0][:-1][~ties] == high[~ties]).all() and by_arithmetic[1][-1] == 0
+
+
+@pytest.mark.parametrize("wide", [FLOAT64, QUAD], ids=["float64", "quad"])
+@pytest.mark.parametrize("name", ["exp", "log1p", "expm1"])
+def test_near_zero_the_wide_functions_are_known(name, wide):
+    """Where the library is not asked the result is within half an ulp; just beyond, it is asked."""
+    bits = 53 if wide == FLOAT64 else 113
+    at = [power_two(-bits - 1, wide), -power_two(-bits - 1, wide), power_two(-bits, wide), power_two(-900, wide)]
+    for v in at:
+        found, argument = getattr(wide_module, name)(np.array([v])), exact_mpf(v)
+        with mp.workprec(2000):
+            exact = getattr(mp, name)(argument)
+            assert abs(exact_mpf(found[0]) - exact) <= abs(exact) * mp.mpf(2) ** -bits
+    inputs = np.array([0.0, -0.0, np.inf, np.nan]).astype(wide)
+    with np.errstate(invalid="ignore"):
+        found, expected = getattr(wide_module, name)(inputs), getattr(np, name)(inputs)
+    for mine, library in zip(found, expected):
+        assert mine == library or (np.isnan(mine) and np.isnan(library))
 
 
 @pytest.mark.parametrize("fmt", ["bfloat16", "float32", "float64"])

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.formats import Format
 from harness.kernels import Kernel
 from harness.search.values import ExactValues
 from harness.wide import ulp_of
@@ -44,13 +43,13 @@ def run_errors(
     width = x[:, NODES - 1] - x[:, 0]
     t = (x - x[:, :1]) / width[:, None]
     terms = divided_differences(t[:, :NODES], rise[:, :NODES])
-    off = abs(newton(t[:, NODES], t.T, terms) - rise[:, NODES]) / _ulp(high, fmt)
+    off = abs(newton(t[:, NODES], t.T, terms) - rise[:, NODES]) / ulp_of(high, fmt)
     for n in np.nonzero(off <= TOLERANCE)[0]:
         ordinals = start[n] + stride[n] * np.arange(count[n])
         computed = kernel(*exact.line.inputs(ordinals))
         computed = np.broadcast_to(computed, (1, len(ordinals)))[0].astype(np.float64)
         risen = newton((fmt.from_ordinal(ordinals).astype(np.float64) - x[n, 0]) / width[n], t[n], terms[:, n])
-        error = abs(computed - high[n] - low[n] - risen) / _ulp(high[n] + risen, fmt)
+        error = abs(computed - high[n] - low[n] - risen) / ulp_of(high[n] + risen, fmt)
         yield ordinals, np.where(np.isfinite(computed), error, -1.0)
 
 
@@ -69,7 +68,3 @@ def newton(t: Array, nodes: Array, terms: Array) -> Array:
     for k in range(len(terms) - 2, -1, -1):
         value = value * (t - nodes[k]) + terms[k]
     return value
-
-
-def _ulp(values: Array, fmt: Format) -> Array:
-    return ulp_of(np.minimum(abs(values), np.finfo(np.float64).max), fmt)

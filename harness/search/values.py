@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.search.lines import Line
 from harness.search.visits import BLOCK
-from harness.wide import huge, ulp_of, wide_dtype
+from harness.wide import ulp_of, wide_dtype, widened
 
 Array = np.ndarray
 
@@ -32,7 +32,7 @@ class ExactValues:
         return _in_blocks(self._at, ordinals)
 
     def _at(self, ordinals: Array) -> Array:
-        return self.line.problem.fast(*(v.astype(self.wide) for v in self.line.inputs(ordinals)))[0]
+        return self.line.problem.fast(*(widened(v, self.wide) for v in self.line.inputs(ordinals)))[0]
 
     def binade(self, ordinals: Array) -> Array:
         """Return a label that differs between exact values of different sign or binade of the format."""
@@ -55,8 +55,7 @@ class ExactValues:
         """Return how many points of each interval [low, high) stand for all of them."""
         first, last = self.at(low), self.at(high - 1)
         with np.errstate(all="ignore"):
-            size = np.minimum(np.maximum(abs(first), abs(last)), huge(self.wide))
-            span = abs(last - first) / ulp_of(size, self.fmt)
+            span = abs(last - first) / ulp_of(np.maximum(abs(first), abs(last)), self.fmt)
             points = np.minimum(POINTS_PER_ULP * (span + 1), 2.0**62).astype(np.float64)
         return np.minimum(high - low, np.where(np.isfinite(points), points, 2.0**62).astype(np.int64))
 
