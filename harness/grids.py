@@ -21,7 +21,7 @@ import numpy as np
 from harness import UsageError
 from harness.formats import Format
 from harness.problems import Problem
-from harness.summary import Block
+from harness.tally import Block
 
 GRIDS = ("exhaustive", "standard", "quick")
 POINTS_PER_CELL = {"standard": {32: 64, 64: 8}, "quick": {8: 4, 16: 4, 32: 2, 64: 1}}

@@ -204,14 +204,18 @@ def _fast_bce_logits_grad(x: Array, y: Array) -> Array:
     |d| <= 1: z w expm1(-|d|) / (w + z exp(-|d|)), where (z, w) is (y, 1-y) for d <= 0 and
     (1-y, y) for d > 0, with the sign turned; logit(y) is held to twice the wide precision.
     """
+    e = _exp(-np.abs(x))
+    larger, smaller = 1 / (1 + e), e / (1 + e)  # sigmoid(|x|), sigmoid(-|x|)
+    value = (1 - y) * np.where(x >= 0, larger, smaller) - y * np.where(x <= 0, larger, smaller)
     soft = np.where((y == 0) | (y == 1), 0 * y + 0.5, y)
     high, low = _logit_pair(soft)
     d = (x - high) - low
-    below, near = d <= 0, (abs(d) <= 1) & (soft == y)
-    z, w = np.where(below, soft, 1 - soft), np.where(below, 1 - soft, soft)
-    value = z * w * wide.expm1(-abs(d)) / (w + z * wide.exp(-abs(d)))
-    far = (1 - y) * _fast_sigmoid(x) - y * _fast_sigmoid(-x)
-    return np.where(near, np.where(below, value, -value), far)
+    near = (abs(d) <= 1) & (soft == y)
+    if near.any():
+        z, w = np.where(d <= 0, soft, 1 - soft), np.where(d <= 0, 1 - soft, soft)
+        close = z * w * wide.expm1(-abs(d)) / (w + z * wide.exp(-abs(d)))
+        value = np.where(near, np.where(d <= 0, close, -close), value)
+    return value
 
 
 def _logit_pair(y: Array) -> tuple[Array, Array]:

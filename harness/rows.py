@@ -20,8 +20,9 @@ from harness.grids import Grid
 from harness.kernels import Kernel
 from harness.problems import Problem
 from harness.reference import decimal, error_in_ulp, significant, truth
-from harness.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary, bad_points
+from harness.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep import BUDGET
+from harness.tally import bad_points
 from harness.tiers import evaluate
 
 CONTRACT = (

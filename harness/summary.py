@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from harness.errors import NONE, OUTCOMES, Errors
+from harness.tally import Block, Tally
 
 Array = np.ndarray
 
@@ -49,61 +50,49 @@ class Summary:
 
     def update(self, block: Block, errors: Errors, budget: float) -> None:
         """Add the errors of one block of inputs."""
-        columns = slice(block.first, block.first + block.cells)
-        ulp = block.by_cell(errors.ulp)
-        self.points[columns] += block.per_cell
-        self._cell_maxima(block, errors, ulp, columns)
-        self.sum_ulp[:, columns] += (ulp if errors.all_measured else np.maximum(ulp, 0)).sum(axis=2)
-        if block.whole_cells:
-            self.median_ulp[:, columns] = medians(ulp)
-        for name, mask in errors.outcomes.items():
-            self.outcomes[name][:, columns] += np.count_nonzero(block.by_cell(mask), axis=2)
-        self._rows(block, errors)
-        self._bad(block, errors, budget)
+        self.add(Tally(block, errors, budget))
 
-    def _cell_maxima(self, block: Block, errors: Errors, ulp: Array, columns: slice) -> None:
-        top = errors.peak[:, None] if block.cells == 1 else ulp.max(axis=2)
-        grown = top > self.max_ulp[:, columns]
+    def add(self, tally: Tally) -> None:
+        """Add the tally of one block of inputs."""
+        columns = tally.block.columns
+        self.points[columns] += tally.block.per_cell
+        grown = tally.top > self.max_ulp[:, columns]
         if grown.any():
-            at = block.ordinals.reshape(block.cells, -1)[np.arange(block.cells), ulp.argmax(axis=2)]
-            self.max_ulp[:, columns] = np.where(grown, top, self.max_ulp[:, columns])
-            self.max_ulp_at[:, columns] = np.where(grown, at, self.max_ulp_at[:, columns])
+            self.max_ulp[:, columns] = np.where(grown, tally.top, self.max_ulp[:, columns])
+            self.max_ulp_at[:, columns] = np.where(grown, tally.top_at, self.max_ulp_at[:, columns])
+        self.sum_ulp[:, columns] += tally.sums
+        if tally.block.whole_cells:
+            self.median_ulp[:, columns] = tally.medians
+        for name, counts in tally.outcomes.items():
+            self.outcomes[name][:, columns] += counts
+        self.measured += tally.measured
+        self.correctly_rounded += tally.correctly_rounded
+        self._extremes(tally)
+        self.note_bad(tally)
 
-    def _rows(self, block: Block, errors: Errors) -> None:
-        most_absolute = errors.peak * errors.exact.most_ulp
-        for t, correct in enumerate(errors.correctly_rounded):
-            self.correctly_rounded[t] += np.count_nonzero(correct)
-            self.measured[t] += len(correct) if errors.all_measured else np.count_nonzero(errors.ulp[t] >= 0)
-            # A bound on the row's largest error often spares computing the errors.
-            if errors.most_relative[t] > self.extreme["max_rel"][t]:
-                self._extreme("max_rel", block, t, errors.relative(t))
-            if most_absolute[t] > self.extreme["max_abs"][t]:
-                self._extreme("max_abs", block, t, errors.absolute(t))
+    def _extremes(self, tally: Tally) -> None:
+        for name in EXTREMES:
+            # A bound on a row's largest error often spares computing the errors.
+            for t in np.nonzero(tally.most[name] > self.extreme[name])[0]:
+                value, at = tally.largest(name, int(t))
+                if value > self.extreme[name][t]:
+                    self.extreme[name][t], self.extreme_at[name][t] = value, at
 
-    def _extreme(self, name: str, block: Block, t: int, values: Array) -> None:
-        at = int(values.argmax())
-        if values[at] > self.extreme[name][t]:
-            self.extreme[name][t] = values[at]
-            self.extreme_at[name][t] = block.ordinals[at]
-
-    def _bad(self, block: Block, errors: Errors, budget: float) -> None:
+    def note_bad(self, tally: Tally) -> None:
         """Note the inputs nearest to the centre that break the budget.
 
         Blocks come in bit order: below the centre the last bad input counts, above it the first.
         """
-        if not errors.outcomes and not errors.peak.max() > budget:
+        if not tally.maybe_bad:
             return
-        split = int(np.searchsorted(block.ordinals, block.centre))
+        ordinals, split = tally.block.ordinals, tally.block.split
         for t in range(len(self.measured)):
-            if split < len(block.ordinals) and self.bad_above[t] > block.ordinals[split]:
-                above = np.nonzero(bad_points(errors, t, slice(split, None), budget))[0]
-                if above.size:
-                    self.bad_above[t] = min(self.bad_above[t], block.ordinals[split + above[0]])
-            if split and self.bad_below[t] < block.ordinals[split - 1]:
-                last = bad_points(errors, t, slice(split - 1, split), budget)  # in a tail, all are bad
-                below = [split - 1] if last[0] else np.nonzero(bad_points(errors, t, slice(0, split), budget))[0]
-                if len(below):
-                    self.bad_below[t] = max(self.bad_below[t], block.ordinals[below[-1]])
+            if split < len(ordinals) and self.bad_above[t] > ordinals[split]:
+                above = tally.first_bad_above(t)
+                self.bad_above[t] = min(self.bad_above[t], NO_BAD_ABOVE if above is None else above)
+            if split and self.bad_below[t] < ordinals[split - 1]:
+                below = tally.last_bad_below(t)
+                self.bad_below[t] = max(self.bad_below[t], NO_BAD_BELOW if below is None else below)
 
     def mean_ulp(self, t: int) -> float:
         """Return the mean ulp error of a target over its measured points; NaN where there are none."""
@@ -137,45 +126,7 @@ def merge(parts: list[Summary]) -> Summary:
     return whole
 
 
-class Block:
-    """Describe a run of inputs in bit order, the same number in each of its cells.
-
-    `ordinals` has shape (cells * per_cell,); `first` is the position of its first cell in the
-    summary; `whole_cells` says that no other block has inputs of these cells; `centre` is the
-    ordinal of the problem's centre.
-    """
-
-    def __init__(self, ordinals: Array, cells: int, first: int, whole_cells: bool, centre: int):
-        self.ordinals, self.cells, self.first = ordinals, cells, first
-        self.per_cell = len(ordinals) // cells
-        self.whole_cells, self.centre = whole_cells, centre
-
-    def by_cell(self, values: Array) -> Array:
-        """Arrange values of shape (T, points) as (T, cells, per_cell)."""
-        return values.reshape(len(values), self.cells, self.per_cell)
-
-
-def bad_points(errors: Errors, t: int, where: slice, budget: float) -> Array:
-    """Tell where an error exceeds the budget or an outcome is spurious."""
-    bad = errors.ulp[t, where] > budget
-    for name, mask in errors.outcomes.items():
-        if name != "capped":
-            bad |= mask[t, where]
-    return bad
-
-
 def larger(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
     """Return the larger values with their ordinals; of equal values, the one of the least ordinal."""
     take_b = (b[0] > a[0]) | ((b[0] == a[0]) & (b[1] < a[1]))
     return np.where(take_b, b[0], a[0]), np.where(take_b, b[1], a[1])
-
-
-def medians(ulp: Array) -> Array:
-    """Return the lower median of the measured errors along the last axis; NaN where there is none."""
-    values = ulp.copy()
-    unmeasured = values < 0
-    measured = ulp.shape[2] - np.count_nonzero(unmeasured, axis=2)
-    values[unmeasured] = np.inf
-    values.sort(axis=2)
-    middle = np.maximum(measured - 1, 0) // 2
-    return np.where(measured > 0, np.take_along_axis(values, middle[..., None], axis=2)[..., 0], np.nan)

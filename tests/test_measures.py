@@ -1,5 +1,7 @@
 """Kernels, their gradients, errors, outcomes and grids, each against something simpler."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from mpmath import mp
@@ -15,7 +17,8 @@ from harness.lifted import Lifted
 from harness.problems import PROBLEMS
 from harness.reference import round_to, truth
 from harness.rows import rows_of
-from harness.sweep import sweep
+from harness.sweep import Tallies, sweep
+from harness.tally import Block
 from harness.tiers import evaluate
 
 KERNELS = all_kernels()
@@ -221,6 +224,38 @@ class TestOutcomes:
         exact = evaluate(problem, fmt, np.array([[10.0]]).astype(fmt.dtype))
         found = errors.measure(np.array([[np.nan]]).astype(fmt.dtype), exact, True)
         assert found.outcomes == {} and found.correctly_rounded.all()
+
+
+class TestTallies:
+    def test_a_difference_in_one_bit_is_measured_apart(self):
+        """The value that differs is not among those that are compared first."""
+        problem, fmt = PROBLEMS["softplus"], FORMATS["float32"]
+        good = kernel_named("softplus", "logaddexp")
+        at = np.float32(1.0 + 77 * 2.0**-23)
+
+        def wrong(x):
+            return np.where(x == at, fmt.next_up(1.3132616), good(x)).astype(x.dtype)
+
+        names = ("one", "same", "wrong")
+        kernels = [replace(good, name=n, function=wrong if n == "wrong" else good.function) for n in names]
+        grid = Grid("exhaustive", problem, fmt)
+        cells = fmt.cell(fmt.ordinal(np.array([at])))
+        assert cells[0] in grid.cells
+        together = sweep(problem, kernels, grid, None, cells).summaries
+        for kernel in kernels:
+            alone = sweep(problem, [kernel], grid, None, cells).summaries[kernel.name]
+            for field, value in vars(alone).items():
+                assert np.array_equal(vars(together[kernel.name])[field], value, equal_nan=field == "median_ulp"), field
+        assert together["one"].correctly_rounded != together["wrong"].correctly_rounded
+
+    def test_results_that_agree_share_one_tally(self):
+        problem, fmt = PROBLEMS["softplus"], FORMATS["float32"]
+        x = np.linspace(1, 2, 2000, dtype=np.float32)[None]
+        exact = evaluate(problem, fmt, x)
+        tallies = Tallies(Block(fmt.ordinal(x[0]), 1, 0, True, 0), exact, True, 4.0)
+        zeros = exact.rounded_working * 0
+        assert tallies.of(zeros) is tallies.of(zeros.copy())
+        assert tallies.of(-zeros) is not tallies.of(zeros)  # -0 is another result
 
 
 class TestGrids:

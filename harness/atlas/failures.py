@@ -22,8 +22,8 @@ from harness.formats import Format
 from harness.grids import Grid, spread
 from harness.problems import Problem
 from harness.rows import SECTIONS, Call, Case
-from harness.summary import bad_points
 from harness.sweep import BUDGET
+from harness.tally import bad_points
 from harness.tiers import evaluate
 
 Test = Callable[[np.ndarray], np.ndarray]

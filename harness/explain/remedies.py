@@ -16,7 +16,7 @@ from harness.formats import Format, format_named
 from harness.kernels import Kernel, kernels_of
 from harness.problems import Problem, problem_named
 from harness.reference import error_in_ulp, truth
-from harness.summary import bad_points
+from harness.tally import bad_points
 from harness.tiers import evaluate
 
 BUDGET = 4.0  # ulps

@@ -14,11 +14,12 @@ import numpy as np
 from harness.errors import NONE, Errors, measure
 from harness.formats import format_of
 from harness.rows import CONTRACT, Case, Row, certified_extreme, extremes, significant
-from harness.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Block, Summary
+from harness.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep import BUDGET, audit_sample
 from harness.systems.agreement import agreement
 from harness.systems.question import Inputs, Task
 from harness.systems.supervise import Result
+from harness.tally import Block
 from harness.tiers import Exact, audit, evaluate
 
 NEAR_COLUMNS = ("near_ulp", "near_ulp_input", "near_ulp_computed", "near_ulp_exact")

@@ -16,8 +16,9 @@ from harness.grids import Grid
 from harness.problems import Problem, problem_named
 from harness.studies.epsilons.bias import bias
 from harness.studies.epsilons.ladder import Bins, Candidate, inputs, probabilities
-from harness.summary import Block, Summary
+from harness.summary import Summary
 from harness.sweep import BUDGET, audit_sample
+from harness.tally import Block
 from harness.tiers import Exact, audit, evaluate
 
 Array = np.ndarray

@@ -19,8 +19,9 @@ from harness.formats import Format, format_named
 from harness.grids import Grid
 from harness.kernels import Kernel, kernel_named
 from harness.problems import PROBLEMS
-from harness.summary import Block, Summary
+from harness.summary import Summary
 from harness.sweep import BUDGET, audit_sample
+from harness.tally import Block, Tally
 from harness.tiers import Exact, audit, evaluate
 
 Array = np.ndarray
@@ -143,7 +144,7 @@ class Seen(Summary):
     def update(self, block: Block, errors: Errors, budget: float = BUDGET) -> None:
         """Add the errors of one block of inputs."""
         super().update(block, errors, budget)
-        self.percent._bad(block, relatively(errors), PERCENT)
+        self.percent.note_bad(Tally(block, relatively(errors), PERCENT))
 
 
 @dataclass

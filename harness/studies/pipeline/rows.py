@@ -14,8 +14,9 @@ from harness.kernels import kernel_named
 from harness.reference import error_in_ulp, significant, truth
 from harness.rows import CONTRACT, Case, Row, extremes, safe_range
 from harness.studies.pipeline.errors import AT_LOGIT, LOSS, PERCENT, Found, Pair, Pipeline, Seen, relatively
-from harness.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary, bad_points
+from harness.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep import BUDGET
+from harness.tally import bad_points
 
 NEGLIGIBLE = 1e-300
 PARTS = (
