@@ -16,10 +16,12 @@ from harness.kernels import Kernel, kernel_named, like
 from harness.problems import problem_named
 from harness.provenance import functions_differ
 from harness.rows import Case
+from harness.search import along
 from harness.search.along import LineSearch
 from harness.search.boxes import bisected
 from harness.search.interpolation import run_errors
 from harness.search.lines import Line, errors_at
+from harness.search.published import published
 from harness.search.stage import search_job, search_table_job
 from harness.search.values import ExactValues
 from harness.search.visits import Found
@@ -227,3 +229,16 @@ def test_the_table_holds_the_worst_of_the_seeds_and_is_the_same_for_any_shards(t
         assert [float(r["least_ulp"]), float(r["max_ulp"])] == pytest.approx(ulps, rel=1e-6)
         assert one[int(r["seed"])].ulp == ulps[1]
         assert int(r["points"]) == sum(f.evaluations for f in one.values())
+
+
+@pytest.mark.parametrize(("problem", "name", "target"), [("expm1", "numpy", None), ("bce", "xlogy", "0")])
+def test_what_others_found_is_known(problem, name, target, monkeypatch):
+    """A search of float64 finds no less than the worst inputs published, which it would not find alone."""
+    kernel, exact = kernel_named(problem, name), problem_named(problem)
+    value = None if target is None else FLOAT64.parse(target)
+    line = Line(exact, FLOAT64, value)
+    there = errors_at(exact, kernel, FLOAT64, line.inputs(published(exact, FLOAT64))).max()
+    assert search(exact, kernel, FLOAT64, value, budget=1 << 16).ulp >= there
+    monkeypatch.setattr(along, "published", lambda *_: np.empty(0, np.int64))
+    assert search(exact, kernel, FLOAT64, value, budget=1 << 16).ulp < there
+    assert published(exact, FLOAT32).size == 0  # float32 has its exhaustive tables

@@ -2,9 +2,9 @@
 
 Errors are large in three ways, and the budget is divided among them:
 
-- at edges: beside critical points, beside the points where the exact value passes zero or a power
-  of two, and where the computed value turns to another kind or the error jumps; all but the first
-  are bisected to neighbouring numbers;
+- at edges: beside critical points and inputs published as bad for a function inside, beside the points
+  where the exact value passes zero or a power of two, and where the computed value turns to another
+  kind or the error jumps; all of these are bisected to neighbouring numbers;
 - on slopes: best-first, the intervals with the largest error sampled are divided, until every
   input in them is visited;
 - as noise: errors that look random inside an interval.  Intervals race: in each round all are
@@ -20,6 +20,7 @@ from harness.kernels import Kernel
 from harness.search.boxes import bisected, cells, spread_over
 from harness.search.interpolation import AT_RUN, run_errors
 from harness.search.lines import Line, errors_at
+from harness.search.published import published
 from harness.search.race import race
 from harness.search.values import ExactValues
 from harness.search.visits import Found, Visits
@@ -99,6 +100,8 @@ def search_along(line: Line, kernel: Kernel, budget: int, seed: int) -> Found:
     low, high = cells(line.fmt, *line.ends, share // 2)
     points, ulp = run.sample(low[None], high[None], max(2, share // len(low)))
     run.found.sampled = run.found.ulp
+    if line.at is None:
+        run.beside(published(line.problem, line.fmt), BESIDE)
     steps = run.edges(low, high, points.ravel(), ulp.ravel())
     run.slopes(low[None], high[None], ulp.max(axis=1), budget * SLOPE_SHARE)
     race(run, low, high, steps, points.ravel(), ulp.ravel())
