@@ -73,6 +73,7 @@ rule quick:
 rule exhaustive:
     input:
         expand("results/tables/{table}.csv", table=[*EXHAUSTIVE, "float8"]),
+        expand("results/tables/bounds_{table}.csv", table=EXHAUSTIVE),
 
 
 rule worst:
@@ -324,7 +325,7 @@ for name, question in STUDIES.items():
             " > {log} 2>&1"
 
 
-for name in MAIN:
+for name in [*MAIN, *EXHAUSTIVE]:
 
     rule:
         name:

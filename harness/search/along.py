@@ -4,7 +4,7 @@ Errors are large in three ways, and the budget is divided among them:
 
 - at edges: beside critical points and inputs published as bad for a function inside, beside the points
   where the exact value passes zero or a power of two, and where the computed value turns to another
-  kind or the error jumps; all of these are bisected to neighbouring numbers;
+  kind or the error jumps; the last three are bisected to neighbouring numbers;
 - on slopes: best-first, the intervals with the largest error sampled are divided, until every
   input in them is visited;
 - as noise: errors that look random inside an interval.  Intervals race: in each round all are
