@@ -42,7 +42,9 @@ def main(format_name: str = "float32", problem_name: str = "bce_logits") -> None
     print(f"{'kernel':32s} {'kernel':>8s} {'errors':>8s} {'ratio':>6s}")
     for kernel in kernels:
         ns = spent([kernel])
-        print(f"{kernel.name:32s} {ns['kernel']:8.2f} {ns['errors']:8.2f} {ns['errors'] / ns['kernel']:6.2f}", flush=True)
+        print(
+            f"{kernel.name:32s} {ns['kernel']:8.2f} {ns['errors']:8.2f} {ns['errors'] / ns['kernel']:6.2f}", flush=True
+        )
     ns = spent(kernels)
     print(f"{'all in one sweep':32s} {ns['kernel']:8.2f} {ns['errors']:8.2f} {ns['errors'] / ns['kernel']:6.2f}")
     print(f"the reference, which they share: {ns['reference']:.2f}")
