@@ -33,21 +33,20 @@ def main(format_name: str = "float32", problem_name: str = "bce_logits") -> None
     values = grid.size(cells) * (1 if targets is None else len(targets))
     kernels = kernels_of(problem.name)
 
-    def spent(some: list) -> dict[str, float]:
-        """Return nanoseconds per kernel and value of a sweep, by stage."""
+    def report(name: str, some: list) -> float:
+        """Sweep some kernels and print a line; return the reference's nanoseconds per kernel and value."""
         clock = sweep(problem, some, grid, targets, cells).clock
-        return {stage: ns / values / len(some) for stage, ns in clock.spent.items()}
+        kernel, errors, reference = (
+            clock.spent[stage] / values / len(some) for stage in ("kernel", "errors", "reference")
+        )
+        print(f"{name:32s} {kernel:8.2f} {errors:8.2f} {errors / kernel:6.2f}", flush=True)
+        return reference
 
     print(f"{problem.name} in {fmt.name}, {values} values of {len(cells)} cells; ns per kernel and value")
     print(f"{'kernel':32s} {'kernel':>8s} {'errors':>8s} {'ratio':>6s}")
     for kernel in kernels:
-        ns = spent([kernel])
-        print(
-            f"{kernel.name:32s} {ns['kernel']:8.2f} {ns['errors']:8.2f} {ns['errors'] / ns['kernel']:6.2f}", flush=True
-        )
-    ns = spent(kernels)
-    print(f"{'all in one sweep':32s} {ns['kernel']:8.2f} {ns['errors']:8.2f} {ns['errors'] / ns['kernel']:6.2f}")
-    print(f"the reference, which they share: {ns['reference']:.2f}")
+        report(kernel.name, [kernel])
+    print(f"the reference, which they share: {report('all in one sweep', kernels):.2f}")
 
 
 if __name__ == "__main__":

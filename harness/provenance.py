@@ -21,22 +21,25 @@ def provenance() -> dict:
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "libc": " ".join(platform.libc_ver()),
-        "simd": simd_features(),
+        **functions(),
         "commit": commit(),
     }
 
 
-# What NumPy's functions come from: its own loops, chosen by the CPU's features, and the C library's.
-FUNCTIONS = ("machine", "system", "libc", "simd")
+def functions() -> dict:
+    """Return what NumPy's functions come from: its own loops, chosen by the CPU's features, and the C library's."""
+    return {
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "libc": " ".join(platform.libc_ver()),
+        "simd": simd_features(),
+    }
 
 
 def functions_differ(recorded: dict) -> str:
     """Say how the functions under a recorded table differ from this machine's; nothing where they are the same."""
-    here = provenance()
-    differing = [k for k in FUNCTIONS if k in recorded and recorded[k] != here[k]]
+    here = functions()
+    differing = [k for k in here if k in recorded and recorded[k] != here[k]]
     then, now = (", ".join(f"{k} {_text(p[k])}" for k in differing) for p in (recorded, here))
     return f"made with {then}; this machine has {now}" if differing else ""
 

@@ -34,9 +34,9 @@ def published(problem: Problem, fmt: Format) -> np.ndarray:
 
     A loss from a logit has exp(x) or exp(-x) inside, one from a probability log(p) and log1p(-p).
     """
-    values = {name: [float.fromhex(v) for v in text.split()] for name, text in WORST.items()}
     if fmt.name != "float64":
         return np.empty(0, np.int64)
+    values = {name: [float.fromhex(v) for v in text.split()] for name, text in WORST.items()}
     if problem.name in values:
         at = values[problem.name]
     elif problem.input == "logit":
