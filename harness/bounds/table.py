@@ -81,7 +81,7 @@ def readable(rows: Sequence[Row]) -> pd.DataFrame:
             "bounded": tables.percent(r["bounded"]),
             "active": str(r["active"]),
             "bound / measured": tables.short(r["median_ratio"]),
-            "max error (ulp)": least[bool(r["exhaustive"]) or r["max_ulp"] == ""] + tables.short(r["max_ulp"]),
+            "max error (ulp)": least[r["exhaustive"] in (True, "true") or r["max_ulp"] == ""] + tables.short(r["max_ulp"]),
             "max bound (ulp)": tables.short(r["max_bound_ulp"]),
             "function errors": r["function_errors"],
         }

@@ -1,0 +1,133 @@
+"""Every page, Markdown and LaTeX table, and figure that is made from committed CSV is, byte for byte, what the code makes.
+
+Nothing is swept here.  Figures and bounds that are drawn from summaries, which are too large to commit, are
+compared where a run has left its summaries; CI compares them after the main job.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness import experiments, special, tables
+from harness.atlas import entries as atlas
+from harness.bounds import table as bounds_table
+from harness.figures import catalogue, drawing, style
+from harness.figures import systems as systems_figures
+from harness.search import stage as search
+from harness.studies import page as pages
+from harness.studies import study
+from harness.systems import effects, findings_page, guide_page, reading
+from harness.systems.question import QUESTION
+
+RESULTS, DOCS = Path("results"), Path("docs")
+TABLES, FIGURES = RESULTS / "tables", RESULTS / "figures"
+SWEPT, STUDIED = experiments.files(Path("experiments"))
+EXPERIMENTS = {name: experiments.load(path) for name, path in SWEPT.items()}
+QUESTIONS = {name: study.load(path) for name, path in STUDIED.items()}
+FIGURES_OF_STUDIES = [(name, stem) for name, q in QUESTIONS.items() for stem in q.figures]
+SEARCHES = [name for name, e in EXPERIMENTS.items() if e.search]
+SWEEPS = [name for name in EXPERIMENTS if name not in SEARCHES]
+BOUNDED = sorted(p.stem for p in TABLES.glob("bounds_*.csv"))
+MAIN = ["logits", "probabilities", "gradients", "primitives"]
+ATLAS = [TABLES / f"{name}.csv" for name in MAIN]
+
+
+def rows_of(name: str) -> list[dict[str, object]]:
+    """A committed table's rows, every cell as text."""
+    return [{str(k): v for k, v in r.items()} for r in tables.read(TABLES / f"{name}.csv").to_dict("records")]
+
+
+def same(text: str, path: Path) -> None:
+    """Fail unless a file holds this text; say where they part."""
+    there = path.read_text(encoding="utf-8")
+    if text != there:
+        pairs = zip(text.splitlines() + [""], there.splitlines() + [""])
+        i, (made, held) = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+        pytest.fail(f"{path}, line {i}:\n  held {held[:300]!r}\n  made {made[:300]!r}")
+
+
+def same_svg(figure, path: Path, folder: Path) -> None:
+    style.save(figure, folder, path.stem)
+    assert (folder / path.name).read_bytes() == path.read_bytes(), f"{path} is drawn otherwise"
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """What the studies' tables hold."""
+    return {name: {t: tables.read(TABLES / f"{t}.csv") for t in q.tables} for name, q in QUESTIONS.items()}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_pages_and_tables_of_studies(name, frames):
+    question = QUESTIONS[name]
+    code = study.study_of(question)
+    out = DOCS / "questions" / f"{name}.md"
+    same(pages.page(question, code, frames[name], RESULTS, out), out)
+    for t, caption in question.tables.items():
+        shown = code.read(t, frames[name][t])
+        same(f"# {caption}\n\n{tables.bare_markdown(shown)}", TABLES / f"{t}.md")
+        same(tables.to_latex(shown, caption, t, tables._wrapped(shown)), TABLES / f"{t}.tex")
+
+
+@pytest.mark.parametrize(("name", "stem"), FIGURES_OF_STUDIES)
+def test_figures_of_studies(name, stem, frames, tmp_path):
+    with style.context():
+        same_svg(study.study_of(QUESTIONS[name]).draw[stem](frames[name]), FIGURES / f"{stem}.svg", tmp_path)
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_tables_of_sweeps(name):
+    shown = tables.readable(rows_of(name))
+    same(tables.to_markdown(shown, EXPERIMENTS[name].question), TABLES / f"{name}.md")
+    same(tables.to_latex(shown, EXPERIMENTS[name].question, name), TABLES / f"{name}.tex")
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_tables_of_searches(name):
+    shown, question = search.readable(rows_of(name)), EXPERIMENTS[name].question
+    same(f"# {question}\n\n{tables.bare_markdown(shown)}", TABLES / f"{name}.md")
+    same(tables.to_latex(shown, question, name, tables._wrapped(shown)), TABLES / f"{name}.tex")
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_tables_of_bounds(name):
+    shown = bounds_table.readable(rows_of(name))
+    same(tables.to_markdown(shown, bounds_table.TITLE, bounds_table.NOTE), TABLES / f"{name}.md")
+    same(tables.to_latex(shown, bounds_table.TITLE, name), TABLES / f"{name}.tex")
+
+
+def test_atlas(tmp_path):
+    atlas.write(ATLAS, tmp_path / "atlas.csv")
+    for kind in ("csv", "md", "tex"):
+        same((tmp_path / f"atlas.{kind}").read_text(encoding="utf-8"), TABLES / f"atlas.{kind}")
+
+
+def test_special_values(tmp_path):
+    special.write(tmp_path / "special_values.csv")
+    for kind in ("csv", "md", "tex"):
+        same((tmp_path / f"special_values.{kind}").read_text(encoding="utf-8"), TABLES / f"special_values.{kind}")
+
+
+def test_table_of_systems():
+    shown = reading.frame(rows_of("systems"))
+    same(tables.to_markdown(shown, QUESTION, reading.NOTE), TABLES / "systems.md")
+    same(tables.to_latex(shown, QUESTION, "systems"), TABLES / "systems.tex")
+
+
+# -- from summaries, where a run has left them ------------------------------------------------------
+
+
+def summaries_of(name: str) -> list[Path]:
+    paths = sorted((RESULTS / "summaries").glob(f"{name}.*.npz"))
+    if not paths:
+        pytest.skip(f"results/summaries has no summary of {name}: `snakemake {name}` makes them")
+    return paths
+
+
+@pytest.mark.parametrize("name", MAIN)
+def test_figures_of_sweeps(name, tmp_path):
+    paths = summaries_of(name)
+    drawing.draw_all(EXPERIMENTS[name], paths, TABLES / f"{name}.csv", tmp_path)
+    for stem in catalogue.figure_names(EXPERIMENTS[name]):
+        assert (tmp_path / f"{stem}.svg").read_bytes() == (FIGURES / f"{stem}.svg").read_bytes(), stem
