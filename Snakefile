@@ -4,11 +4,11 @@
 import os
 from pathlib import Path
 
-from harness import experiments
-from harness.dependencies import sources
 from harness.figures import figure_names
 from harness.studies import study
 from harness.systems.registry import libraries
+from harness.workflow import experiments
+from harness.workflow.dependencies import sources
 
 # A fresh clone has the committed tables and figures, but not the summaries that they come from; Snakemake would
 # take them as done.  Dated back, they are made again, each by the first run that asks for it.
@@ -29,7 +29,7 @@ PART_CODE = {
     name: sources(["harness.studies.study", f"harness.studies.{name}"]) + KERNELS for name in STUDIES
 }
 STUDY_CODE = {
-    name: sources(["harness.studies.stage", f"harness.studies.{name}"]) + KERNELS for name in STUDIES
+    name: sources(["harness.studies.job", f"harness.studies.{name}"]) + KERNELS for name in STUDIES
 }
 SHARDS = {
     name: [f"{f.name}.{i}" for f in e.formats for i in range(e.shards_of(f.name))]
@@ -42,7 +42,7 @@ SYSTEM_FIGURES = ["systems_logits", "systems_probabilities", "systems_plateaus"]
 # The code that each stage runs: an edit reruns the stages that depend on it, and nothing else.
 CODE = {
     (stage, name): sources([f"harness.{stage}"], e)
-    for stage in ("sweep_stage", "search.stage", "table_stage", "figures.drawing")
+    for stage in ("sweep.job", "search.job", "tables.job", "figures.job")
     for name, e in EXPERIMENTS.items()
 }
 
@@ -117,7 +117,7 @@ rule sweep:
     input:
         experiment="experiments/{experiment}.yaml",
         schema="experiments/schema.yaml",
-        code=lambda w: CODE["sweep_stage", w.experiment],
+        code=lambda w: CODE["sweep.job", w.experiment],
     output:
         "{root}/summaries/{experiment}.{format}.{shard}.npz",
     log:
@@ -137,7 +137,7 @@ rule search:
     input:
         experiment="experiments/{experiment}.yaml",
         schema="experiments/schema.yaml",
-        code=lambda w: CODE["search.stage", w.experiment],
+        code=lambda w: CODE["search.job", w.experiment],
     output:
         "results/searches/{experiment}.{format}.{shard}.json",
     log:
@@ -154,7 +154,7 @@ rule search:
 rule table:
     input:
         experiment="experiments/{experiment}.yaml",
-        code=lambda w: CODE["table_stage", w.experiment],
+        code=lambda w: CODE["tables.job", w.experiment],
         summaries=lambda w: expand(
             "{root}/summaries/{experiment}.{shard}.npz",
             root=w.root,
@@ -184,7 +184,7 @@ rule table:
 rule search_table:
     input:
         experiment="experiments/{experiment}.yaml",
-        code=lambda w: CODE["search.stage", w.experiment],
+        code=lambda w: CODE["search.job", w.experiment],
         parts=lambda w: expand(
             "results/searches/{experiment}.{shard}.json",
             experiment=w.experiment,
@@ -217,7 +217,7 @@ for name in MAIN:
             f"figures_{name}"
         input:
             experiment=f"experiments/{name}.yaml",
-            code=CODE["figures.drawing", name],
+            code=CODE["figures.job", name],
             table=f"{{root}}/tables/{name}.csv",
             summaries=[f"{{root}}/summaries/{name}.{shard}.npz" for shard in SHARDS[name]],
         output:
@@ -241,7 +241,7 @@ for name in MAIN:
 
 rule special_values:
     input:
-        code=sources(["harness.special"]) + KERNELS,
+        code=sources(["harness.tables.special_values"]) + KERNELS,
     output:
         multiext("results/tables/special_values", ".md", ".tex", ".json"),
         csv=report(
@@ -261,7 +261,7 @@ rule special_values:
 
 rule atlas:
     input:
-        code=sources(["harness.atlas", "harness.kernels.gradients"]),
+        code=sources(["harness.tables.atlas", "harness.kernels.gradients"]),
         tables=expand("results/tables/{experiment}.csv", experiment=MAIN),
     output:
         multiext("results/tables/atlas", ".md", ".tex", ".json"),
@@ -332,7 +332,7 @@ for name in [*MAIN, *EXHAUSTIVE]:
             f"bounds_{name}"
         input:
             experiment=f"experiments/{name}.yaml",
-            code=sources(["harness.bounds.stage", "harness.figures.bounds"], EXPERIMENTS[name]),
+            code=sources(["harness.bounds.job", "harness.bounds.figure"], EXPERIMENTS[name]),
             summaries=[f"results/summaries/{name}.{shard}.npz" for shard in SHARDS[name]],
             functions=[
                 f"results/summaries/exhaustive_primitives.{shard}.npz"
@@ -361,7 +361,7 @@ for name in [*MAIN, *EXHAUSTIVE]:
 
 rule library:
     input:
-        code=sources(["harness.systems_stage"]) + sorted(map(str, Path("harness/systems").glob("*.py"))),
+        code=sources(["harness.systems.job"]) + sorted(map(str, Path("harness/systems").rglob("*.py"))),
     output:
         "{root}/systems/{library}.json",
     log:

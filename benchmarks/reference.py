@@ -9,11 +9,11 @@ that it hands to mpmath.
 
 import time
 
-from harness.formats import format_named
-from harness.memory import keep_freed_memory
+from harness.numbers.formats import format_named
+from harness.sweep.memory import keep_freed_memory
 from harness.problems import problem_named
-from harness.reference import truth
-from harness.tiers import evaluate
+from harness.truth.certified import truth
+from harness.truth.fast import evaluate
 
 import numpy as np
 from flint import arb, ctx

@@ -12,12 +12,12 @@ import sys
 import time
 from multiprocessing import get_context
 
-from harness.experiments import targets_in
-from harness.formats import format_named
-from harness.grids import Grid
+from harness.workflow.experiments import targets_in
+from harness.numbers.formats import format_named
+from harness.sweep.grid import Grid
 from harness.kernels import kernels_of
 from harness.problems import problem_named
-from harness.sweep import sweep
+from harness.sweep.streaming import sweep
 
 import numpy as np
 

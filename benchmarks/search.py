@@ -18,10 +18,10 @@ import sys
 import time
 from pathlib import Path
 
-from harness.formats import format_named
+from harness.numbers.formats import format_named
 from harness.kernels import kernel_named
 from harness.problems import problem_named
-from harness.provenance import functions_differ
+from harness.workflow.provenance import functions_differ
 from harness.search import race
 from harness.search.worst import search
 

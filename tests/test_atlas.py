@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
-from harness import UsageError, atlas, tables
-from harness.atlas.failures import Sample, failures
-from harness.atlas.phrases import Phrases
-from harness.experiments import targets_in
-from harness.formats import FORMATS
-from harness.grids import Grid
+from harness import UsageError
 from harness.kernels import Kernel, kernel_named, like
-from harness.kernels.functions import sigmoid_reciprocal
+from harness.kernels.activations import sigmoid_reciprocal
+from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
-from harness.rows import rows_of
-from harness.sweep import sweep
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import sweep
+from harness.tables import atlas, writer
+from harness.tables.atlas.failures import Sample, failures
+from harness.tables.atlas.phrases import Phrases
+from harness.tables.rows import rows_of
+from harness.workflow.experiments import targets_in
 
 FLOAT32 = FORMATS["float32"]
 NAMES = ["sigmoid_naive", "sigmoid_clip_1e-7", "sigmoid_clip_1e-15", "softplus_pair", "maechler", "lse_log"]
@@ -26,7 +27,7 @@ def table(path, problem, names, fmt):
     kernels = [kernel_named(problem, name) for name in names]
     found = sweep(PROBLEMS[problem], kernels, grid, targets).summaries
     rows = [r for k in kernels for r in rows_of(PROBLEMS[problem], k, grid, targets, found[k.name])]
-    tables.write(path, rows, problem)
+    writer.write(path, rows, problem)
     return path
 
 
@@ -40,7 +41,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def rows(written):
-    frame = tables.read(written[0] / "atlas.csv")
+    frame = writer.read(written[0] / "atlas.csv")
     assert tuple(frame.columns) == atlas.COLUMNS
     return {(r["problem"], r["kernel"]): r for r in frame.to_dict("records")}
 
@@ -121,7 +122,7 @@ def test_safe_loss_with_nan_gradient_says_so_and_names_a_better_one(rows):
 
 
 def test_safe_ranges_are_the_intersections_of_the_table(rows, written):
-    frame = tables.read(written[1][0])
+    frame = writer.read(written[1][0])
     mine = frame[(frame["kernel"] == "sigmoid_naive") & frame["target"].isin(["0", "1"])]
     row = rows["bce_logits", "sigmoid_naive"]
     assert float.fromhex(row["safe_lo_hard"]) == max(map(float.fromhex, mine["safe_lo"]))

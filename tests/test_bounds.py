@@ -12,18 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.bounds import bound as bounds
-from harness.bounds import error_rules
+from harness.bounds import rules
 from harness.bounds.bound import Comparison, bound_ulp, check_bounds, compare
 from harness.bounds.bounded import RULES, Bounded, Setting
-from harness.bounds.library import FunctionErrors, function_errors
+from harness.bounds.functions import FunctionErrors, function_errors
 from harness.bounds.pieces import divide
-from harness.formats import FORMATS, Format
-from harness.grids import Grid
 from harness.kernels import Kernel, kernel_named, kernels_of, like
+from harness.numbers.formats import FORMATS, Format
+from harness.numbers.wide import exact_mpf
 from harness.problems import PROBLEMS
-from harness.reference import truth
-from harness.sweep import sweep
-from harness.wide import exact_mpf
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import sweep
+from harness.truth.certified import truth
 
 FLOAT32 = FORMATS["float32"]
 SWEPT = ("float16", "bfloat16", "float32")
@@ -270,4 +270,4 @@ def test_a_violation_names_cell_and_input() -> None:
 
 
 def test_every_operation_has_a_rule() -> None:
-    assert set(error_rules.RULES) >= set(functions(FLOAT32))
+    assert set(rules.RULES) >= set(functions(FLOAT32))

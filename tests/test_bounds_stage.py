@@ -12,20 +12,23 @@ import matplotlib.collections
 import numpy as np
 import pytest
 
-from harness import UsageError, experiments, store, tables, verification
-from harness.bounds import stage as bounds_stage
+from harness import UsageError
+from harness.bounds import figure as figure
+from harness.bounds import job as bounds_stage
 from harness.bounds import table as bounds_table
 from harness.bounds.bound import BoundExceeded, Comparison
-from harness.bounds.library import MEASURED_AS
-from harness.bounds.stage import bounds_job, figure_names
-from harness.cli import main
-from harness.experiments import Experiment
-from harness.figures import bounds as figure
+from harness.bounds.figure import Material, bounds_figure, chosen, stairs
+from harness.bounds.functions import MEASURED_AS
+from harness.bounds.job import bounds_job, figure_names
+from harness.cli.main import main
 from harness.figures import style
-from harness.figures.bounds import Material, bounds_figure, chosen, stairs
-from harness.formats import FORMATS
+from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
-from harness.sweep_stage import merged, sweep_job
+from harness.sweep import stored
+from harness.sweep.job import merged, sweep_job
+from harness.tables import verify, writer
+from harness.workflow import experiments
+from harness.workflow.experiments import Experiment
 
 SCHEMA = Path(__file__).parent.parent / "experiments" / "schema.yaml"
 YAML = """
@@ -95,11 +98,11 @@ def planted(paths: list[Path], folder: Path, factor: float, kernels: int = 1) ->
         shutil.copy(paths[0].parent / name, folder)
     copies = []
     for path in paths:
-        summaries, description = store.read_summaries(path)
+        summaries, description = stored.read_summaries(path)
         for name in list(summaries["bce_logits"])[-kernels:]:
             summaries["bce_logits"][name].max_ulp *= factor
         copies.append(folder / path.name)
-        store.write_summaries(copies[-1], summaries, description)
+        stored.write_summaries(copies[-1], summaries, description)
     return copies
 
 
@@ -115,7 +118,7 @@ def test_table_and_figure_are_written(swept: tuple[Experiment, list[Path]], resu
 
 
 def test_a_row_for_each_kernel_format_and_target(results: Path) -> None:
-    frame = tables.read(results / "tables" / "bounds_small.csv")
+    frame = writer.read(results / "tables" / "bounds_small.csv")
     assert tuple(frame.columns) == bounds_table.COLUMNS
     assert list(frame["target"]) == ["0.1", "0"] * 4
     assert set(frame["function_errors"]) == {"exhaustive"} and set(frame["exhaustive"]) == {"false"}
@@ -126,7 +129,7 @@ def test_a_row_for_each_kernel_format_and_target(results: Path) -> None:
 
 
 def test_columns_are_what_summaries_say(swept: tuple[Experiment, list[Path]], results: Path) -> None:
-    row = tables.read(results / "tables" / "bounds_small.csv").iloc[-1]
+    row = writer.read(results / "tables" / "bounds_small.csv").iloc[-1]
     summary = merged(swept[1])["bce_logits"]["softplus_pair"]
     assert int(row["cells"]) == np.count_nonzero(summary.max_ulp[1] >= 0)
     assert int(row["active"]) == np.count_nonzero(summary.max_ulp[1] >= 0.5)
@@ -141,7 +144,7 @@ def test_markdown_marks_samples_and_the_json_checks(results: Path) -> None:
     sidecar = json.loads((results / "tables" / "bounds_small.json").read_text())
     assert sidecar["rows"] == 8 and sidecar["grid"] == "quick"
     assert set(sidecar["function_errors"]["float16"]["max_ulp"]) == set(MEASURED_AS)
-    assert verification.verify(results).ok
+    assert verify.verify(results).ok
 
 
 def test_the_same_bytes_again(swept: tuple[Experiment, list[Path]], results: Path, tmp_path: Path) -> None:
@@ -193,11 +196,11 @@ def test_the_sentence_names_measurement_and_bound_of_the_worst_cell(
 ) -> None:
     """Plant one violation, and find its numbers in the sentence."""
     paths = planted(swept[1], tmp_path / "planted", 1.0)
-    summaries, description = store.read_summaries(paths[0])
+    summaries, description = stored.read_summaries(paths[0])
     summary = summaries["bce_logits"]["lse_log1p"]
     at = int(np.argmax(summary.max_ulp[1]))
     summary.max_ulp[1, at] = 12345.5
-    store.write_summaries(paths[0], summaries, description)
+    stored.write_summaries(paths[0], summaries, description)
     x = F16.hex(F16.from_ordinal(summary.max_ulp_at[1, at : at + 1])[0])
     experiment = experiments.load(tmp_path / "planted" / "small.yaml")
     with pytest.raises(BoundExceeded, match=r"measured 12345\.5 ulp, bound \d+(\.\d+)? ulp: one") as raised:
@@ -220,10 +223,10 @@ def test_given_function_errors_are_used(
     swept: tuple[Experiment, list[Path]], primitives: list[Path], tmp_path: Path
 ) -> None:
     """Plant functions that are said to be better than they are: bounds fall below measurements."""
-    summaries, description = store.read_summaries(primitives[0])
+    summaries, description = stored.read_summaries(primitives[0])
     for problem, kernel in MEASURED_AS.values():
         summaries[problem][kernel].max_ulp *= 0.25
-    store.write_summaries(tmp_path / "better.npz", summaries, description)
+    stored.write_summaries(tmp_path / "better.npz", summaries, description)
     assert main([*command(swept[1], tmp_path), "--functions", str(tmp_path / "better.npz")]) == 1
 
 
@@ -242,8 +245,8 @@ def test_functions_that_leave_inputs_out_are_refused(
     change: dict,
     sentence: str,
 ) -> None:
-    summaries, description = store.read_summaries(primitives[0])
-    store.write_summaries(tmp_path / "part.npz", summaries, {**description, **change})
+    summaries, description = stored.read_summaries(primitives[0])
+    stored.write_summaries(tmp_path / "part.npz", summaries, {**description, **change})
     assert main([*command(swept[1], tmp_path / "r"), "--functions", str(tmp_path / "part.npz")]) == 2
     assert sentence in capsys.readouterr().err and not (tmp_path / "r").exists()
 

@@ -8,7 +8,6 @@ import mpmath
 import pandas as pd
 import pytest
 
-from harness.provenance import functions_differ
 from harness.studies import claims as study
 from harness.studies.claims import limits, speed
 from harness.studies.claims import measures as m
@@ -16,7 +15,8 @@ from harness.studies.claims.asking import LIBRARIES, Answer, Unavailable, answer
 from harness.studies.claims.entry import CLAIMS, NO_REASON, VERDICTS, Checked, Claim, claim, in_order
 from harness.studies.study import load
 from harness.systems.registry import Library
-from harness.tables import to_csv
+from harness.tables.writer import to_csv
+from harness.workflow.provenance import functions_differ
 
 ISSUE = list("abcdefghijk")
 BY_NAME = {c.name: c for c in CLAIMS}

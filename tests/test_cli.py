@@ -6,8 +6,8 @@ import textwrap
 
 import pytest
 
-from harness.cli import main
-from harness.rows import CONTRACT
+from harness.cli.main import main
+from harness.tables.rows import CONTRACT
 
 
 @pytest.fixture

@@ -13,17 +13,17 @@ from mpmath import mp
 
 from harness.explain.expansions import value
 from harness.explain.shadow import trace
-from harness.formats import FORMATS, format_named
-from harness.grids import Grid
+from harness.numbers.formats import FORMATS, format_named
 from harness.problems import problem_named
-from harness.reference import truth
-from harness.rows import Case
 from harness.studies import epsilons
 from harness.studies.epsilons.bias import bias, certified_parts, exact_bias, exact_pair
 from harness.studies.epsilons.choice import best_rows, window_rows
 from harness.studies.epsilons.ladder import Bins, Eps, candidates, exponents, inputs, ladder, probabilities
 from harness.studies.epsilons.rows import Found, dead_end, error_class, study_row
 from harness.studies.epsilons.sweep import Tally, sweep
+from harness.sweep.grid import Grid
+from harness.tables.rows import Case
+from harness.truth.certified import truth
 
 PARAMETERS = yaml.safe_load(Path("experiments/epsilons.yaml").read_text(encoding="utf-8"))["parameters"]
 SMALL = {**PARAMETERS, "grid": dict.fromkeys(FORMATS, "quick")}

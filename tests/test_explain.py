@@ -18,8 +18,8 @@ from harness.explain import explanation as explain_module
 from harness.explain.counterparts import OPERATIONS
 from harness.explain.remedies import compute, total_ulp
 from harness.explain.shadow import Shadow, nodes, trace
-from harness.formats import FORMATS
 from harness.kernels import Kernel, all_kernels, kernel_named, like
+from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
 
 FIRST_INFINITE = "0x1.0a2b24p+4"  # the least float32 x with fl(sigmoid(x)) = 1: 16.635532
@@ -384,7 +384,7 @@ def test_a_shadow_is_not_taken_for_an_array():
 
 
 def test_a_kernel_that_wraps_a_users_function_is_explained_as_one():
-    from harness.user import Guarded
+    from harness.sweep.own import Guarded
 
     k = Kernel("mine", "bce_logits", Guarded(plain_softplus, "mine"), "", "", "")
     e = explain(k, PROBLEMS["bce_logits"], FORMATS["float32"], 100.0, 0.0)

@@ -11,9 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import UsageError, experiments, store
-from harness.errors import OUTCOMES
-from harness.experiments import Experiment
+from harness import UsageError
 from harness.figures import captions, draw, figure_names, style
 from harness.figures.axes import InputAxis
 from harness.figures.bins import Curve, end_points, from_summaries
@@ -22,12 +20,16 @@ from harness.figures.errors import LEAST, error_figure, legend_labels, shown, tw
 from harness.figures.heatmap import number
 from harness.figures.map import runs, strip
 from harness.figures.material import Material
-from harness.formats import FORMATS, Format
-from harness.grids import Grid
 from harness.kernels import kernel_named
+from harness.numbers.formats import FORMATS, Format
 from harness.problems import PROBLEMS, problem_named
-from harness.sweep_stage import sweep_job
-from harness.table_stage import table_job
+from harness.sweep import stored
+from harness.sweep.grid import Grid
+from harness.sweep.job import sweep_job
+from harness.tables.job import table_job
+from harness.truth.errors import OUTCOMES
+from harness.workflow import experiments
+from harness.workflow.experiments import Experiment
 
 F16 = FORMATS["float16"]
 KERNELS = {
@@ -149,7 +151,7 @@ def test_envelope_is_above_the_median(small: Experiment, swept: tuple[list[Path]
 
 
 def test_a_step_keeps_the_largest_error_and_the_median_of_its_cells(swept: tuple[list[Path], Path]) -> None:
-    summary = store.read_summaries(swept[0][0])[0]["bce_logits"]["lse_log1p"]
+    summary = stored.read_summaries(swept[0][0])[0]["bce_logits"]["lse_log1p"]
     problem = problem_named("bce_logits")
     summary.median_ulp[0], summary.max_ulp[0] = 0.25, 0.5
     plain = from_summaries(problem, F16, [summary], 0)
@@ -166,12 +168,12 @@ def test_a_planted_outcome_is_drawn_where_it_happens(
 ) -> None:
     (path,), table = swept
     assert f"lse_log1p {outcome}" not in lines_of(small, [path], table, "bce_logits_errors_y0")
-    summaries, description = store.read_summaries(path)
+    summaries, description = stored.read_summaries(path)
     summary = summaries["bce_logits"]["lse_log1p"]
     cell = int(F16.cell(F16.ordinal(np.array([3.0])))[0])
     summary.outcomes[outcome][0, summary.cells == cell] = 1
     planted = tmp_path / path.name
-    store.write_summaries(planted, summaries, description)
+    stored.write_summaries(planted, summaries, description)
     marks = lines_of(small, [planted], table, "bce_logits_errors_y0")[f"lse_log1p {outcome}"]
     axis = InputAxis(problem_named("bce_logits"))
     assert np.allclose(marks, axis.positions(np.array([3.0]), F16), atol=0.1)

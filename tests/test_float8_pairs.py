@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.formats import format_named
 from harness.kernels import kernel_named
+from harness.numbers.formats import format_named
 from harness.problems import problem_named
 from harness.studies.float8_pairs import COUNTED, FORMATS, pairs
 

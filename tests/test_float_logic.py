@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import UsageError
-from harness.formats import FORMATS, Format, floor_log2, format_named, parse_exact
+from harness.numbers.formats import FORMATS, Format, floor_log2, format_named, parse_exact
 
 SMALL = [f for f in FORMATS.values() if f.bits <= 16]
 LARGE = [f for f in FORMATS.values() if f.bits > 16]

@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from harness import errors, reference, summary
-from harness.experiments import targets_in
-from harness.formats import FORMATS
-from harness.grids import Grid
 from harness.kernels import all_kernels, kernel_named, kernels_of
-from harness.kernels.autodiff import gradient
+from harness.kernels.lifted import Lifted
 from harness.kernels.registry import Kernel, like, register
-from harness.lifted import Lifted
+from harness.kernels.tape import gradient
+from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
-from harness.reference import round_to, truth
-from harness.rows import rows_of
-from harness.sweep import Tallies, sweep
-from harness.tally import Block
-from harness.tiers import evaluate
+from harness.sweep import summary
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import Tallies, sweep
+from harness.sweep.tally import Block
+from harness.tables.rows import rows_of
+from harness.truth import certified, errors
+from harness.truth.certified import round_to, truth
+from harness.truth.fast import evaluate
+from harness.workflow.experiments import targets_in
 
 KERNELS = all_kernels()
 IDS = [f"{k.problem}-{k.name}" for k in KERNELS]
@@ -131,10 +132,10 @@ class TestAutodiff:
 
     def test_a_wrong_rule_is_caught(self, monkeypatch):
         """Negative control."""
-        from harness.kernels import autodiff
+        from harness.kernels import tape
 
         monkeypatch.setattr(
-            autodiff._TracedNamespace, "log", lambda self, x: self._unary(x, self.xp.log(x.value), lambda g: g)
+            tape._TracedNamespace, "log", lambda self, x: self._unary(x, self.xp.log(x.value), lambda g: g)
         )
         with pytest.raises(AssertionError):
             self.test_against_differences("bce")
@@ -162,7 +163,7 @@ class TestSlowly:
             exact, rounded = truth(problem, point), round_to(problem, fmt, point)
             correct += c == rounded
             if np.isfinite(c):
-                error = reference.error_in_ulp(fmt, c, exact)
+                error = certified.error_in_ulp(fmt, c, exact)
                 worst, total, measured = max(worst, error), total + error, measured + 1
                 counts["spurious_zero"] += c == 0 and rounded != 0
                 counts["wrong_sign"] += c < 0
@@ -181,8 +182,8 @@ class TestSlowly:
             right = error_in_ulp(fmt, computed, exact)
             return right * mp.mpf(float(fmt.ulp(exact))) / mp.mpf(float(fmt.ulp(float(computed))))
 
-        error_in_ulp = reference.error_in_ulp
-        monkeypatch.setattr(reference, "error_in_ulp", wrong)
+        error_in_ulp = certified.error_in_ulp
+        monkeypatch.setattr(certified, "error_in_ulp", wrong)
         with pytest.raises(AssertionError):
             self.test_statistics("sigmoid_add_eps_1e-7", "0")
 

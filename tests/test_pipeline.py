@@ -9,15 +9,15 @@ import pytest
 import yaml
 from mpmath import mp
 
-from harness.experiments import targets_in
 from harness.kernels import kernel_named
 from harness.problems import PROBLEMS
 from harness.studies import pipeline
 from harness.studies.pipeline.errors import CORRECTLY_ROUNDED, LOSS, Pair, Pipeline, loss_at, quantisation
 from harness.studies.pipeline.round_trip import EXACT, relative_errors, round_trip_rows
 from harness.studies.pipeline.rows import Range, saturation
-from harness.sweep import BUDGET
-from harness.tiers import evaluate
+from harness.sweep.streaming import BUDGET
+from harness.truth.fast import evaluate
+from harness.workflow.experiments import targets_in
 
 EXPERIMENT = yaml.safe_load((Path(__file__).parent.parent / "experiments" / "pipeline.yaml").read_text("utf-8"))
 PARTS, PARAMETERS = EXPERIMENT["parts"], EXPERIMENT["parameters"]

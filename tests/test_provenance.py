@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harness.provenance import functions_differ, provenance
+from harness.workflow.provenance import functions_differ, provenance
 
 VARIABLE = "NPY_DISABLE_CPU_FEATURES"
 FEATURES = "import numpy as np; print(*np.show_config(mode='dicts')['SIMD Extensions'].get('found', []))"

@@ -4,21 +4,20 @@ Nothing is swept here.  Figures and bounds that are drawn from summaries, which 
 compared where a run has left its summaries; CI compares them after the main job.
 """
 
-import json
 from pathlib import Path
 
 import pytest
 
-from harness import experiments, special, tables
-from harness.atlas import entries as atlas
 from harness.bounds import table as bounds_table
-from harness.figures import catalogue, drawing, style
-from harness.figures import systems as systems_figures
-from harness.search import stage as search
+from harness.figures import catalogue, job, style
+from harness.search import job as search
 from harness.studies import page as pages
 from harness.studies import study
-from harness.systems import effects, findings_page, guide_page, reading
-from harness.systems.question import QUESTION
+from harness.systems.measure.question import QUESTION
+from harness.systems.pages import reading
+from harness.tables import special_values, writer
+from harness.tables.atlas import entries as atlas
+from harness.workflow import experiments
 
 RESULTS, DOCS = Path("results"), Path("docs")
 TABLES, FIGURES = RESULTS / "tables", RESULTS / "figures"
@@ -35,14 +34,14 @@ ATLAS = [TABLES / f"{name}.csv" for name in MAIN]
 
 def rows_of(name: str) -> list[dict[str, object]]:
     """A committed table's rows, every cell as text."""
-    return [{str(k): v for k, v in r.items()} for r in tables.read(TABLES / f"{name}.csv").to_dict("records")]
+    return [{str(k): v for k, v in r.items()} for r in writer.read(TABLES / f"{name}.csv").to_dict("records")]
 
 
 def same(text: str, path: Path) -> None:
     """Fail unless a file holds this text; say where they part."""
     there = path.read_text(encoding="utf-8")
     if text != there:
-        pairs = zip(text.splitlines() + [""], there.splitlines() + [""])
+        pairs = zip([*text.splitlines(), ""], [*there.splitlines(), ""])
         i, (made, held) = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1])
         pytest.fail(f"{path}, line {i}:\n  held {held[:300]!r}\n  made {made[:300]!r}")
 
@@ -55,7 +54,7 @@ def same_svg(figure, path: Path, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def frames():
     """What the studies' tables hold."""
-    return {name: {t: tables.read(TABLES / f"{t}.csv") for t in q.tables} for name, q in QUESTIONS.items()}
+    return {name: {t: writer.read(TABLES / f"{t}.csv") for t in q.tables} for name, q in QUESTIONS.items()}
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -66,8 +65,8 @@ def test_pages_and_tables_of_studies(name, frames):
     same(pages.page(question, code, frames[name], RESULTS, out), out)
     for t, caption in question.tables.items():
         shown = code.read(t, frames[name][t])
-        same(f"# {caption}\n\n{tables.bare_markdown(shown)}", TABLES / f"{t}.md")
-        same(tables.to_latex(shown, caption, t, tables._wrapped(shown)), TABLES / f"{t}.tex")
+        same(f"# {caption}\n\n{writer.bare_markdown(shown)}", TABLES / f"{t}.md")
+        same(writer.to_latex(shown, caption, t, writer._wrapped(shown)), TABLES / f"{t}.tex")
 
 
 @pytest.mark.parametrize(("name", "stem"), FIGURES_OF_STUDIES)
@@ -78,23 +77,23 @@ def test_figures_of_studies(name, stem, frames, tmp_path):
 
 @pytest.mark.parametrize("name", SWEEPS)
 def test_tables_of_sweeps(name):
-    shown = tables.readable(rows_of(name))
-    same(tables.to_markdown(shown, EXPERIMENTS[name].question), TABLES / f"{name}.md")
-    same(tables.to_latex(shown, EXPERIMENTS[name].question, name), TABLES / f"{name}.tex")
+    shown = writer.readable(rows_of(name))
+    same(writer.to_markdown(shown, EXPERIMENTS[name].question), TABLES / f"{name}.md")
+    same(writer.to_latex(shown, EXPERIMENTS[name].question, name), TABLES / f"{name}.tex")
 
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_tables_of_searches(name):
     shown, question = search.readable(rows_of(name)), EXPERIMENTS[name].question
-    same(f"# {question}\n\n{tables.bare_markdown(shown)}", TABLES / f"{name}.md")
-    same(tables.to_latex(shown, question, name, tables._wrapped(shown)), TABLES / f"{name}.tex")
+    same(f"# {question}\n\n{writer.bare_markdown(shown)}", TABLES / f"{name}.md")
+    same(writer.to_latex(shown, question, name, writer._wrapped(shown)), TABLES / f"{name}.tex")
 
 
 @pytest.mark.parametrize("name", BOUNDED)
 def test_tables_of_bounds(name):
     shown = bounds_table.readable(rows_of(name))
-    same(tables.to_markdown(shown, bounds_table.TITLE, bounds_table.NOTE), TABLES / f"{name}.md")
-    same(tables.to_latex(shown, bounds_table.TITLE, name), TABLES / f"{name}.tex")
+    same(writer.to_markdown(shown, bounds_table.TITLE, bounds_table.NOTE), TABLES / f"{name}.md")
+    same(writer.to_latex(shown, bounds_table.TITLE, name), TABLES / f"{name}.tex")
 
 
 def test_atlas(tmp_path):
@@ -104,15 +103,15 @@ def test_atlas(tmp_path):
 
 
 def test_special_values(tmp_path):
-    special.write(tmp_path / "special_values.csv")
+    special_values.write(tmp_path / "special_values.csv")
     for kind in ("csv", "md", "tex"):
         same((tmp_path / f"special_values.{kind}").read_text(encoding="utf-8"), TABLES / f"special_values.{kind}")
 
 
 def test_table_of_systems():
     shown = reading.frame(rows_of("systems"))
-    same(tables.to_markdown(shown, QUESTION, reading.NOTE), TABLES / "systems.md")
-    same(tables.to_latex(shown, QUESTION, "systems"), TABLES / "systems.tex")
+    same(writer.to_markdown(shown, QUESTION, reading.NOTE), TABLES / "systems.md")
+    same(writer.to_latex(shown, QUESTION, "systems"), TABLES / "systems.tex")
 
 
 # -- from summaries, where a run has left them ------------------------------------------------------
@@ -128,6 +127,6 @@ def summaries_of(name: str) -> list[Path]:
 @pytest.mark.parametrize("name", MAIN)
 def test_figures_of_sweeps(name, tmp_path):
     paths = summaries_of(name)
-    drawing.draw_all(EXPERIMENTS[name], paths, TABLES / f"{name}.csv", tmp_path)
+    job.draw_all(EXPERIMENTS[name], paths, TABLES / f"{name}.csv", tmp_path)
     for stem in catalogue.figure_names(EXPERIMENTS[name]):
         assert (tmp_path / f"{stem}.svg").read_bytes() == (FIGURES / f"{stem}.svg").read_bytes(), stem

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.formats import FORMATS, format_named
 from harness.kernels import kernel_named
+from harness.numbers.formats import FORMATS, format_named
 from harness.studies.reductions import methods as m
 from harness.studies.reductions.bounds import METHODS, BoundBroken, check, height, numpy_height
 from harness.studies.reductions.losses import exact_sums, losses

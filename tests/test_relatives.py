@@ -13,19 +13,19 @@ import yaml
 from flint import arb, ctx, fmpq
 from mpmath import mp
 
-from harness.errors import measure
-from harness.formats import FORMATS, to_fraction
-from harness.grids import Grid
 from harness.kernels import kernel_named, kernels_of
 from harness.kernels.registry import Kernel, like
+from harness.numbers.formats import FORMATS, to_fraction
 from harness.problems import PROBLEMS
-from harness.reference import truth
-from harness.relatives import FOCAL, RELATIVES
+from harness.problems.relatives import FOCAL, RELATIVES
 from harness.studies.relatives import STUDY, figures, run
 from harness.studies.relatives import cutoff as maechler
 from harness.studies.relatives.gradient import gradient_rows
-from harness.sweep import sweep
-from harness.tiers import AuditFailure, audit, evaluate
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import sweep
+from harness.truth.certified import truth
+from harness.truth.errors import measure
+from harness.truth.fast import AuditFailure, audit, evaluate
 
 EXPERIMENT = yaml.safe_load((Path(__file__).parent.parent / "experiments" / "relatives.yaml").read_text("utf-8"))
 PARAMETERS = EXPERIMENT["parameters"]

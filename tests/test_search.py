@@ -9,24 +9,25 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from harness import experiments, tables
-from harness.formats import format_named
-from harness.grids import Grid
 from harness.kernels import Kernel, kernel_named, like
+from harness.numbers.formats import format_named
 from harness.problems import problem_named
-from harness.provenance import functions_differ
-from harness.rows import Case
 from harness.search import along
 from harness.search.along import LineSearch
 from harness.search.boxes import bisected
 from harness.search.interpolation import run_errors
+from harness.search.job import search_job, search_table_job
 from harness.search.lines import Line, errors_at
 from harness.search.published import published
-from harness.search.stage import search_job, search_table_job
 from harness.search.values import ExactValues
 from harness.search.visits import Found
 from harness.search.worst import search
-from harness.sweep import sweep
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import sweep
+from harness.tables import writer
+from harness.tables.rows import Case
+from harness.workflow import experiments
+from harness.workflow.provenance import functions_differ
 
 TABLES = Path(__file__).parent.parent / "results" / "tables"
 FLOAT32, FLOAT64 = format_named("float32"), format_named("float64")
@@ -222,7 +223,7 @@ def test_the_table_holds_the_worst_of_the_seeds_and_is_the_same_for_any_shards(t
         search_table_job(experiment, parts, tmp_path / "worst.csv")
         texts.append([(tmp_path / f"worst.{end}").read_bytes() for end in ("csv", "md", "tex")])
     assert texts[0] == texts[1]
-    for r in tables.read(tmp_path / "worst.csv").to_dict("records"):
+    for r in writer.read(tmp_path / "worst.csv").to_dict("records"):
         exact, value = problem_named(r["problem"]), FLOAT32.parse(r["target"]) if r["target"] else None
         one = {s: search(exact, kernel_named(r["problem"], r["kernel"]), FLOAT32, value, 65536, s) for s in (3, 4)}
         ulps = sorted(f.ulp for f in one.values())

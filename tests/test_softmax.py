@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from harness.formats import FORMATS, format_named
+from harness.numbers.formats import FORMATS, format_named
 from harness.studies.reductions.bounds import BoundBroken
 from harness.studies.reductions.methods import unit
 from harness.studies.softmax import bounds, cases, forms

@@ -6,11 +6,11 @@ import mpmath
 import numpy as np
 import pytest
 
-from harness import special, tables
-from harness.formats import FORMATS
 from harness.kernels import Kernel, kernel_named, kernels_of, like
+from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
-from harness.reference import truth
+from harness.tables import special_values, writer
+from harness.truth.certified import truth
 
 FLOAT32 = FORMATS["float32"]
 GROWING = [p for p in PROBLEMS.values() if p.input == "logit" or p.name in ("exp", "expm1", "tanh")]
@@ -19,7 +19,7 @@ GROWING = [p for p in PROBLEMS.values() if p.input == "logit" or p.name in ("exp
 def outcomes(problem, kernel, fmt=FLOAT32):
     """Return {(input, target): outcome} of one kernel."""
     p = PROBLEMS[problem]
-    found = special.rows_of(p, kernel, fmt, special.cases_of(p, fmt))
+    found = special_values.rows_of(p, kernel, fmt, special_values.cases_of(p, fmt))
     return {(r["input"], r["target"]): r["outcome"] for r in found}
 
 
@@ -28,10 +28,10 @@ def planted(problem, function):
 
 
 @pytest.mark.parametrize("problem", GROWING, ids=lambda p: p.name)
-@pytest.mark.parametrize("fmt", [FORMATS[n] for n in special.NAMES], ids=lambda f: f.name)
+@pytest.mark.parametrize("fmt", [FORMATS[n] for n in special_values.NAMES], ids=lambda f: f.name)
 def test_limits_agree_with_the_truth_far_out(problem, fmt):
     """At +-2^100 every one of these problems has rounded to its limit, or grown by 2^99 at least."""
-    cases = [c for c in special.cases_of(problem, fmt) if c.name in ("-inf", "+inf")]
+    cases = [c for c in special_values.cases_of(problem, fmt) if c.name in ("-inf", "+inf")]
     assert len(cases) == (6 if problem.has_target else 2)
     for c in cases:
         point = [mpmath.ldexp(1, 100) * (1 if c.name == "+inf" else -1)]
@@ -53,7 +53,8 @@ def test_limits_agree_with_the_truth_far_out(problem, fmt):
 )  # fmt: skip
 def test_expected_values_at_zeros_and_poles(problem, name, target, expected):
     cases = {
-        (c.name, None if c.target is None else float(c.target)): c for c in special.cases_of(PROBLEMS[problem], FLOAT32)
+        (c.name, None if c.target is None else float(c.target)): c
+        for c in special_values.cases_of(PROBLEMS[problem], FLOAT32)
     }
     assert float(cases[name, target].expected) == expected
 
@@ -86,15 +87,15 @@ def test_planted_faults_have_their_names():
 
 
 def test_table_is_complete_and_its_bytes_repeat(tmp_path):
-    special.write(tmp_path / "special_values")
-    special.write(tmp_path / "again")
+    special_values.write(tmp_path / "special_values")
+    special_values.write(tmp_path / "again")
     for suffix in (".csv", ".md"):
         written = (tmp_path / f"special_values{suffix}").read_bytes()
         assert (tmp_path / f"again{suffix}").read_bytes() == written
-    frame = tables.read(tmp_path / "special_values.csv")
-    assert tuple(frame.columns) == special.COLUMNS
+    frame = writer.read(tmp_path / "special_values.csv")
+    assert tuple(frame.columns) == special_values.COLUMNS
     kernels = {(p, k.name) for p in PROBLEMS for k in kernels_of(p)}
     assert set(zip(frame["problem"], frame["kernel"], strict=True)) == kernels
-    assert set(frame["format"]) == set(special.NAMES) and set(frame["outcome"]) <= set(special.OUTCOMES)
+    assert set(frame["format"]) == set(special_values.NAMES) and set(frame["outcome"]) <= set(special_values.OUTCOMES)
     lines = (tmp_path / "special_values.md").read_text().splitlines()
     assert "| bce | naive | nan | -0, +0: y = 0. 1: y = 1 |" in lines

@@ -7,17 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import UsageError, experiments, rows, store, tables, verification
-from harness.experiments import targets_in
-from harness.formats import FORMATS
-from harness.grids import Grid
+from harness import UsageError
 from harness.kernels import kernel_named
+from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
-from harness.rows import Case
 from harness.studies import study
-from harness.sweep import sweep
-from harness.sweep_stage import merged, sweep_job
-from harness.table_stage import table_job
+from harness.sweep import stored
+from harness.sweep.grid import Grid
+from harness.sweep.job import merged, sweep_job
+from harness.sweep.streaming import sweep
+from harness.tables import rows, verify, writer
+from harness.tables.job import table_job
+from harness.tables.rows import Case
+from harness.workflow import experiments, files
+from harness.workflow.experiments import targets_in
 
 SCHEMA = Path(__file__).parent.parent / "experiments" / "schema.yaml"
 YAML = """
@@ -54,7 +57,7 @@ def copy(folder, tmp_path):
 
 class TestTable:
     def test_columns_and_rows(self, folder):
-        frame = tables.read(folder / "tables" / "small.csv")
+        frame = writer.read(folder / "tables" / "small.csv")
         assert tuple(frame.columns[: len(rows.CONTRACT)]) == rows.CONTRACT
         assert len(frame) == 3 * 2 * 2
         assert set(frame["target"]) == {"0", "0.1"}
@@ -99,48 +102,48 @@ class TestTable:
 
 class TestVerify:
     def test_a_whole_folder_verifies(self, folder):
-        assert verification.verify(folder).ok
+        assert verify.verify(folder).ok
 
     @pytest.mark.parametrize("suffix", ["csv", "md", "tex"])
     def test_an_altered_file_is_found(self, copy, suffix):
         path = copy / "tables" / f"small.{suffix}"
         path.write_text(path.read_text().replace("1", "2", 1))
-        found = verification.verify(copy)
+        found = verify.verify(copy)
         assert not found.ok and "checksum" in found.text
 
     def test_a_missing_file_is_found(self, copy):
         (copy / "tables" / "small.tex").unlink()
-        assert "missing" in verification.verify(copy).text
+        assert "missing" in verify.verify(copy).text
 
     @pytest.mark.parametrize(
         "column", ["max_ulp", "max_ulp_computed", "max_ulp_exact", "max_rel", "max_abs", "safe_hi"]
     )
     def test_a_false_figure_is_found_even_with_right_checksums(self, copy, column):
         base = copy / "tables" / "small"
-        frame = tables.read(base.with_suffix(".csv"))
+        frame = writer.read(base.with_suffix(".csv"))
         value = frame.loc[0, column]
         frame.loc[0, column] = "0x1p-3" if value.startswith(("0x", "-0x")) else value + "1"
         frame.to_csv(base.with_suffix(".csv"), index=False)
-        tables.write_sidecar(base, len(frame), {})
-        found = verification.verify(copy)
+        writer.write_sidecar(base, len(frame), {})
+        found = verify.verify(copy)
         assert not found.ok and "small.csv:2" in found.text
 
     def test_other_functions_than_those_under_the_table_are_named(self, copy):
         base = copy / "tables" / "small"
-        frame = tables.read(base.with_suffix(".csv"))
+        frame = writer.read(base.with_suffix(".csv"))
         frame.loc[0, "max_ulp_computed"] = "0x1p-3"
         frame.to_csv(base.with_suffix(".csv"), index=False)
-        tables.write_sidecar(base, len(frame), {})
-        assert "made with" not in verification.verify(copy).text
+        writer.write_sidecar(base, len(frame), {})
+        assert "made with" not in verify.verify(copy).text
         sidecar = base.with_suffix(".json")
         sidecar.write_text(sidecar.read_text().replace('"libc": "', '"libc": "another '))
-        assert "small: 12 rows, 12 with the kernel run again; made with libc another " in verification.verify(copy).text
+        assert "small: 12 rows, 12 with the kernel run again; made with libc another " in verify.verify(copy).text
 
 
 class TestFiles:
     def test_nothing_is_left_of_a_failed_write(self, tmp_path):
         (tmp_path / "a.txt").write_text("old")
-        with pytest.raises(RuntimeError), store.replacing(tmp_path / "a.txt") as temporary:
+        with pytest.raises(RuntimeError), files.replacing(tmp_path / "a.txt") as temporary:
             temporary.write_text("half")
             raise RuntimeError
         assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
@@ -151,7 +154,7 @@ class TestFiles:
         path = next((copy / "summaries").glob("*.npz"))
         path.write_bytes(damage(path.read_bytes()))
         with pytest.raises(UsageError, match=path.name):
-            store.read_summaries(path)
+            stored.read_summaries(path)
 
     def test_an_altered_summary_is_named(self, copy):
         import zipfile
@@ -165,7 +168,7 @@ class TestFiles:
             for n, data in members.items():
                 z.writestr(n, data)
         with pytest.raises(UsageError, match="checksum"):
-            store.read_summaries(path)
+            stored.read_summaries(path)
 
 
 class TestExperimentFiles:

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from harness import UsageError, experiments, store, tables
-from harness.studies import stage, study
+from harness import UsageError
+from harness.studies import job, study
 from harness.studies.page import anchor
 from harness.studies.study import Study
+from harness.tables import writer
+from harness.workflow import experiments
+from harness.workflow import files as store
 
 FILE = """\
 study: true
@@ -39,20 +42,20 @@ def tiny(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "study_schema.yaml").write_text(Path("experiments/study_schema.yaml").read_text())
     (folder / "tiny.yaml").write_text(FILE)
-    monkeypatch.setattr(stage, "study_of", lambda question: Study(run, answer))
+    monkeypatch.setattr(job, "study_of", lambda question: Study(run, answer))
     return folder / "tiny.yaml"
 
 
 def parts_of(tiny: Path) -> list[Path]:
     paths = [tiny.parent / f"{p}.json" for p in ("first", "second")]
     for p in paths:
-        stage.part_job(tiny, p.stem, p)
+        job.part_job(tiny, p.stem, p)
     return paths
 
 
 def made(tiny: Path, paths: list[Path], name: str = "results") -> dict[str, bytes]:
     root = tiny.parent / name
-    stage.page_job(tiny, paths, root, root / "page.md")
+    job.page_job(tiny, paths, root, root / "page.md")
     return held(root)
 
 
@@ -111,7 +114,7 @@ def test_an_answer_that_fails_leaves_results_as_they_were(tiny, monkeypatch):
     def fails(frames):
         raise UsageError("no answer")
 
-    monkeypatch.setattr(stage, "study_of", lambda question: Study(run, fails))
+    monkeypatch.setattr(job, "study_of", lambda question: Study(run, fails))
     with pytest.raises(UsageError, match="no answer"):
         made(tiny, paths)
     root = tiny.parent / "results"
@@ -122,7 +125,7 @@ def test_an_answer_that_fails_leaves_results_as_they_were(tiny, monkeypatch):
 def test_what_fails_late_leaves_all_as_it_was(tiny, monkeypatch, fails):
     """The first table is made by then, and must not be there without the second and the page."""
     tiny.write_text(TWO)
-    monkeypatch.setattr(stage, "study_of", lambda question: Study(two, answer, {"bar": bar}))
+    monkeypatch.setattr(job, "study_of", lambda question: Study(two, answer, {"bar": bar}))
     paths = parts_of(tiny)
     before = made(tiny, paths)
     assert {"tables/counts.csv", "tables/more.csv", "figures/bar.png", "figures/bar.svg"} <= set(before)
@@ -133,10 +136,10 @@ def test_what_fails_late_leaves_all_as_it_was(tiny, monkeypatch, fails):
 
     if fails == "latex":
         calls = iter([lambda *a: "ok", broken])
-        monkeypatch.setattr(tables, "to_latex", lambda *a: next(calls)(*a))
+        monkeypatch.setattr(writer, "to_latex", lambda *a: next(calls)(*a))
     study_ = {"reading": {"more": broken}} if fails == "reading" else {}
     draw = {"bar": broken if fails == "figure" else bar}
-    monkeypatch.setattr(stage, "study_of", lambda question: Study(two, answer, draw, **study_))
+    monkeypatch.setattr(job, "study_of", lambda question: Study(two, answer, draw, **study_))
     with pytest.raises(UsageError, match="broken"):
         made(tiny, paths)
     assert before == held(tiny.parent / "results")  # nothing is left over, either
@@ -165,7 +168,7 @@ def test_a_faulty_file_is_told_in_one_sentence(tiny, change, said):
 
 def test_an_unknown_part_is_told(tiny):
     with pytest.raises(UsageError, match="no part 'third'; its parts: first, second"):
-        stage.part_job(tiny, "third", tiny.parent / "x.json")
+        job.part_job(tiny, "third", tiny.parent / "x.json")
 
 
 def test_captions_without_a_figure_are_told(monkeypatch, tiny):
@@ -194,10 +197,10 @@ def test_a_table_without_rows_is_told(tiny):
 
 def test_the_links_of_a_page_lead_somewhere(tiny, monkeypatch):
     tiny.write_text(TWO)
-    monkeypatch.setattr(stage, "study_of", lambda question: Study(two, answer, {"bar": bar}))
+    monkeypatch.setattr(job, "study_of", lambda question: Study(two, answer, {"bar": bar}))
     root = tiny.parent / "results"
     paths = parts_of(tiny)
-    stage.page_job(tiny, paths, root, tiny.parent / "docs" / "questions" / "tiny.md")
+    job.page_job(tiny, paths, root, tiny.parent / "docs" / "questions" / "tiny.md")
     page = (tiny.parent / "docs" / "questions" / "tiny.md").read_text()
     links = re.findall(r"\]\(([^)#]+)\)", page)
     own = [link for link in links if link.startswith("../../results")]
@@ -228,7 +231,7 @@ def test_every_study_has_its_module_and_captions():
 def test_what_the_committed_pages_say_comes_from_the_committed_tables():
     for name, path in experiments.files(Path("experiments"))[1].items():
         question = study.load(path)
-        frames = {t: tables.read(Path(f"results/tables/{t}.csv")) for t in question.tables}
+        frames = {t: writer.read(Path(f"results/tables/{t}.csv")) for t in question.tables}
         page = Path(f"docs/questions/{name}.md").read_text(encoding="utf-8")
         assert all(sentence in page for sentence in study.study_of(question).answer(frames)), name
         for table in question.tables:

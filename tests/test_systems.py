@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from harness import UsageError
-from harness.formats import FORMATS
-from harness.systems.agreement import agreement
+from harness.numbers.formats import FORMATS
+from harness.systems.adapters.replicas import kernel_of
+from harness.systems.measure.agreement import agreement
 from harness.systems.registry import Library, System, libraries, systems_of
-from harness.systems.replicas import kernel_of
-from harness.systems.supervise import Request, Result, evaluate
+from harness.systems.run.supervise import Request, Result, evaluate
 
 FAKE = """
 import os, signal, sys, time

@@ -13,11 +13,15 @@ import mpmath
 import numpy as np
 import pytest
 
-from harness import UsageError, systems_stage, tables
-from harness.cli import main
-from harness.systems import effects, findings, findings_page, guide, guide_page, lines, question, registry
-from harness.systems.measured import COLUMNS
-from harness.systems.supervise import Request, evaluate
+from harness import UsageError
+from harness.cli.main import main
+from harness.systems import job, registry
+from harness.systems.adapters import lines
+from harness.systems.measure import question
+from harness.systems.measure.measured import COLUMNS
+from harness.systems.pages import effects, findings, findings_page, guide, guide_page
+from harness.systems.run.supervise import Request, evaluate
+from harness.tables import writer
 
 FAKE = """
 import os, signal, time
@@ -82,7 +86,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def known(folder: Path):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
-        patch.setattr(systems_stage, "CALL_LIMIT_S", 2.0)
+        patch.setattr(job, "CALL_LIMIT_S", 2.0)
         for name in ("fake", "absent"):
             entry = registry.Library(
                 name, "fake_library", ("fake_library",), {"PYTHONPATH": str(folder)}, "it is a fake"
@@ -95,7 +99,7 @@ def known(folder: Path):
 def parts(known: Path) -> list[dict]:
     for name in ("fake", "absent"):
         assert main(["systems", name, "--grid", "quick", "--out", str(known / f"{name}.json")]) == 0
-    return systems_stage.in_order([systems_stage.read_part(known / f"{name}.json") for name in ("absent", "fake")])
+    return job.in_order([job.read_part(known / f"{name}.json") for name in ("absent", "fake")])
 
 
 def _rows(parts: list[dict], name: str) -> list[dict]:
@@ -187,7 +191,7 @@ def test_an_input_that_was_not_recorded_is_never_looked_up(parts: list[dict]) ->
 def test_the_table_has_the_contract_first_and_every_row(known: Path, parts: list[dict]) -> None:
     paths = [str(known / f"{name}.json") for name in ("absent", "fake")]
     assert main(["systems-table", *paths, "--out", str(known / "tables/systems.csv")]) == 0
-    frame = tables.read(known / "tables/systems.csv")
+    frame = writer.read(known / "tables/systems.csv")
     assert tuple(frame.columns) == COLUMNS and len(frame) == sum(len(p["rows"]) for p in parts)
     assert not frame.duplicated(["problem", "kernel", "format", "target"]).any()
     assert json.loads((known / "tables/systems.json").read_text())["rows"] == len(frame)
@@ -205,10 +209,10 @@ def test_parts_that_cannot_be_merged_are_refused(known: Path, parts: list[dict],
     assert main(["systems", "nope", "--out", path]) == 2
     assert "unknown library 'nope'" in capsys.readouterr().err
     with pytest.raises(UsageError, match="different grids"):
-        systems_stage.in_order([parts[0], {**parts[1], "grid": "standard"}])
+        job.in_order([parts[0], {**parts[1], "grid": "standard"}])
     (known / "broken.json").write_text("[]")
     with pytest.raises(UsageError, match="not a part"):
-        systems_stage.read_part(known / "broken.json")
+        job.read_part(known / "broken.json")
 
 
 # -- effects and pages ----------------------------------------------------------------------------
@@ -286,7 +290,7 @@ def test_advice_goes_to_a_call_that_is_better() -> None:
 def test_pages_and_figures_are_written(known: Path, parts: list[dict]) -> None:
     paths = [str(known / f"{name}.json") for name in ("absent", "fake")]
     assert main(["systems-pages", *paths, "--docs", str(known / "docs"), "--figures", str(known / "figures")]) == 0
-    from harness.figures.systems import NAMES
+    from harness.systems.pages.figures import NAMES
 
     assert sorted(p.name for p in (known / "docs").iterdir()) == ["findings.md", "systems.md"]
     assert sorted(p.stem for p in (known / "figures").glob("*.png")) == sorted(NAMES)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from harness.formats import FORMATS
 from harness.kernels import kernel_named
+from harness.numbers.formats import FORMATS
 from harness.studies.targets import formulas, smoothing
 from harness.studies.targets.labels import accepted_rows, label_rows, verdict
 from harness.studies.targets.map import map_rows, named_targets, power_rows, powers

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from mpmath import mp
 
-from harness import UsageError, tables
-from harness.formats import FORMATS
+from harness import UsageError
 from harness.kernels import kernel_named
+from harness.numbers.formats import FORMATS
 from harness.studies import training
 from harness.studies.training.causes import cause
 from harness.studies.training.data import MARGIN, separable, split
@@ -18,6 +18,7 @@ from harness.studies.training.errors import FINE, distribution, inputs, weighted
 from harness.studies.training.network import Arithmetic, Method, backward, forward, initial, methods, stepped
 from harness.studies.training.rows import spread, summary_rows, trained_rows
 from harness.studies.training.runs import NEVER, note, task_named, train
+from harness.tables import writer
 
 ROOT = Path(__file__).parent.parent
 PARAMETERS = yaml.safe_load((ROOT / "experiments" / "training.yaml").read_text(encoding="utf-8"))["parameters"]
@@ -267,7 +268,7 @@ class TestAnswer:
     def frames(self):
         folder = ROOT / "results" / "tables"
         return {
-            name: tables.read(folder / f"{name}.csv") for name in ("training", "training_summary", "training_errors")
+            name: writer.read(folder / f"{name}.csv") for name in ("training", "training_summary", "training_errors")
         }
 
     def test_three_sentences_with_figures_of_the_tables(self, frames):

@@ -8,14 +8,15 @@ import pytest
 from flint import arb, ctx, fmpq
 from mpmath import mp
 
-from harness import problems, tiers
-from harness import wide as wide_module
-from harness.formats import FORMATS, to_fraction
 from harness.kernels import kernel_named
+from harness.numbers import wide as wide_module
+from harness.numbers.formats import FORMATS, to_fraction
+from harness.numbers.wide import FLOAT64, QUAD, exact_mpf, high_and_low, power_of_two_below, power_two, wide_dtype
 from harness.problems import PROBLEMS
-from harness.reference import certified, enclose, round_to, truth
-from harness.tiers import AuditFailure, audit, evaluate
-from harness.wide import FLOAT64, QUAD, exact_mpf, high_and_low, power_of_two_below, power_two, wide_dtype
+from harness.problems import exact as problems
+from harness.truth import fast as tiers
+from harness.truth.certified import certified, enclose, round_to, truth
+from harness.truth.fast import AuditFailure, audit, evaluate
 
 TARGETS = (0.0, 1.0, 0.05, 0.5, 0.95, 2.0**-149, 1 - 2.0**-53)
 POINTS = 90  # inputs of each problem and format; times the targets, thousands in all

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 import harness
-from harness import experiments
-from harness.cli import cli
-from harness.dependencies import imports, sources
+from harness.cli.main import cli
+from harness.workflow import experiments
+from harness.workflow.dependencies import imports, sources
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,31 +24,36 @@ def code(stage, experiment):
 
 class TestDependencies:
     def test_a_sweep_depends_on_its_own_kernels_only(self):
-        assert "harness/kernels/logits.py" in code("sweep_stage", "logits")
-        assert "harness/kernels/primitives.py" not in code("sweep_stage", "logits")
-        assert "harness/kernels/logits.py" not in code("sweep_stage", "primitives")
-        assert {"harness/kernels/autodiff.py", "harness/kernels/logits.py"} <= set(code("sweep_stage", "gradients"))
+        assert "harness/kernels/bce_logits.py" in code("sweep.job", "logits")
+        assert "harness/kernels/primitives.py" not in code("sweep.job", "logits")
+        assert "harness/kernels/bce_logits.py" not in code("sweep.job", "primitives")
+        assert {"harness/kernels/tape.py", "harness/kernels/bce_logits.py"} <= set(code("sweep.job", "gradients"))
 
     def test_a_sweep_does_not_depend_on_what_comes_after(self):
-        later = {"harness/tables.py", "harness/rows.py", "harness/cli.py", "harness/verification.py"}
-        assert not later & set(code("sweep_stage", "logits"))
-        assert {"harness/tables.py", "harness/rows.py"} <= set(code("table_stage", "logits"))
+        later = {
+            "harness/tables/writer.py",
+            "harness/tables/rows.py",
+            "harness/cli/main.py",
+            "harness/tables/verify.py",
+        }
+        assert not later & set(code("sweep.job", "logits"))
+        assert {"harness/tables/writer.py", "harness/tables/rows.py"} <= set(code("tables.job", "logits"))
 
     def test_what_a_module_really_loads_is_listed(self):
         """Negative control of the static look: import the stage and see which files were loaded."""
         script = (
-            "import sys, harness.sweep_stage\n"
+            "import sys, harness.sweep.job\n"
             "print('\\n'.join(sorted(m for m in sys.modules if m.startswith('harness.'))))"
         )
         done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
         loaded = {m for m in done.stdout.split() if not m.startswith("harness.kernels")}
-        listed = {f[:-3].replace("/", ".") for f in code("sweep_stage", "logits")}
+        listed = {f[:-3].removesuffix("/__init__").replace("/", ".") for f in code("sweep.job", "logits")}
         assert loaded <= listed
 
     def test_a_kernel_never_imports_the_reference(self):
         for path in (ROOT / "harness" / "kernels").glob("*.py"):
             found = imports(f"harness.kernels.{path.stem}" if path.stem != "__init__" else "harness.kernels")
-            assert not {"harness.reference", "harness.tiers", "harness.problems"} & set(found), path
+            assert not {"harness.truth.certified", "harness.truth.fast", "harness.problems"} & set(found), path
 
 
 def plan(folder, *arguments):

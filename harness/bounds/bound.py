@@ -20,18 +20,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import harness.bounds.error_rules  # noqa: F401  (the rules that Bounded applies)
-from harness import tiers
+import harness.bounds.rules  # noqa: F401  (the rules that Bounded applies)
 from harness.bounds.bounded import Bounded, Setting
+from harness.bounds.functions import FunctionErrors
 from harness.bounds.intervals import distance
-from harness.bounds.library import FunctionErrors
 from harness.bounds.pieces import SLACK, Pieces, divide, exact_values
-from harness.formats import Format
 from harness.kernels import Kernel
-from harness.lifted import Lifted
+from harness.kernels.lifted import Lifted
+from harness.numbers.formats import Format
+from harness.numbers.wide import wide_dtype
 from harness.problems import Problem
-from harness.summary import Summary
-from harness.wide import wide_dtype
+from harness.sweep.summary import Summary
+from harness.truth import fast
 
 Array = np.ndarray
 
@@ -156,7 +156,7 @@ def check_bounds(summary: Summary, bound: Array, fmt: Format) -> list[Violation]
 
     A measurement is only as good as its reference: 2^p times its relative error, in ulps.
     """
-    resolution = tiers.bound(fmt) * 2.0**fmt.precision
+    resolution = fast.bound(fmt) * 2.0**fmt.precision
     return [
         Violation(
             int(t),

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.bounds.functions import FunctionErrors
 from harness.bounds.intervals import Interval, distance, hull, mignitude
-from harness.bounds.library import FunctionErrors
-from harness.formats import Format
-from harness.lifted import Lifted
-from harness.wide import power_of_two_below
+from harness.kernels.lifted import Lifted
+from harness.numbers.formats import Format
+from harness.numbers.wide import power_of_two_below
 
 Array = np.ndarray
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.bounds import intervals
-from harness.formats import Format
+from harness.numbers.formats import Format
+from harness.numbers.wide import wide_dtype
 from harness.problems import PROBLEMS, Problem
-from harness.wide import wide_dtype
 
 Array = np.ndarray
 

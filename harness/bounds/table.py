@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness import store, tables
 from harness.bounds.bound import Comparison
-from harness.rows import Case, Row, certified_extreme, significant
-from harness.summary import Summary
+from harness.sweep.summary import Summary
+from harness.tables import writer
+from harness.tables.rows import Case, Row, certified_extreme, significant
+from harness.workflow import files
 
 COLUMNS = (
     "problem", "kernel", "format", "target", "cells", "bounded", "active", "median_ratio",
@@ -61,10 +62,10 @@ def upward(bound: float) -> str:
 def write(path: Path, rows: Sequence[Row], extra: dict) -> None:
     """Write PATH.csv, .md, .tex and .json; `extra` goes into the JSON."""
     frame = readable(rows)
-    store.write_text(path.with_suffix(".csv"), tables.to_csv(rows, COLUMNS))
-    store.write_text(path.with_suffix(".md"), tables.to_markdown(frame, TITLE, NOTE))
-    store.write_text(path.with_suffix(".tex"), tables.to_latex(frame, TITLE, path.stem))
-    tables.write_sidecar(path, len(rows), extra)
+    files.write_text(path.with_suffix(".csv"), writer.to_csv(rows, COLUMNS))
+    files.write_text(path.with_suffix(".md"), writer.to_markdown(frame, TITLE, NOTE))
+    files.write_text(path.with_suffix(".tex"), writer.to_latex(frame, TITLE, path.stem))
+    writer.write_sidecar(path, len(rows), extra)
 
 
 def readable(rows: Sequence[Row]) -> pd.DataFrame:
@@ -78,11 +79,12 @@ def readable(rows: Sequence[Row]) -> pd.DataFrame:
             "format": r["format"],
             **({"target": r["target"]} if targets else {}),
             "cells": str(r["cells"]),
-            "bounded": tables.percent(r["bounded"]),
+            "bounded": writer.percent(r["bounded"]),
             "active": str(r["active"]),
-            "bound / measured": tables.short(r["median_ratio"]),
-            "max error (ulp)": least[r["exhaustive"] in (True, "true") or r["max_ulp"] == ""] + tables.short(r["max_ulp"]),
-            "max bound (ulp)": tables.short(r["max_bound_ulp"]),
+            "bound / measured": writer.short(r["median_ratio"]),
+            "max error (ulp)": least[r["exhaustive"] in (True, "true") or r["max_ulp"] == ""]
+            + writer.short(r["max_ulp"]),
+            "max bound (ulp)": writer.short(r["max_bound_ulp"]),
             "function errors": r["function_errors"],
         }
         for r in rows

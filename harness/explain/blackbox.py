@@ -9,11 +9,11 @@ import numpy as np
 
 from harness import UsageError
 from harness.explain.remedies import compute, critical
-from harness.formats import Format
 from harness.kernels import Kernel, kernels_of
+from harness.numbers.formats import Format
 from harness.problems import Problem
-from harness.reference import Point, round_to
-from harness.user import Guarded
+from harness.sweep.own import Guarded
+from harness.truth.certified import Point, round_to
 
 Array = np.ndarray
 

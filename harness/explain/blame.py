@@ -19,7 +19,7 @@ from mpmath.libmp import fone, fzero
 from harness.explain import expansions
 from harness.explain.expansions import Raw
 from harness.explain.shadow import Shadow
-from harness.formats import Format, format_of
+from harness.numbers.formats import Format, format_of
 
 ROUNDING_CAUSES = {
     "absorption": "a small term is lost in a sum",

@@ -25,11 +25,11 @@ from harness.explain.expansions import Expansion
 from harness.explain.notation import expression, number
 from harness.explain.remedies import BUDGET, compute, exact_at, remedy, total_ulp
 from harness.explain.shadow import Shadow, trace
-from harness.formats import Format
 from harness.kernels import Kernel
+from harness.numbers.formats import Format
 from harness.problems import Problem
-from harness.reference import significant
-from harness.user import Guarded
+from harness.sweep.own import Guarded
+from harness.truth.certified import significant
 
 CORRECT = 0.5  # a correctly rounded result needs no explanation
 # A formula's exact value stands where twice the bits agree with it to 2^-80, in ulps or relatively.

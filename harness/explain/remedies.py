@@ -11,13 +11,13 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from harness.errors import measure
-from harness.formats import Format, format_named
 from harness.kernels import Kernel, kernels_of
+from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
-from harness.reference import error_in_ulp, truth
-from harness.tally import bad_points
-from harness.tiers import evaluate
+from harness.sweep.tally import bad_points
+from harness.truth.certified import error_in_ulp, truth
+from harness.truth.errors import measure
+from harness.truth.fast import evaluate
 
 BUDGET = 4.0  # ulps
 SPREAD = 256  # inputs besides the critical points that a ranking looks at

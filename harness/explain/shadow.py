@@ -17,7 +17,7 @@ import numpy as np
 from harness.explain import expansions
 from harness.explain.counterparts import OPERATIONS
 from harness.explain.expansions import Expansion, Raw
-from harness.lifted import Lifted
+from harness.kernels.lifted import Lifted
 
 Array = np.ndarray
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.experiments import Experiment
 from harness.figures.catalogue import captions, figure_names
+from harness.workflow.experiments import Experiment
 
 __all__ = ["captions", "draw", "figure_names"]
 
@@ -19,6 +19,6 @@ def draw(experiment: Experiment, summary_paths: list[Path], table_csv: Path, out
 
     Raises UsageError where a format has no summary file or the table lacks a row.
     """
-    from harness.figures.drawing import draw_all  # loads the drawing library
+    from harness.figures.job import draw_all  # loads the drawing library
 
     return draw_all(experiment, summary_paths, table_csv, out_dir)

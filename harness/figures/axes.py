@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.formats import Format
+from harness.numbers.formats import Format
 from harness.problems import Problem
 
 Array = np.ndarray

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.errors import NONE, OUTCOMES, Errors, measure
 from harness.figures.axes import InputAxis
-from harness.formats import Format
 from harness.kernels import Kernel
+from harness.numbers.formats import Format
 from harness.problems import Problem
-from harness.summary import Summary
-from harness.tiers import evaluate
+from harness.sweep.summary import Summary
+from harness.truth.errors import NONE, OUTCOMES, Errors, measure
+from harness.truth.fast import evaluate
 
 Array = np.ndarray
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.experiments import Experiment
 from harness.kernels import Kernel
 from harness.problems import Problem
+from harness.workflow.experiments import Experiment
 
 # Kernels that fail alike are drawn together; the first pattern found in a kernel's name decides.
 FAMILIES = (

@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from harness.errors import OUTCOMES
 from harness.figures import style
 from harness.figures.axes import InputAxis
 from harness.figures.bins import STEPS, Curve
 from harness.figures.catalogue import Family, Plan
 from harness.figures.frame import Layout, line
 from harness.figures.material import Material
-from harness.formats import Format
+from harness.numbers.formats import Format
+from harness.truth.errors import OUTCOMES
 
 Array = np.ndarray
 

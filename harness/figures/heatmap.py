@@ -14,7 +14,7 @@ from harness.figures.bins import SPURIOUS
 from harness.figures.catalogue import HARD, Plan
 from harness.figures.frame import Layout, line
 from harness.figures.material import Material
-from harness.formats import Format
+from harness.numbers.formats import Format
 
 ROW = 0.185  # inches
 NONE_MEASURED = len(style.CLASSES)

@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
-from harness.errors import OUTCOMES
 from harness.figures import style
 from harness.figures.axes import InputAxis
 from harness.figures.bins import STEPS, Curve
 from harness.figures.catalogue import Plan
 from harness.figures.frame import Layout
 from harness.figures.material import Material
-from harness.formats import Format
+from harness.numbers.formats import Format
+from harness.truth.errors import OUTCOMES
 
 Array = np.ndarray
 

@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness import UsageError, store, tables
-from harness.experiments import Experiment, targets_in
+from harness import UsageError
 from harness.figures.bins import SPURIOUS, Curve, from_summaries, joined, near_ends
 from harness.figures.catalogue import drawn_targets
-from harness.formats import Format
-from harness.grids import Grid
+from harness.numbers.formats import Format
 from harness.problems import Problem
-from harness.summary import Summary
+from harness.sweep import stored
+from harness.sweep.grid import Grid
+from harness.sweep.summary import Summary
+from harness.tables import writer
+from harness.workflow.experiments import Experiment, targets_in
 
 
 class Material:
@@ -26,14 +28,14 @@ class Material:
 
     def __init__(self, experiment: Experiment, summary_paths: list[Path], table_csv: Path):
         self.experiment, self.formats = experiment, experiment.formats
-        self._worst = worst_of(tables.read(table_csv))
+        self._worst = worst_of(writer.read(table_csv))
         self._curves: dict[tuple[str, str, str, str | None], Curve] = {}
         self._exhaustive: dict[str, bool] = {}
         for fmt in self.formats:
             paths = [p for p in summary_paths if p.name.split(".")[-3] == fmt.name]
             if not paths:
                 raise UsageError(f"no summary file of {fmt.name} among the {len(summary_paths)} given; sweep it first")
-            self._gather(fmt, [store.read_summaries(p)[0] for p in paths], store.read_description(paths[0])["grid"])
+            self._gather(fmt, [stored.read_summaries(p)[0] for p in paths], stored.read_description(paths[0])["grid"])
 
     def _gather(self, fmt: Format, shards: list[dict[str, dict[str, Summary]]], grid: str) -> None:
         self._exhaustive[fmt.name] = Grid(grid, self.experiment.problems[0], fmt).exhaustive

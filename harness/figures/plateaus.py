@@ -13,12 +13,16 @@ from harness.figures import style
 from harness.figures.catalogue import Plan
 from harness.figures.frame import Layout, line
 from harness.figures.material import Material
-from harness.formats import Format
 
 # `gradients` is named so that an edit of it draws the plateaus again, see dependencies.py.
-from harness.kernels import Kernel, gradients, kernels_of  # noqa: F401
+from harness.kernels import (
+    Kernel,
+    gradients,  # noqa: F401
+    kernels_of,
+)
+from harness.numbers.formats import Format
 from harness.problems import Problem, problem_named
-from harness.tiers import evaluate
+from harness.truth.fast import evaluate
 
 Array = np.ndarray
 

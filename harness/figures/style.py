@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from harness import store
 from harness.figures.frame import line
-from harness.formats import Format
+from harness.numbers.formats import Format
+from harness.workflow import files
 
 Array = np.ndarray
 
@@ -142,7 +142,7 @@ def marks(ax: Axes, outcome: str, at: Array, height: float, colour: str, label: 
 def save(figure: Figure, out_dir: Path, name: str) -> list[Path]:
     """Write a figure as NAME.png and NAME.svg, each whole, without date or version."""
     png, svg = out_dir / f"{name}.png", out_dir / f"{name}.svg"
-    with store.replacing(png) as temporary:
+    with files.replacing(png) as temporary:
         figure.set_dpi(DPI)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
@@ -151,7 +151,7 @@ def save(figure: Figure, out_dir: Path, name: str) -> list[Path]:
         palette = pixels.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         palette.putpalette([255 if v >= 253 else v for v in palette.getpalette() or []])  # white stays white
         palette.save(temporary, format="png", dpi=(DPI, DPI))
-    with store.replacing(svg) as temporary:
+    with files.replacing(svg) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
     return [png, svg]
 

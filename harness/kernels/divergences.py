@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from harness.formats import Format, format_of
-from harness.kernels.probability import clip
+from harness.kernels.bce import clip
+from harness.kernels.log1mexp import EPS, SCIPY, TORCH, logit_difference
 from harness.kernels.registry import Array, kernel, like, machine_epsilon
-from harness.kernels.relatives import EPS, SCIPY, TORCH, logit_difference
+from harness.numbers.formats import Format, format_of
 
 # -- binary_entropy(p) = -(p log p + (1-p) log(1-p)) --------------------------------------------------
 

@@ -9,15 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from harness.kernels.autodiff import gradient
-from harness.kernels.functions import (
-    log_sigmoid_torch,
-    sigmoid_branched,
-    sigmoid_reciprocal,
-    softplus_shifted,
-)
-from harness.kernels.probability import clip
+from harness.kernels.activations import log_sigmoid_torch, sigmoid_branched, sigmoid_reciprocal, softplus_shifted
+from harness.kernels.bce import clip
 from harness.kernels.registry import Array, Kernel, Parameter, like, register
+from harness.kernels.tape import gradient
 
 GAMMAS = {"focal": "2", "focal_g0.5": "0.5"}
 LIN = "doi:10.1109/ICCV.2017.324"

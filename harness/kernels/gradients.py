@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from harness.kernels import logits, probability  # noqa: F401  (their kernels are differentiated below)
-from harness.kernels.autodiff import gradient
-from harness.kernels.functions import sigmoid_branched, sigmoid_reciprocal
+from harness.kernels import (
+    bce,  # noqa: F401  (their kernels are differentiated below)
+)
+from harness.kernels.activations import sigmoid_branched, sigmoid_reciprocal
 from harness.kernels.registry import Array, Kernel, kernel, kernels_of, like, register
+from harness.kernels.tape import gradient
 
 for _loss, _problem, _variable in (("bce", "bce_grad", "p"), ("bce_logits", "bce_logits_grad", "x")):
     for _k in kernels_of(_loss):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness import UsageError
-from harness.formats import Format, format_of
+from harness.numbers.formats import Format, format_of
 
 Array = Any  # anything with dtype, arithmetic operators and __array_namespace__
 # A parameter's value: a decimal that is rounded once into the format, or a rule of the format.

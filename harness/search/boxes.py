@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.formats import Format
+from harness.numbers.formats import Format
 
 Array = np.ndarray
 

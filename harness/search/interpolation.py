@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.kernels import Kernel
+from harness.numbers.wide import ulp_of
 from harness.search.values import ExactValues
-from harness.wide import ulp_of
 
 Array = np.ndarray
 

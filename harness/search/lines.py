@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.errors import measure
-from harness.formats import Format
-from harness.grids import NEIGHBOURS, Grid
 from harness.kernels import Kernel
+from harness.numbers.formats import Format
 from harness.problems import Problem
-from harness.tiers import evaluate
+from harness.sweep.grid import NEIGHBOURS, Grid
+from harness.truth.errors import measure
+from harness.truth.fast import evaluate
 
 Array = np.ndarray
 

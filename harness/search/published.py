@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.formats import Format
+from harness.numbers.formats import Format
 from harness.problems import Problem
 
 WORST = {

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from harness.numbers.wide import ulp_of, wide_dtype, widened
 from harness.search.lines import Line
 from harness.search.visits import BLOCK
-from harness.wide import ulp_of, wide_dtype, widened
 
 Array = np.ndarray
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.formats import Format
 from harness.kernels import Kernel
+from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.search.along import search_along
 from harness.search.joint import search_jointly

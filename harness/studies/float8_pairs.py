@@ -9,17 +9,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from mpmath import mp
 
-from harness.errors import Errors, measure
 from harness.figures import style
 from harness.figures.frame import Layout
-from harness.formats import Format, format_named
 from harness.kernels import Kernel, kernels_of
+from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
-from harness.reference import decimal, enclose, error_in_ulp, truth
-from harness.rows import EXACT_DIGITS, Row, significant
 from harness.studies.study import Frames, Parameters, Study, Tables
-from harness.tables import percent, short
-from harness.tiers import evaluate
+from harness.tables.rows import EXACT_DIGITS, Row, significant
+from harness.tables.writer import percent, short
+from harness.truth.certified import decimal, enclose, error_in_ulp, truth
+from harness.truth.errors import Errors, measure
+from harness.truth.fast import evaluate
 
 Array = np.ndarray
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from harness import tables
 from harness.studies.study import Frames, Question, Study
+from harness.tables import writer
 
 HEAD = """# {question}
 
@@ -65,7 +65,7 @@ def page(question: Question, study: Study, frames: Frames, root: Path, out: Path
     for name, caption in question.tables.items():
         shown = study.read(name, frames[name])
         rows = f"The first {SHOWN} of {len(shown)} rows" if len(shown) > SHOWN else f"All {len(shown)} rows"
-        table = tables.bare_markdown(shown.head(SHOWN))
+        table = writer.bare_markdown(shown.head(SHOWN))
         text.append(TABLE.format(caption=caption, shown=table, rows=rows, up=results, name=name))
     text.append(_reproduce(question, top))
     return "\n".join(text)

@@ -81,7 +81,7 @@ CLASS32 = "the class form casts float64 to float32"
 def _keras(backend: str, notes: str, **environment: str) -> Library:
     versions = ("keras",) if backend == "numpy" else ("keras", backend)
     settings = {"KERAS_BACKEND": backend, **environment}
-    return Library(f"keras-{backend}", "harness.systems.keras3", versions, settings, f"{notes}; {CLASS32}")
+    return Library(f"keras-{backend}", "harness.systems.adapters.keras3", versions, settings, f"{notes}; {CLASS32}")
 
 
 # float64 needs JAX_ENABLE_X64; the mode jit_x32 shows what happens without it.
@@ -92,49 +92,51 @@ _LIBRARIES = {
     for entry in (
         Library(
             "torch",
-            "harness.systems.pytorch",
+            "harness.systems.adapters.pytorch",
             ("torch",),
             {},
             f"{OWN_MATHS}; subnormal numbers are kept; under autocast on the CPU both losses turn 16-bit "
             "inputs into float32; the 1e-12 of binary_cross_entropy's backward is a float32 constant in eager mode",
         ),
-        Library("tensorflow", "harness.systems.tensorflow_", ("tensorflow",), {}, f"{TF_NOTES}; {XLA16}"),
+        Library("tensorflow", "harness.systems.adapters.tensorflow_", ("tensorflow",), {}, f"{TF_NOTES}; {XLA16}"),
         _keras("tensorflow", f"{TF_NOTES}; under XLA a bfloat16 sigmoid goes into the loss unrounded"),
         _keras("jax", f"{FLUSH}; {OWN_MATHS}; {MEAN32}", **_JAX),
         _keras("torch", f"{OWN_MATHS}; {MEAN32}"),
         _keras("numpy", "convert_to_tensor makes float32 of float64"),
         _keras("openvino", f"softplus is log(1 + exp x); {_OV_NOTES}"),
-        Library("tf_keras", "harness.systems.tf_keras_", ("tf_keras", "tensorflow"), {}, TF_NOTES),
-        Library("jax", "harness.systems.jax_", ("jax", "jaxlib"), _JAX, f"{FLUSH}; {OWN_MATHS}"),
+        Library("tf_keras", "harness.systems.adapters.tf_keras_", ("tf_keras", "tensorflow"), {}, TF_NOTES),
+        Library("jax", "harness.systems.adapters.jax_", ("jax", "jaxlib"), _JAX, f"{FLUSH}; {OWN_MATHS}"),
         Library(
             "optax",
-            "harness.systems.jax_",
+            "harness.systems.adapters.jax_",
             ("optax", "jax", "jaxlib"),
             _JAX,
             f"{FLUSH}; {OWN_MATHS}",
         ),
-        Library("sklearn", "harness.systems.sklearn_", ("sklearn",)),
+        Library("sklearn", "harness.systems.adapters.sklearn_", ("sklearn",)),
         Library(
             "scipy",
-            "harness.systems.scipy_",
+            "harness.systems.adapters.scipy_",
             ("scipy",),
             {},
             "float32 functions use the C library's expf and log1pf, not NumPy's SIMD loops; xlog1py has its own log1p",
         ),
-        Library("statsmodels", "harness.systems.statsmodels_", ("statsmodels",)),
+        Library("statsmodels", "harness.systems.adapters.statsmodels_", ("statsmodels",)),
         Library(
             "pytensor",
-            "harness.systems.pytensor_",
+            "harness.systems.adapters.pytensor_",
             ("pytensor",),
             {},
             "compiled by Numba with fastmath, which lets infinities become NaN and reorders products",
         ),
-        Library("xgboost", "harness.systems.boosting", ("xgboost",), {}, "the C library's float32 exp and log"),
-        Library("lightgbm", "harness.systems.boosting", ("lightgbm",)),
-        Library("catboost", "harness.systems.boosting", ("catboost",)),
+        Library(
+            "xgboost", "harness.systems.adapters.boosting", ("xgboost",), {}, "the C library's float32 exp and log"
+        ),
+        Library("lightgbm", "harness.systems.adapters.boosting", ("lightgbm",)),
+        Library("catboost", "harness.systems.adapters.boosting", ("catboost",)),
         Library(
             "replica",
-            "harness.systems.ancestors",
+            "harness.systems.adapters.ancestors",
             ("numpy",),
             {},
             "source only: the systems are the replicas",

@@ -9,11 +9,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from harness.rows import Row
-from harness.studies.claims import limits, of_formulas, of_libraries, of_probabilities  # noqa: F401 - they enter their claims
+from harness.studies.claims import (  # noqa: F401 - they enter their claims
+    limits,
+    of_formulas,
+    of_libraries,
+    of_probabilities,
+)
 from harness.studies.claims.asking import LIBRARIES, Answers, ask_all
 from harness.studies.claims.entry import CLAIMS, VERDICTS, Claim, in_order
 from harness.studies.study import Frames, Parameters, Study, Tables
+from harness.tables.rows import Row
 
 
 def checked(claims: Sequence[Claim]) -> Tables:

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.studies.claims.lines import LINES, key
 from harness.systems.registry import Library, library_named
-from harness.systems.supervise import Request, Result, evaluate
+from harness.systems.run.supervise import Request, Result, evaluate
 
 # How entries call a library, and its name in the register of systems.
 LIBRARIES = {

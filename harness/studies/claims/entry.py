@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.rows import Row
 from harness.studies.claims.asking import LIBRARIES, Answers, Unavailable, answers_to
+from harness.tables.rows import Row
 
 VERDICTS = ("right", "wrong", "depends", "unavailable")
 NO_REASON = "the measurement says so; no reason is on record for this outcome"

@@ -6,10 +6,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.figures.frame import Layout, line
-from harness.rows import Row, significant
 from harness.studies.claims.measures import FORMATS, first_off
 from harness.studies.study import Frames
-from harness.tables import short
+from harness.tables.rows import Row, significant
+from harness.tables.writer import short
 
 KERNELS = (
     "sigmoid_naive", "sigmoid_clip_1e-7", "sigmoid_clip_1e-12", "sigmoid_clip_1e-15", "sigmoid_add_eps_1e-7",

@@ -10,16 +10,16 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from harness.experiments import targets_in
 from harness.explain.shadow import nodes, trace
-from harness.formats import FORMATS as formats
-from harness.grids import Grid
 from harness.kernels import kernel_named, kernels_of
+from harness.numbers.formats import FORMATS as formats
 from harness.problems import problem_named
-from harness.reference import error_in_ulp, significant, truth
-from harness.rows import Case, row
-from harness.sweep import sweep
-from harness.tiers import evaluate
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import sweep
+from harness.tables.rows import Case, row
+from harness.truth.certified import error_in_ulp, significant, truth
+from harness.truth.fast import evaluate
+from harness.workflow.experiments import targets_in
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
 FUNCTIONS = ("exp", "expm1", "log", "log1p", "tanh", "logaddexp")

@@ -12,8 +12,8 @@ import time
 
 import numpy as np
 
-from harness.formats import format_named
 from harness.kernels import kernel_named
+from harness.numbers.formats import format_named
 
 POINTS = 16384
 REPEATS, ROUNDS = 40, 5

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from harness.formats import format_named
-from harness.grids import Grid
+from harness.numbers.formats import format_named
 from harness.problems import problem_named
 from harness.studies.epsilons.answer import answer
 from harness.studies.epsilons.choice import best_rows, circulating_rows, window_rows
@@ -13,6 +12,7 @@ from harness.studies.epsilons.reading import READING
 from harness.studies.epsilons.rows import Found, study_row
 from harness.studies.epsilons.sweep import TARGETS, sweep
 from harness.studies.study import Parameters, Study, Tables, joined
+from harness.sweep.grid import Grid
 
 PROBLEMS = {"probability": "bce", "logit": "bce_logits"}
 

@@ -6,9 +6,9 @@ import math
 
 import pandas as pd
 
-from harness.formats import format_named
+from harness.numbers.formats import format_named
 from harness.studies.study import Frames
-from harness.tables import percent, short
+from harness.tables.writer import percent, short
 
 
 def answer(frames: Frames) -> list[str]:

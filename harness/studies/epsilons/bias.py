@@ -16,8 +16,8 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from harness.reference import truth
-from harness.rows import Case
+from harness.tables.rows import Case
+from harness.truth.certified import truth
 
 Array = np.ndarray
 

@@ -8,11 +8,11 @@ from itertools import product, takewhile
 import numpy as np
 from mpmath import mp
 
-from harness.formats import FORMATS, Format, format_named
-from harness.reference import significant
-from harness.rows import Row
+from harness.numbers.formats import FORMATS, Format, format_named
 from harness.studies.epsilons.ladder import CIRCULATING, FORMS, STABLE, Bins, least_exponent
 from harness.studies.study import Parameters
+from harness.tables.rows import Row
+from harness.truth.certified import significant
 
 FIRST_RANGE = "10"  # the range |logit| <= L that tables show first
 AS_GOOD = 1.01  # an eps counts as good as the best one within one percent

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from harness.figures import style
 from harness.figures.frame import Layout, line
-from harness.formats import Format, format_named
+from harness.numbers.formats import Format, format_named
 from harness.studies.epsilons.rows import EMPTY, LETTERS
 from harness.studies.study import Frames
 

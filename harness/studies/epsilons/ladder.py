@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.formats import Format
-from harness.grids import Grid
 from harness.kernels import Kernel, kernel_named
-from harness.kernels.autodiff import gradient
+from harness.kernels.tape import gradient
+from harness.numbers.formats import Format
 from harness.problems import Problem
+from harness.sweep.grid import Grid
 
 Array = np.ndarray
 

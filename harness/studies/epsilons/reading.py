@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from harness.formats import format_named
+from harness.numbers.formats import format_named
 from harness.studies.epsilons.choice import SPURIOUS
-from harness.tables import decimal_input, percent, short
+from harness.tables.writer import decimal_input, percent, short
 
 
 def _least(row: pd.Series, column: str) -> str:

@@ -8,12 +8,12 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from harness.grids import Grid
-from harness.reference import significant
-from harness.rows import SECTIONS, Case, Row, row
 from harness.studies.epsilons.bias import BITS, certified_parts, confident_bias
 from harness.studies.epsilons.ladder import Bins, Candidate
 from harness.studies.epsilons.sweep import ERRORS, MARKED, TARGETS, Tally
+from harness.sweep.grid import Grid
+from harness.tables.rows import SECTIONS, Case, Row, row
+from harness.truth.certified import significant
 
 Array = np.ndarray
 

@@ -10,16 +10,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from harness.errors import NONE, RELATIVE_LIMIT, Errors, measure
-from harness.formats import Format
-from harness.grids import Grid
+from harness.numbers.formats import Format
 from harness.problems import Problem, problem_named
 from harness.studies.epsilons.bias import bias
 from harness.studies.epsilons.ladder import Bins, Candidate, inputs, probabilities
-from harness.summary import Summary
-from harness.sweep import BUDGET, audit_sample
-from harness.tally import Block
-from harness.tiers import Exact, audit, evaluate
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import BUDGET, audit_sample
+from harness.sweep.summary import Summary
+from harness.sweep.tally import Block
+from harness.truth.errors import NONE, RELATIVE_LIMIT, Errors, measure
+from harness.truth.fast import Exact, audit, evaluate
 
 Array = np.ndarray
 

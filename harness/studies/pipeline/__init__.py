@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from harness import tables
-from harness.experiments import targets_in
-from harness.rows import Row
 from harness.studies.pipeline import figures
 from harness.studies.pipeline.curves import curve_rows, digit_rows
 from harness.studies.pipeline.errors import Pair, visit
 from harness.studies.pipeline.round_trip import OCTAVES, round_trip_rows
 from harness.studies.pipeline.rows import pipeline_rows, quantisation_rows
 from harness.studies.study import Frames, Parameters, Study, Tables
+from harness.tables import writer
+from harness.tables.rows import Row
+from harness.workflow.experiments import targets_in
 
 ALONE = "exact loss at p"
 SHOWN = ("naive", "clip_1e-7", "clamp_log_100", "xlogy")  # kernels of the reading view of ranges
@@ -75,7 +75,7 @@ def interval(lo: str, hi: str) -> str:
 
 def read_pipeline(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the whole error, its two parts at the worst logit, and the kernel's own worst, in three digits."""
-    short, at = tables.short, tables.decimal_input
+    short, at = writer.short, writer.decimal_input
     return pd.DataFrame(
         {
             "way": r["kernel"],
@@ -103,12 +103,12 @@ def read_quantisation(frame: pd.DataFrame) -> pd.DataFrame:
             "loss": r["loss_format"],
             "sigmoid": r["sigmoid"],
             "target": r["target"],
-            "finite error (ulp)": ("" if r["exhaustive"] == "true" else "≥ ") + tables.short(r["max_ulp"]),
-            "at logit": tables.decimal_input(r["max_ulp_input"]),
+            "finite error (ulp)": ("" if r["exhaustive"] == "true" else "≥ ") + writer.short(r["max_ulp"]),
+            "at logit": writer.decimal_input(r["max_ulp_input"]),
             "infinite losses": r["infinite"],
             "zero losses": r["zero"],
-            "p = 0 below": tables.decimal_input(r["not_0_from"]),
-            "p = 1 above": tables.decimal_input(r["not_1_to"]),
+            "p = 0 below": writer.decimal_input(r["not_0_from"]),
+            "p = 1 above": writer.decimal_input(r["not_1_to"]),
             "within 5 %": interval(r["percent_lo"], r["percent_hi"]),
         }
         for r in frame.to_dict("records")
@@ -126,9 +126,9 @@ def read_round_trip(frame: pd.DataFrame) -> pd.DataFrame:
                 f"{k} to {2 * k}": f"{float(r[f'digits_positive_{k}']):.1f} / {float(r[f'digits_negative_{k}']):.1f}"
                 for k in OCTAVES
             },
-            "none above": tables.decimal_input(r["largest_positive"]),
-            "none below": tables.decimal_input(r["largest_negative"]),
-            "none within ±": tables.decimal_input(r["smallest_positive"]),
+            "none above": writer.decimal_input(r["largest_positive"]),
+            "none below": writer.decimal_input(r["largest_negative"]),
+            "none within ±": writer.decimal_input(r["smallest_positive"]),
         }
         for r in frame.to_dict("records")
     )
@@ -157,7 +157,7 @@ def _most(frame: pd.DataFrame, kernel: str, column: str) -> str:
 def _quantised(frames: Frames, a: str, b: str, column: str, sigmoid: str = "branched") -> str:
     """Return a logit of the row of target 0 for a pair of formats."""
     rows = frames["pipeline_quantisation"].set_index(["probability_format", "loss_format", "sigmoid", "target"])
-    return tables.decimal_input(str(rows.loc[(a, b, sigmoid, "0"), column]))
+    return writer.decimal_input(str(rows.loc[(a, b, sigmoid, "0"), column]))
 
 
 def _saturation(frames: Frames) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.reference import significant
-from harness.rows import Row
 from harness.studies.pipeline.errors import Found, Pair
 from harness.studies.pipeline.round_trip import EXACT, FORMULAS, digits, relative_errors
-from harness.summary import Summary
+from harness.sweep.summary import Summary
+from harness.tables.rows import Row
+from harness.truth.certified import significant
 
 LEAST, MOST = 2.0**-12, 2.0**11  # logits that are drawn, in size
 FIGURES = 4  # significant digits

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from harness.errors import NONE, Errors, measure
-from harness.formats import Format, format_named
-from harness.grids import Grid
 from harness.kernels import Kernel, kernel_named
+from harness.numbers.formats import Format, format_named
 from harness.problems import PROBLEMS
-from harness.summary import Summary
-from harness.sweep import BUDGET, audit_sample
-from harness.tally import Block, Tally
-from harness.tiers import Exact, audit, evaluate
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import BUDGET, audit_sample
+from harness.sweep.summary import Summary
+from harness.sweep.tally import Block, Tally
+from harness.truth.errors import NONE, Errors, measure
+from harness.truth.fast import Exact, audit, evaluate
 
 Array = np.ndarray
 

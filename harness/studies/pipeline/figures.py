@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from harness.figures import style
 from harness.figures.axes import InputAxis
 from harness.figures.frame import Layout, line
-from harness.formats import Format, format_named
+from harness.numbers.formats import Format, format_named
 from harness.problems import PROBLEMS
 from harness.studies.study import Frames
 

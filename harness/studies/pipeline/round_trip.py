@@ -14,10 +14,10 @@ import numpy as np
 from mpmath import mp
 
 from harness.kernels.registry import Array, like
-from harness.reference import significant
-from harness.rows import Row
+from harness.numbers.wide import wide_dtype
 from harness.studies.pipeline.errors import Pair
-from harness.wide import wide_dtype
+from harness.tables.rows import Row
+from harness.truth.certified import significant
 
 EXACT = "exact"
 OCTAVES = (1, 2, 4, 8, 16, 32)  # logits of each [k, 2k) have a column

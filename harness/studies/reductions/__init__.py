@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harness.formats import format_named
+from harness.numbers.formats import format_named
 from harness.studies.reductions.figures import draw_means, draw_stagnation, draw_sums
 from harness.studies.reductions.reading import READING
 from harness.studies.reductions.rows import format_rows
 from harness.studies.study import Frames, Parameters, Study, Tables
-from harness.tables import percent, short
+from harness.tables.writer import percent, short
 
 
 def run(parameters: Parameters, part: str) -> Tables:

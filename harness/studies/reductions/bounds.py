@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from harness.formats import FORMATS, Format
+from harness.numbers.formats import FORMATS, Format
 from harness.studies.reductions import methods as m
 from harness.studies.reductions.methods import WIDER, Method, gamma, together, unit
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from harness.figures import style
 from harness.figures.frame import Layout, line
-from harness.formats import Format, format_named
+from harness.numbers.formats import Format, format_named
 from harness.studies.reductions.bounds import height
 from harness.studies.reductions.methods import unit
 from harness.studies.study import Frames

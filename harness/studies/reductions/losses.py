@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.formats import Format
 from harness.kernels import kernel_named
+from harness.numbers.formats import Format
 
 Array = np.ndarray
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.formats import FORMATS, Format
+from harness.numbers.formats import FORMATS, Format
 
 Array = np.ndarray
 

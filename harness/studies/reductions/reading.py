@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from harness.studies.reductions.stagnation import SHORTFALLS
-from harness.tables import percent, short
+from harness.tables.writer import percent, short
 
 SHOWN_N = (10, 10**3, 10**5, 10**6, 10**7, 10**8)  # on the page; the CSV has all
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from mpmath import mp
 
-from harness.formats import Format, format_named
-from harness.reference import decimal, significant
-from harness.rows import EXACT_DIGITS, Row
+from harness.numbers.formats import Format, format_named
 from harness.studies.reductions.bounds import LOOPED, METHODS, check, early_share
 from harness.studies.reductions.losses import exact_sums, losses
 from harness.studies.reductions.methods import WIDER, Method, unit
 from harness.studies.reductions.stagnation import measured, predicted, shortfall
+from harness.tables.rows import EXACT_DIGITS, Row
+from harness.truth.certified import decimal, significant
 
 Array = np.ndarray
 

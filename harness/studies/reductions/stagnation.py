@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from harness.formats import Format, floor_log2
+from harness.numbers.formats import Format, floor_log2
 
 Array = np.ndarray
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from harness.experiments import targets_in
-from harness.formats import format_named
-from harness.grids import Grid
 from harness.kernels import kernels_of
-from harness.relatives import RELATIVES
-from harness.rows import Row, rows_of
+from harness.numbers.formats import format_named
+from harness.problems.relatives import RELATIVES
 from harness.studies.relatives.answer import answer
 from harness.studies.relatives.curves import curve_rows
 from harness.studies.relatives.cutoff import cutoff_row, cutoff_rows, maechler_rows, window
@@ -15,8 +12,11 @@ from harness.studies.relatives.figures import DRAW
 from harness.studies.relatives.gradient import gradient_rows
 from harness.studies.relatives.reading import READING
 from harness.studies.study import Parameters, Study, Tables
-from harness.summary import Summary
-from harness.sweep import sweep
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import sweep
+from harness.sweep.summary import Summary
+from harness.tables.rows import Row, rows_of
+from harness.workflow.experiments import targets_in
 
 
 def run(parameters: Parameters, part: str) -> Tables:

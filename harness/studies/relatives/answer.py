@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from harness.studies.study import Frames
-from harness.tables import decimal_input
+from harness.tables.writer import decimal_input
 
 STABLE = {
     "logit": "scipy",

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from harness.errors import OUTCOMES
-from harness.experiments import targets_in
 from harness.figures.bins import Curve, from_summaries, joined, near_ends
-from harness.formats import Format, format_named
 from harness.kernels import kernel_named
+from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
-from harness.reference import significant
-from harness.rows import Row
-from harness.summary import Summary
+from harness.sweep.summary import Summary
+from harness.tables.rows import Row
+from harness.truth.certified import significant
+from harness.truth.errors import OUTCOMES
+from harness.workflow.experiments import targets_in
 
 FIGURES = 4  # significant digits
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.errors import Errors, measure
-from harness.formats import Format
-from harness.grids import Grid, spread
 from harness.kernels import kernel_named
+from harness.numbers.formats import Format
 from harness.problems import problem_named
-from harness.reference import significant
-from harness.rows import Case, Row, certified_extreme
-from harness.summary import Summary
-from harness.tiers import evaluate
+from harness.sweep.grid import Grid, spread
+from harness.sweep.summary import Summary
+from harness.tables.rows import Case, Row, certified_extreme
+from harness.truth.certified import significant
+from harness.truth.errors import Errors, measure
+from harness.truth.fast import evaluate
 
 Array = np.ndarray
 

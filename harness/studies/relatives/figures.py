@@ -14,8 +14,8 @@ from harness.figures import style
 from harness.figures.catalogue import Family, Plan
 from harness.figures.errors import error_figure
 from harness.figures.frame import Layout, line
-from harness.formats import Format, format_named
 from harness.kernels import kernel_named
+from harness.numbers.formats import Format, format_named
 from harness.problems import problem_named
 from harness.studies.relatives.curves import Drawn
 from harness.studies.study import Frames

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from mpmath import mp
 
-from harness.formats import Format
-from harness.grids import Grid
 from harness.kernels import Kernel, kernels_of
+from harness.numbers.formats import Format
 from harness.problems import Problem, problem_named
-from harness.reference import significant
-from harness.relatives import FOCAL
-from harness.rows import Case, Row
+from harness.problems.relatives import FOCAL
+from harness.sweep.grid import Grid
+from harness.tables.rows import Case, Row
+from harness.truth.certified import significant
 
 Array = np.ndarray
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from harness.tables import SPURIOUS, decimal_input, short
+from harness.tables.writer import SPURIOUS, decimal_input, short
 
 
 def read_relatives(frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.formats import format_named
+from harness.numbers.formats import format_named
 from harness.studies.softmax.answer import answer
 from harness.studies.softmax.cases import equal_rows, gap_rows, growth_rows, pair_rows, special_rows
 from harness.studies.softmax.figures import draw_gap, draw_growth

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from harness.studies.study import Frames
-from harness.tables import short
+from harness.tables.writer import short
 
 
 def answer(frames: Frames) -> list[str]:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from mpmath import mp
 
-from harness.formats import Format
-from harness.reference import decimal, significant
-from harness.rows import EXACT_DIGITS, Row
+from harness.numbers.formats import Format
 from harness.studies.softmax.exact import START_BITS, Exact
 from harness.studies.softmax.forms import ADD, others, picked, sigmoid_loss
 from harness.studies.softmax.rows import measure, study_row
 from harness.studies.softmax.vectors import CLASSES, kinds_of, vectors
 from harness.studies.softmax.ways import LOSS, LSE, WAYS, Way, way_named, ways_of
+from harness.tables.rows import EXACT_DIGITS, Row
+from harness.truth.certified import decimal, significant
 
 Array = np.ndarray
 

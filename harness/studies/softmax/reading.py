@@ -8,7 +8,7 @@ import pandas as pd
 
 from harness.studies.softmax.vectors import CLASSES
 from harness.studies.softmax.ways import LSE
-from harness.tables import short
+from harness.tables.writer import short
 
 SPURIOUS = {"spurious_nan": "NaN", "spurious_inf": "inf", "spurious_zero": "zero", "wrong_sign": "sign"}
 MANY = 1000  # classes

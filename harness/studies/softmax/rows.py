@@ -10,13 +10,13 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from harness.formats import Format
-from harness.reference import decimal, error_in_ulp, significant
-from harness.rows import CONTRACT, EXACT_DIGITS, Row
+from harness.numbers.formats import Format
 from harness.studies.softmax.bounds import Logits, bound, check
 from harness.studies.softmax.exact import Exact
 from harness.studies.softmax.vectors import CLASSES, Vectors, kinds_of, vectors
 from harness.studies.softmax.ways import LOSS, LSE, Way, ways_of
+from harness.tables.rows import CONTRACT, EXACT_DIGITS, Row
+from harness.truth.certified import decimal, error_in_ulp, significant
 
 Array = np.ndarray
 DECIDED = 2.0**-100  # an ulp error is known far better than this

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.formats import Format
+from harness.numbers.formats import Format
 
 Array = np.ndarray
 Draw = Callable[[np.random.Generator, int, int], Array]  # generator, vectors, K -> float64 (vectors, K)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.formats import FORMATS, format_of
+from harness.numbers.formats import FORMATS, format_of
 from harness.studies.reductions.methods import WIDER
 from harness.studies.softmax import bounds, forms
 from harness.studies.softmax.forms import ADD, Add

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harness import tables
-from harness.formats import format_named
+from harness.numbers.formats import format_named
 from harness.studies.study import Frames, Parameters, Study, Tables
 from harness.studies.targets import figures
 from harness.studies.targets.formulas import EXPRESSIONS, formula_rows, promotion_rows
 from harness.studies.targets.labels import accepted_rows, label_rows
 from harness.studies.targets.map import map_rows, power_rows
 from harness.studies.targets.smoothing import identity_rows, smoothing_rows
+from harness.tables import writer
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -36,10 +36,10 @@ def read_map(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one line for each kernel and format: the worst error at each target, and spurious outcomes there."""
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for r in frame.to_dict("records"):
-        marks = "".join(f" {label}" for name, label in tables.SPURIOUS.items() if r[name] not in ("", "0"))
+        marks = "".join(f" {label}" for name, label in writer.SPURIOUS.items() if r[name] not in ("", "0"))
         least = "" if r["exhaustive"] == "true" else "≥ "
         line = lines.setdefault((r["problem"], r["kernel"], r["format"]), {})
-        line[r["target_name"]] = (least + tables.short(r["max_ulp"]) if r["max_ulp"] else "") + marks
+        line[r["target_name"]] = (least + writer.short(r["max_ulp"]) if r["max_ulp"] else "") + marks
     return pd.DataFrame({"problem": p, "kernel": k, "format": f, **line} for (p, k, f), line in lines.items())
 
 
@@ -48,13 +48,13 @@ def read_powers(frame: pd.DataFrame) -> pd.DataFrame:
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for r in frame.to_dict("records"):
         target = f"2^-{r['k']}" if r["near"] == "0" else f"1-2^-{r['k']}"
-        lines.setdefault((r["format"], target), {})[r["kernel"]] = "≥ " + tables.short(r["max_ulp"])
+        lines.setdefault((r["format"], target), {})[r["kernel"]] = "≥ " + writer.short(r["max_ulp"])
     return pd.DataFrame({"format": f, "target": t, **line} for (f, t), line in lines.items())
 
 
 def read_labels(frame: pd.DataFrame) -> pd.DataFrame:
     """Return each label's effect in short numbers."""
-    at = tables.decimal_input
+    at = writer.decimal_input
     return pd.DataFrame(
         {
             "problem": r["problem"],
@@ -115,7 +115,7 @@ def read_promotion(frame: pd.DataFrame) -> pd.DataFrame:
 def read_accepted(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the counts with the lowest loss and slopes in three digits."""
     slopes = [
-        f"{tables.short(a)} to {tables.short(b)}" if a else ""
+        f"{writer.short(a)} to {writer.short(b)}" if a else ""
         for a, b in zip(frame["least_slope"], frame["largest_slope"])
     ]
     counts = {c: frame[c] for c in ("label", "problem", "format", "kernels")}
@@ -123,13 +123,13 @@ def read_accepted(frame: pd.DataFrame) -> pd.DataFrame:
              "negative somewhere": "negative_somewhere"}  # fmt: skip
     return pd.DataFrame({
         **counts, **{title: frame[c] for title, c in named.items()},
-        "lowest loss": frame["least"].map(tables.short), "size of the gradients": slopes,
+        "lowest loss": frame["least"].map(writer.short), "size of the gradients": slopes,
     })  # fmt: skip
 
 
 def read_smoothing(frame: pd.DataFrame) -> pd.DataFrame:
     """Return smoothed targets with the two parts of their error in three digits."""
-    short = tables.short
+    short = writer.short
     return pd.DataFrame(
         {
             "format": r["format"],
@@ -148,7 +148,7 @@ def read_smoothing(frame: pd.DataFrame) -> pd.DataFrame:
 
 def read_identity(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the comparison with inputs in decimal."""
-    at, short = tables.decimal_input, tables.short
+    at, short = writer.decimal_input, writer.short
     return pd.DataFrame(
         {
             "format": r["format"],
@@ -191,26 +191,26 @@ def _next_to_1(frames: Frames) -> str:
 
     def error(kernel: str, fmt: str, target: str = "1-2^-p") -> str:
         r = rows.loc[(kernel, fmt, target)]
-        return ("" if r["exhaustive"] == "true" else "≥ ") + tables.short(r["max_ulp"])
+        return ("" if r["exhaustive"] == "true" else "≥ ") + writer.short(r["max_ulp"])
 
     lost = ", ".join(f"{error('lse_log1p', f)} in {f}" for f in ("float16", "bfloat16", "float32", "float64"))
     pair = rows.loc["softplus_pair"]["max_ulp"].astype(float).max()
     return (
         f"The log-sum-exp form `lse_log1p` loses a bit for every halving of 1 − y (ulp at the neighbour of 1: {lost}), "
         f"torch's form, `linear_softplus`, as much next to 0 ({error('linear_softplus', 'float32', '2^-p')} in float32), "
-        f"while the sum of two softplus terms stays within {tables.short(pair)} ulp at every target and logit visited."
+        f"while the sum of two softplus terms stays within {writer.short(pair)} ulp at every target and logit visited."
     )
 
 
 def _advice(frames: Frames) -> str:
     rows = frames["targets_identity"]
     ones = rows[rows["target"] == "1"].set_index("format")
-    kept = tables.decimal_input(ones.loc["bfloat16", "keras_unchanged_to"])
+    kept = writer.decimal_input(ones.loc["bfloat16", "keras_unchanged_to"])
     return (
         "Check that targets lie in [0, 1], convert them to the loss's format before any arithmetic, take two softplus "
         f"terms for soft targets, and smooth in float32: in bfloat16 Keras's formula leaves a label of 1 as it is up to "
         f"s = {kept}, and y(1−s) + s(1−y), which is Keras's with 2s, up to "
-        f"{tables.decimal_input(ones.loc['bfloat16', 'mixed_unchanged_to'])}."
+        f"{writer.decimal_input(ones.loc['bfloat16', 'mixed_unchanged_to'])}."
     )
 
 

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from harness.figures import style
 from harness.figures.frame import Layout, line
 from harness.figures.heatmap import COLOURS, DARK, NONE_MEASURED, number
-from harness.formats import Format, format_named
+from harness.numbers.formats import Format, format_named
 from harness.studies.study import Frames
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")

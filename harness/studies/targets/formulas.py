@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from mpmath import mp
 
-from harness.formats import Format
 from harness.kernels import kernels_of
+from harness.numbers.formats import Format
 from harness.problems import PROBLEMS
-from harness.reference import significant, truth
-from harness.rows import Row
+from harness.tables.rows import Row
+from harness.truth.certified import significant, truth
 
 Array = Any
 LOGIT = 1.5  # a number of every format

@@ -11,15 +11,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.errors import measure
-from harness.formats import Format
-from harness.grids import Grid
-from harness.kernels import Kernel, gradients, kernel_named, kernels_of  # noqa: F401  (registers the gradients)
+from harness.kernels import (
+    Kernel,
+    gradients,  # noqa: F401  (registers the gradients)
+    kernel_named,
+    kernels_of,
+)
+from harness.numbers.formats import Format
 from harness.problems import PROBLEMS, Problem
-from harness.reference import significant
-from harness.rows import Row
-from harness.sweep import BUDGET
-from harness.tiers import evaluate
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import BUDGET
+from harness.tables.rows import Row
+from harness.truth.certified import significant
+from harness.truth.errors import measure
+from harness.truth.fast import evaluate
 
 # Label: the target that is meant.
 LABELS = {"-1": 0.0, "2": 1.0, "nan": math.nan}

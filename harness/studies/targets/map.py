@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.formats import Format
-from harness.grids import Grid
 from harness.kernels import kernel_named
+from harness.numbers.formats import Format
 from harness.problems import PROBLEMS
-from harness.rows import Case, Row, certified_extreme, rows_of
-from harness.sweep import sweep
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import sweep
+from harness.tables.rows import Case, Row, certified_extreme, rows_of
 
 
 def named_targets(fmt: Format) -> dict[str, float]:

@@ -7,13 +7,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from harness.formats import Format
-from harness.grids import Grid
 from harness.kernels.registry import Array, like
+from harness.numbers.formats import Format
+from harness.numbers.wide import power_of_two_below, power_two, wide_dtype
 from harness.problems import PROBLEMS
-from harness.reference import significant
-from harness.rows import Row
-from harness.wide import power_of_two_below, power_two, wide_dtype
+from harness.sweep.grid import Grid
+from harness.tables.rows import Row
+from harness.truth.certified import significant
 
 Formula = Callable[[Array, Array], Array]
 TARGETS = (1, 0)

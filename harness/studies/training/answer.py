@@ -6,7 +6,7 @@ import pandas as pd
 
 from harness.studies.study import Frames
 from harness.studies.training.words import FROM, SETTINGS, method_name
-from harness.tables import short
+from harness.tables.writer import short
 
 COMPARED = ("linear_softplus", "maechler")  # far off but harmless, and nearly exact but harmful
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.formats import Format
 from harness.kernels import kernel_named, like
-from harness.kernels.autodiff import Traced
+from harness.kernels.tape import Traced
+from harness.numbers.formats import Format
 from harness.studies.training.network import Method
 
 Array = np.ndarray

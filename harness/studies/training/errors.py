@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import NONE, measure
-from harness.formats import FORMATS, Format, format_named
-from harness.grids import Grid, spread
 from harness.kernels import kernel_named, kernels_of
+from harness.numbers.formats import FORMATS, Format, format_named
 from harness.problems import Problem, problem_named
-from harness.reference import error_in_ulp, significant
-from harness.rows import Case, Row, rows_of
 from harness.studies.training.network import Method
 from harness.studies.training.rows import STABLE
 from harness.studies.training.runs import Run, Task, task_named, train
-from harness.sweep import sweep
-from harness.tiers import evaluate
+from harness.sweep.grid import Grid, spread
+from harness.sweep.streaming import sweep
+from harness.tables.rows import Case, Row, rows_of
+from harness.truth.certified import error_in_ulp, significant
+from harness.truth.errors import NONE, measure
+from harness.truth.fast import evaluate
 
 Array = np.ndarray
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from harness.figures import style
 from harness.figures.frame import Layout, line
-from harness.formats import format_named
+from harness.numbers.formats import format_named
 from harness.studies.study import Frames
 from harness.studies.training.words import FROM, HEADS, SETTINGS, method_name
 

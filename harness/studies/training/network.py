@@ -17,9 +17,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from harness.formats import Format
 from harness.kernels import Kernel, kernel_named, kernels_of, like
-from harness.kernels.autodiff import gradient, plain
+from harness.kernels.tape import gradient, plain
+from harness.numbers.formats import Format
 
 Array = np.ndarray
 

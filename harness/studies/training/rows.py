@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.formats import Format, format_named
 from harness.kernels import kernel_named
-from harness.reference import significant
-from harness.rows import Row
+from harness.numbers.formats import Format, format_named
 from harness.studies.training.causes import cause
 from harness.studies.training.network import Method, methods
 from harness.studies.training.runs import NEVER, Run, Task, train
+from harness.tables.rows import Row
+from harness.truth.certified import significant
 
 Array = np.ndarray
 

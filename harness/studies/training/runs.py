@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from harness import UsageError
-from harness.formats import Format
 from harness.kernels import kernel_named
+from harness.numbers.formats import Format
 from harness.problems import problem_named
 from harness.studies.training.data import split
 from harness.studies.training.network import Arithmetic, Method, backward, forward, initial, stepped

@@ -1,5 +1,0 @@
-"""The atlas: where each kernel is safe in each format, what fails beyond, and what to use instead."""
-
-from harness.atlas.entries import COLUMNS, write
-
-__all__ = ["COLUMNS", "write"]

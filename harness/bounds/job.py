@@ -1,0 +1,214 @@
+"""The bounds stage: a priori bounds beside what an experiment measured, as a table and as figures.
+
+Nothing is written where a measurement exceeds its bound: the bound or the measurement is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from harness import UsageError
+from harness.bounds import table
+from harness.bounds.bound import BoundExceeded, Comparison, Violation, bound_ulp, check_bounds, compare
+from harness.bounds.functions import MEASURED_AS, FunctionErrors, function_errors
+from harness.figures.catalogue import drawn_targets
+from harness.kernels import Kernel
+from harness.numbers.formats import Format
+from harness.problems import Problem
+from harness.sweep import stored
+from harness.sweep.grid import Grid
+from harness.sweep.job import merged
+from harness.sweep.summary import Summary
+from harness.tables.rows import Case, Row
+from harness.workflow.experiments import Experiment, targets_in
+
+CELLS = 2048  # bounded together
+
+
+@dataclass(frozen=True)
+class Exceeded:
+    """Name a row of the table that breaks its bound, and the cell where it breaks it."""
+
+    case: Case
+    violation: Violation
+
+    @property
+    def text(self) -> str:
+        """Return where the measurement lies above the bound."""
+        case, v = self.case, self.violation
+        target = "" if case.target is None else f", target {case.fmt.short(case.target)}"
+        at = case.fmt.hex(case.fmt.from_ordinal(np.array([v.input]))[0])
+        return (
+            f"{case.name} of {case.problem.name} in {case.fmt.name}{target}, input {at}: "
+            f"measured {v.measured:.9g} ulp, bound {v.bound:.9g} ulp"
+        )
+
+
+@dataclass
+class Found:
+    """Hold what one format gave: rows, violations, and for figures the drawn target's comparisons."""
+
+    fmt: Format
+    exhaustive: bool
+    functions: dict[str, FunctionErrors]
+    source: str  # of the functions' errors: exhaustive or sampled
+    rows: list[Row]
+    exceeded: list[Exceeded]
+    drawn: dict[tuple[str, str], Comparison]  # by problem and kernel, one target
+
+    @property
+    def told(self) -> dict:
+        """Return on which errors of the functions the bounds stand, the largest of each in ulps."""
+        largest = {name: table.upward(float(e.levels[0].max())) for name, e in self.functions.items()}
+        return {"source": self.source, "max_ulp": largest}
+
+
+def figure_names(experiment: Experiment) -> list[str]:
+    """Return the stems of the figures of an experiment's bounds, one a problem."""
+    return [f"bounds_{experiment.name}_{p.name}" for p in experiment.problems]
+
+
+def bounds_job(
+    experiment: Experiment, inputs: Sequence[Path], exhaustive: Sequence[Path], out: Path, folder: Path
+) -> None:
+    """Bound every kernel of an experiment, compare with its summaries, write the table and the figures.
+
+    `exhaustive` are summary files of the primitives over every input, for formats that the standard
+    grid only samples.  Raises BoundExceeded, and writes nothing, where a measurement lies above its
+    bound; UsageError where a summary is missing or of another experiment.
+    """
+    grid = _complete(inputs, experiment)
+    known = _known_functions(exhaustive)
+    found = [_bounds_in(experiment, fmt, grid, inputs, known.get(fmt.name)) for fmt in experiment.formats]
+    _fail(found)
+    from harness.bounds.figure import Material, draw  # loads the drawing library
+
+    order = {p.name: i for i, p in enumerate(experiment.problems)}
+    rows = sorted((r for f in found for r in f.rows), key=lambda r: order[str(r["problem"])])
+    target = drawn_targets(experiment)[0]
+    for problem, name in zip(experiment.problems, figure_names(experiment)):
+        by_format = {
+            f.fmt.name: {k.name: f.drawn[problem.name, k.name] for k in experiment.kernels[problem.name]} for f in found
+        }
+        whole = {f.fmt.name: f.exhaustive for f in found}
+        draw(Material(problem, target if problem.has_target else None, by_format, whole), folder, name)
+    used = {f.fmt.name: f.told for f in found}
+    table.write(out.with_suffix(""), rows, {"grid": grid, "function_errors": used})
+
+
+def _bounds_in(
+    experiment: Experiment, fmt: Format, grid: str, inputs: Sequence[Path], known: dict[str, Summary] | None
+) -> Found:
+    """Bound and compare all problems and kernels in one format."""
+    summaries = merged(_of(inputs, fmt))
+    functions = function_errors(fmt, known)
+    whole = known is not None or fmt.bits <= 16
+    exhaustive = Grid(grid, experiment.problems[0], fmt).exhaustive
+    found = Found(fmt, exhaustive, functions, "exhaustive" if whole else "sampled", [], [], {})
+    for problem in experiment.problems:
+        kernels, measured = experiment.kernels[problem.name], summaries.get(problem.name, {})
+        for k in kernels:
+            if k.name not in measured:
+                raise UsageError(f"the summaries of {fmt.name} lack {k.name} of {problem.name}; sweep again")
+        targets = targets_in(fmt, experiment.targets) if problem.has_target else None
+        bounds = _in_parts(problem, kernels, fmt, targets, measured[kernels[0].name].cells, functions)
+        drawn = _drawn_row(fmt, experiment) if problem.has_target else 0
+        for k in kernels:
+            cases = _cases(problem, k, Grid(grid, problem, fmt), targets)
+            _add(found, cases, measured[k.name], bounds[k.name], drawn)
+    return found
+
+
+def _in_parts(
+    problem: Problem,
+    kernels: Sequence[Kernel],
+    fmt: Format,
+    targets: np.ndarray | None,
+    cells: np.ndarray,
+    functions: Mapping[str, FunctionErrors],
+) -> dict[str, np.ndarray]:
+    """Return what `bound_ulp` does, some cells at a time, so that memory stays small."""
+    parts = [
+        bound_ulp(problem, kernels, fmt, targets, cells[i : i + CELLS], functions) for i in range(0, len(cells), CELLS)
+    ]
+    return {k.name: np.concatenate([part[k.name] for part in parts], axis=1) for k in kernels}
+
+
+def _cases(problem: Problem, kernel: Kernel, grid: Grid, targets: np.ndarray | None) -> list[Case]:
+    chosen = [None] if targets is None else list(targets)
+    return [Case(problem, kernel.name, kernel, grid, target) for target in chosen]
+
+
+def _add(found: Found, cases: list[Case], summary: Summary, bound: np.ndarray, drawn: int) -> None:
+    """Add one kernel's violations, rows and curve."""
+    found.exceeded += [Exceeded(cases[v.target], v) for v in check_bounds(summary, bound, found.fmt)]
+    both = compare(summary, bound)
+    for t, case in enumerate(cases):
+        row = table.row_of(case, summary, _only(both, t), t)
+        found.rows.append({**row, "function_errors": found.source})
+    found.drawn[cases[0].problem.name, cases[0].name] = _only(both, drawn)
+
+
+def _only(both: Comparison, t: int) -> Comparison:
+    """Return the comparison of one target."""
+    return replace(both, bound=both.bound[t : t + 1], measured=both.measured[t : t + 1])
+
+
+def _fail(found: list[Found]) -> None:
+    """Raise BoundExceeded naming the worst violation, if there is any."""
+    exceeded = [e for f in found for e in f.exceeded]
+    if not exceeded:
+        return
+    worst = max(exceeded, key=lambda e: e.violation.measured / max(e.violation.bound, 2.0**-60))
+    more = f" ({len(exceeded)} cells exceed their bounds, this one the most)" if len(exceeded) > 1 else ""
+    raise BoundExceeded(f"{worst.text}{more}: one of the two is wrong, and nothing was written")
+
+
+def _of(paths: Sequence[Path], fmt: Format) -> list[Path]:
+    return [p for p in paths if stored.read_description(p)["format"] == fmt.name]
+
+
+def _drawn_row(fmt: Format, experiment: Experiment) -> int:
+    """Return which row of a summary is the drawn target's."""
+    values = targets_in(fmt, experiment.targets)
+    return int(np.flatnonzero(values == targets_in(fmt, drawn_targets(experiment)[:1]))[0])
+
+
+def _complete(paths: Sequence[Path], experiment: Experiment) -> str:
+    """Return the grid of the summaries; UsageError unless every shard of every format is there."""
+    told = [stored.read_description(p) for p in paths]
+    asked = (experiment.name, experiment.targets, told[0]["grid"])
+    for path, d in zip(paths, told):
+        if (d["experiment"], d["targets"], d["grid"]) != asked:
+            raise UsageError(f"{path} is of another experiment, targets or grid than {asked}; sweep again")
+    for fmt in experiment.formats:
+        _all_shards([d for d in told if d["format"] == fmt.name], f"{experiment.name} in {fmt.name}")
+    return told[0]["grid"]
+
+
+def _all_shards(told: Sequence[Mapping], of: str) -> None:
+    have = sorted(d["shard"] for d in told)
+    if not told or have != list(range(told[0]["shards"])):
+        count = f" of {told[0]['shards']}" if told else ""
+        raise UsageError(f"{len(set(have))}{count} shards of {of} were given; give each once")
+
+
+def _known_functions(paths: Sequence[Path]) -> dict[str, dict[str, Summary]]:
+    """Read exhaustive errors of the library's functions, by format; UsageError where inputs are left out."""
+    told = [stored.read_description(p) for p in paths]
+    found: dict[str, dict[str, Summary]] = {}
+    for path, d in zip(paths, told):
+        if d["grid"] != "exhaustive":
+            raise UsageError(f"{path} is of the {d['grid']} grid; give summaries of the exhaustive one")
+    for name in dict.fromkeys(d["format"] for d in told):
+        _all_shards([d for d in told if d["format"] == name], f"the functions in {name}")
+        summaries = merged([p for p, d in zip(paths, told) if d["format"] == name])
+        for problem, kernel in MEASURED_AS.values():
+            if kernel not in summaries.get(problem, {}):
+                raise UsageError(f"the summaries of the functions in {name} lack {kernel} of {problem}")
+        found[name] = {function: summaries[p][k] for function, (p, k) in MEASURED_AS.items()}
+    return found

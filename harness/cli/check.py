@@ -1,0 +1,141 @@
+"""What `harness check` and `harness reference` do: one loss measured, one exact value printed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mpmath import mp
+from tabulate import tabulate
+
+from harness import UsageError
+from harness.numbers.formats import format_named, parse_exact
+from harness.problems import problem_named
+from harness.sweep import own
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import sweep
+from harness.tables.rows import CONTRACT, Row, rows_of
+from harness.tables.writer import SPURIOUS, safe, short
+from harness.truth.certified import certified
+from harness.workflow.experiments import STANDARD_TARGETS, targets_in
+from harness.workflow.progress import Progress
+
+# A decimal such as 0.1 is not a binary number.  Taken to so many bits, its error is far below
+# the last bit that any enclosure asks for.
+INPUT_BITS = 20_000
+
+
+@dataclass(frozen=True)
+class Report:
+    """Hold the rows of one check and the budget they are judged by."""
+
+    rows: list[Row]
+    max_ulp: float
+
+    @property
+    def within(self) -> bool:
+        """Tell whether every row is within the budget and has no spurious outcome."""
+        return not any(over(r, self.max_ulp) for r in self.rows)
+
+
+def over(row: Row, max_ulp: float) -> bool:
+    """Tell whether a row breaks the budget."""
+    worst = mp.mpf(str(row["max_ulp"])) if row["max_ulp"] != "" else mp.inf
+    return worst > max_ulp or any(row[name] for name in SPURIOUS)
+
+
+def check(
+    name: str, problem_name: str, format_name: str, grid_name: str, targets: Sequence[str], max_ulp: float
+) -> Report:
+    """Sweep one kernel or user function over a grid; UsageError for input that cannot be used."""
+    problem, fmt = problem_named(problem_name), format_named(format_name)
+    if not max_ulp > 0:
+        raise UsageError(f"--max-ulp {max_ulp} is not a positive number of ulps")
+    if targets and not problem.has_target:
+        raise UsageError(f"{problem.name} has no target; leave out --target")
+    grid = Grid(grid_name, problem, fmt)
+    kernel = own.find(name, problem)
+    values = targets_in(fmt, tuple(targets) or STANDARD_TARGETS) if problem.has_target else None
+    done = sweep(
+        problem, [kernel], grid, values, budget=max_ulp, progress=Progress(f"{name} {fmt.name}", grid.size(grid.cells))
+    )
+    return Report(rows_of(problem, kernel, grid, values, done.summaries[kernel.name], max_ulp), max_ulp)
+
+
+def to_json(report: Report) -> str:
+    """Write the rows as a JSON list of objects with the table's columns; numbers as numbers."""
+    return json.dumps([{k: _json(k, v) for k, v in row.items()} for row in report.rows], indent=1)
+
+
+TEXT = (
+    "problem",
+    "kernel",
+    "format",
+    "grid",
+    "max_ulp_input",
+    "max_ulp_computed",
+    "max_ulp_exact",
+    "safe_lo",
+    "safe_hi",
+)
+
+
+def _json(column: str, value: object) -> object:
+    """Turn a table's text into a JSON value: null for nothing, infinities as text."""
+    if value == "":
+        return None
+    if isinstance(value, (bool, int)) or column in TEXT or column not in CONTRACT:
+        return value
+    number = float(str(value))
+    return number if math.isfinite(number) else str(value)
+
+
+def to_text(report: Report) -> str:
+    """Write a table of the rows and, for each that breaks the budget, the verdict with its reason."""
+    first = report.rows[0]
+    size = "all" if first["exhaustive"] else "a sample of"
+    lines = [f"{first['kernel']} as {first['problem']} in {first['format']}, {size} {first['points']} inputs", ""]
+    shown = [
+        (r["target"], short(r["max_ulp"]), r["max_ulp_input"], r["max_ulp_computed"], str(r["max_ulp_exact"])[:12],
+         short(r["mean_ulp"]), *(r[name] for name in SPURIOUS), safe(r))
+        for r in report.rows
+    ]  # fmt: skip
+    headings = ["target", "max ulp", "at input", "computed", "exact", "mean ulp", *SPURIOUS.values(), "safe range"]
+    table = tabulate(shown, headings, disable_numparse=True)
+    return "\n".join([*lines, table, "", *(verdict(r, report.max_ulp) for r in report.rows)])
+
+
+def verdict(row: Row, max_ulp: float) -> str:
+    """Write one row's verdict as a sentence."""
+    where = f"target {row['target']}: " if row["target"] != "" else ""
+    known = "the maximum" if row["exhaustive"] else "the largest error found"
+    if not over(row, max_ulp):
+        return f"PASS  {where}{known} is {short(row['max_ulp'])} ulp, within {max_ulp:g}."
+    outcomes = [f"{row[name]} spurious {label}" for name, label in SPURIOUS.items() if row[name]]
+    worst = f"{known} is {short(row['max_ulp'])} ulp, budget {max_ulp:g}" if row["max_ulp"] != "" else "nothing finite"
+    return f"FAIL  {where}{'; '.join([worst, *outcomes])}. {row.get('reason', '')}".rstrip()
+
+
+def reference(problem_name: str, inputs: dict[str, str | None], target: str | None, digits: int) -> str:
+    """Return the exact value at an input to certified digits; UsageError for input that does not fit."""
+    problem = problem_named(problem_name)
+    given = {name: text for name, text in inputs.items() if text is not None}
+    if list(given) != [problem.input]:
+        raise UsageError(f"{problem.name} takes --{problem.input} and nothing else as its input")
+    if (target is not None) != problem.has_target:
+        need = "needs --target, a number in [0, 1]" if problem.has_target else "has no target; leave out --target"
+        raise UsageError(f"{problem.name} {need}")
+    point = [_exact(given[problem.input], problem.input, *problem.domain)]
+    if target is not None:
+        point.append(_exact(target, "target", 0.0, 1.0))
+    return certified(problem, tuple(point), digits)
+
+
+def _exact(text: str, name: str, lo: float, hi: float) -> mp.mpf:
+    value = parse_exact(text)
+    if not lo <= value <= hi:
+        raise UsageError(f"{name} {text} is outside [{lo:g}, {hi:g}]")
+    with mp.workprec(INPUT_BITS):
+        return mp.mpf(value.numerator) / value.denominator

@@ -1,0 +1,63 @@
+"""What `harness list` prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tabulate import tabulate
+
+from harness.kernels import all_kernels, kernels_of
+from harness.numbers.formats import FORMATS
+from harness.problems import PROBLEMS, problem_named
+from harness.studies import study
+from harness.sweep.grid import GRIDS
+from harness.workflow import experiments
+
+EXPERIMENTS = Path("experiments")
+GRID_TEXT = {
+    "exhaustive": "every input; formats of up to 32 bits",
+    "standard": "every input in 8 and 16 bits; in float32 and float64 points in every cell and critical points",
+    "quick": "a few points in every cell, and critical points",
+}
+
+
+def text(what: str, problem: str | None) -> str:
+    """Return a plain table of problems, kernels, formats, grids, systems or experiments."""
+    return {
+        "problems": _problems,
+        "kernels": lambda: _kernels(problem),
+        "formats": _formats,
+        "grids": lambda: tabulate([(g, GRID_TEXT[g]) for g in GRIDS], ["grid", "inputs"]),
+        "systems": _systems,
+        "experiments": _experiments,
+    }[what]()
+
+
+def _problems() -> str:
+    rows = [(q.name, q.input, "yes" if q.has_target else "", q.formula) for q in PROBLEMS.values()]
+    return tabulate(rows, ["problem", "input", "target", "formula"])
+
+
+def _kernels(problem: str | None) -> str:
+    kernels = all_kernels() if problem is None else kernels_of(problem_named(problem).name)
+    return tabulate([(k.problem, k.name, k.source) for k in kernels], ["problem", "kernel", "source"])
+
+
+def _formats() -> str:
+    rows = [(f.name, f.bits, f.precision, f.hex(f.max), f.hex(f.smallest_subnormal)) for f in FORMATS.values()]
+    return tabulate(rows, ["format", "bits", "precision", "largest", "least subnormal"])
+
+
+def _systems() -> str:
+    from harness.systems import registry
+
+    systems = [s for library in registry.libraries() for s in registry.systems_of(library.name)]
+    rows = [(s.library, s.name, s.mode, s.problem) for s in systems]
+    return tabulate(rows, ["library", "system", "mode", "problem"])
+
+
+def _experiments() -> str:
+    sweeps, studies = experiments.files(EXPERIMENTS)
+    found = [(name, experiments.load(p).question) for name, p in sweeps.items()]
+    found += [(name, study.load(p).question) for name, p in studies.items()]
+    return tabulate(found, ["experiment", "question"])

@@ -1,0 +1,156 @@
+"""The command line: list, check, reference, verify, and the workflow's stages after them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from harness import UsageError, __version__
+from harness.cli.stages import stages
+
+
+class Commands(click.Group):
+    """List commands in the order in which they are declared."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands' names in order of declaration."""
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="harness")
+def cli() -> None:
+    """Measure the numerical error of cross-entropy losses against certified ground truth.
+
+    \b
+    Examples:
+      harness list kernels
+      harness check sigmoid_clip_1e-7 --problem bce_logits --format float32 --target 0
+      harness check my_loss.py:loss --problem bce_logits --format bfloat16
+      harness reference bce_logits --logit 300 --target 1 --digits 30
+      harness verify results/
+    """
+
+
+@cli.command("list")
+@click.argument("what", type=click.Choice(["problems", "kernels", "formats", "grids", "systems", "experiments"]))
+@click.option("--problem", help="Only the kernels of this problem.")
+def list_(what: str, problem: str | None) -> None:
+    """Show what there is: problems, kernels, formats, grids, systems or experiments.
+
+    \b
+    Examples:
+      harness list problems
+      harness list kernels --problem bce_logits
+    """
+    from harness.cli import list as listing
+
+    click.echo(listing.text(what, problem))
+
+
+@cli.command()
+@click.argument("target_name", metavar="TARGET")
+@click.option("--problem", "-p", required=True, help="The problem it computes, such as bce_logits.")
+@click.option("--format", "-f", "format_name", required=True, help="The working format, such as float32.")
+@click.option("--grid", "-g", default="standard", show_default=True, help="exhaustive, standard or quick.")
+@click.option(
+    "--target",
+    "-t",
+    "targets",
+    multiple=True,
+    help="A target in [0, 1]; repeat for several. [default: the nine of the tables]",
+)
+@click.option("--max-ulp", default=4.0, show_default=True, type=float, help="The error budget, in ulps.")
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as a JSON list instead.")
+def check(
+    target_name: str, problem: str, format_name: str, grid: str, targets: tuple[str, ...], max_ulp: float, as_json: bool
+) -> None:
+    """Measure one loss and give a verdict with the reason.
+
+    TARGET is a kernel's name, path/to/file.py:function, or module:function.  The function gets
+    NumPy arrays in the working format, f(x, y) or f(x), and returns an array of the same shape
+    and format.  Exit status: 0 within the budget, 1 over it, 2 for input that cannot be used.
+
+    \b
+    Examples:
+      harness check lse_log1p --problem bce_logits --format float32 --target 0 --target 1
+      harness check my_loss.py:loss --problem bce --format float16 --max-ulp 2
+      harness check numpy:log1p --problem log1p --format float32 --grid quick --json
+    """
+    from harness.cli import check as checking
+
+    report = checking.check(target_name, problem, format_name, grid, targets, max_ulp)
+    click.echo(checking.to_json(report) if as_json else checking.to_text(report))
+    sys.exit(0 if report.within else 1)
+
+
+@cli.command()
+@click.argument("problem")
+@click.option("--logit", help="The input of a problem on logits, as a decimal or hex float.")
+@click.option("--probability", help="The input of a problem on probabilities.")
+@click.option("--input", "plain", help="The input of any other problem.")
+@click.option("--target", help="The target, for a loss or its gradient.")
+@click.option("--digits", default=25, show_default=True, type=click.IntRange(1, 10_000), help="Significant digits.")
+def reference(
+    problem: str, logit: str | None, probability: str | None, plain: str | None, target: str | None, digits: int
+) -> None:
+    """Print the exact value to certified, correctly rounded digits.
+
+    Inputs are taken exactly as written: --logit 0.1 is one tenth, and 0x1.999999999999ap-4 is the
+    float64 nearest to it.
+
+    \b
+    Examples:
+      harness reference bce_logits --logit 300 --target 1 --digits 30
+      harness reference bce --probability 0x1p-149 --target 1
+      harness reference log1p --input 1e-10
+    """
+    from harness.cli import check as checking
+
+    click.echo(
+        checking.reference(problem, {"logit": logit, "probability": probability, "input": plain}, target, digits)
+    )
+
+
+@cli.command()
+@click.argument("results", default="results", type=click.Path(path_type=Path))
+def verify(results: Path) -> None:
+    """Check a results folder: checksums, and every cited extreme once more in mpmath.
+
+    Re-runs each kernel at the input of its largest error and compares what it computes, the exact
+    value, and the error with the table.  Exit status 0 if all agree, 1 if any does not.
+
+    \b
+    Example:
+      harness verify results/
+    """
+    from harness.tables import verify as verification
+
+    found = verification.verify(results)
+    click.echo(found.text)
+    sys.exit(0 if found.ok else 1)
+
+
+cli.commands.update(stages.commands)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit status.
+
+    Input that cannot be used ends in one sentence on standard error and status 2.
+    """
+    try:
+        cli(arguments, standalone_mode=False)
+    except UsageError as e:
+        click.echo(f"harness: {e}", err=True)
+        return 2
+    except click.ClickException as e:
+        click.echo(f"harness: {e.format_message()}", err=True)
+        return 2
+    except click.Abort:
+        return 130
+    except SystemExit as e:
+        return int(e.code or 0)
+    return 0

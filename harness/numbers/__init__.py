@@ -1,0 +1,1 @@
+"""Numbers: floating-point formats, and the wide formats that hold exact values of whole arrays."""

@@ -1,0 +1,45 @@
+"""The sweep stage: one shard of an experiment in one format, into a summary file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.numbers.formats import Format
+from harness.sweep import stored
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import sweep
+from harness.sweep.summary import Summary, merge
+from harness.workflow.experiments import Experiment, targets_in
+from harness.workflow.progress import Progress
+from harness.workflow.provenance import provenance
+
+
+def sweep_job(experiment: Experiment, fmt: Format, shard: int, grid: str, out: Path) -> None:
+    """Sweep one shard of one format, all problems and kernels of an experiment, into a file."""
+    shards = experiment.shards_of(fmt.name)
+    summaries: dict[str, dict[str, Summary]] = {}
+    audits, clocks = {}, {}
+    for problem in experiment.problems:
+        g = Grid(grid, problem, fmt)
+        targets = targets_in(fmt, experiment.targets) if problem.has_target else None
+        cells = g.shard_cells(shard, shards)
+        progress = Progress(f"{experiment.name} {problem.name} {fmt.name} shard {shard + 1} of {shards}", g.size(cells))
+        done = sweep(problem, experiment.kernels[problem.name], g, targets, cells, progress=progress)
+        summaries[problem.name] = done.summaries
+        audits[problem.name] = {"log2_relative_error": round(done.audit_log2, 2), "points": done.audit_points}
+        clocks[problem.name] = done.clock.spent
+    description = {
+        "experiment": experiment.name, "format": fmt.name, "grid": grid,
+        "shard": shard, "shards": shards, "targets": experiment.targets, "audit": audits,
+        "nanoseconds": clocks, "provenance": provenance(),
+    }  # fmt: skip
+    stored.write_summaries(out, summaries, description)
+
+
+def merged(paths: list[Path]) -> dict[str, dict[str, Summary]]:
+    """Read the shards of one format and merge them, problem by problem."""
+    parts = [stored.read_summaries(p)[0] for p in paths]
+    return {
+        problem: {kernel: merge([part[problem][kernel] for part in parts]) for kernel in parts[0][problem]}
+        for problem in parts[0]
+    }

@@ -1,0 +1,133 @@
+"""The streaming pass over cells of a grid: all kernels of a problem against one reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.kernels import Kernel
+from harness.numbers.formats import Format
+from harness.problems import Problem
+from harness.sweep.grid import Grid
+from harness.sweep.memory import keep_freed_memory
+from harness.sweep.summary import Summary
+from harness.sweep.tally import Block, Tally
+from harness.truth.errors import measure
+from harness.truth.fast import Exact, audit, evaluate
+
+# The ulp error up to which an input belongs to the safe range.
+BUDGET = 4.0
+# Of a kernel's results every so many are compared first with those of others.
+SOME = 509
+# Audit: one point in each of so many cells, evenly spread over the whole range, and the critical ones.
+AUDIT_CELLS = 64
+
+
+@dataclass
+class Clock:
+    """Add up nanoseconds by stage: kernel, reference, errors (measures and summary)."""
+
+    spent: dict[str, int] = field(default_factory=lambda: {"kernel": 0, "reference": 0, "errors": 0})
+    last: int = 0
+
+    def start(self) -> None:
+        """Begin a stage."""
+        self.last = time.perf_counter_ns()
+
+    def stop(self, stage: str) -> None:
+        """End a stage and begin the next."""
+        now = time.perf_counter_ns()
+        self.spent[stage] += now - self.last
+        self.last = now
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Hold what one pass found: a summary for each kernel, its audit, and where the time went."""
+
+    summaries: dict[str, Summary]
+    audit_log2: float  # log2 of the fast reference's largest relative error in the audited sample
+    audit_points: int
+    clock: Clock
+
+
+def sweep(
+    problem: Problem,
+    kernels: Sequence[Kernel],
+    grid: Grid,
+    targets: np.ndarray | None,
+    cells: np.ndarray | None = None,
+    budget: float = BUDGET,
+    progress: Callable[[int], Any] = lambda points: None,
+) -> Sweep:
+    """Evaluate all kernels on a grid's cells (all of them by default) and summarise their errors.
+
+    `targets` has shape (T,) in the working format, or is None.  Raises tiers.AuditFailure where
+    the fast reference breaks its bound.
+    """
+    keep_freed_memory()
+    fmt, cells = grid.fmt, grid.cells if cells is None else cells
+    column = None if targets is None else targets[:, None]
+    rows = 1 if targets is None else len(targets)
+    summaries = {k.name: Summary(rows, cells) for k in kernels}
+    clock = Clock()
+    with np.errstate(all="ignore"):
+        sample = audit_sample(grid, cells)
+        worst = audit(problem, fmt, sample, targets)
+        for block in grid.blocks(cells):
+            clock.start()
+            x = fmt.from_ordinal(block.ordinals)[None, :]
+            inputs = (x,) if column is None else (x, column)
+            exact = evaluate(problem, fmt, *inputs)
+            clock.stop("reference")
+            tallies = Tallies(block, exact, problem.nonnegative, budget)
+            for k in kernels:
+                computed = k(*inputs)
+                if computed.shape != exact.value.shape:  # a kernel that ignores its target
+                    computed = np.broadcast_to(computed, exact.value.shape)
+                clock.stop("kernel")
+                summaries[k.name].add(tallies.of(computed))
+                clock.stop("errors")
+            progress(len(block.ordinals))
+    return Sweep(summaries, worst, sample.size * rows, clock)
+
+
+class Tallies:
+    """Measure the results of kernels in one block; those that agree in every bit are measured once.
+
+    Most do agree over most of the range: in the tails a clip or an eps is all that is left of the input.
+    """
+
+    def __init__(self, block: Block, exact: Exact, nonnegative: bool, budget: float):
+        self.block, self.exact, self.nonnegative, self.budget = block, exact, nonnegative, budget
+        self.known: dict[bytes, list[tuple[np.ndarray, Tally]]] = {}
+
+    def of(self, computed: np.ndarray) -> Tally:
+        """Return the tally of one kernel's results."""
+        bits = computed.view(np.dtype(f"u{computed.itemsize}"))
+        alike = self.known.setdefault(bits[:, ::SOME].tobytes(), [])
+        for other, tally in alike:
+            if np.array_equal(bits, other):
+                return tally
+        tally = Tally(self.block, measure(computed, self.exact, self.nonnegative), self.budget)
+        alike.append((bits, tally))
+        return tally
+
+
+def audit_sample(grid: Grid, cells: np.ndarray) -> np.ndarray:
+    """Return the inputs at which the fast reference is audited.
+
+    One point of each of AUDIT_CELLS cells, spread over the whole range and so over both tails,
+    and every fourth neighbour of the critical points that lie in these cells.
+    """
+    fmt: Format = grid.fmt
+    chosen = cells[np.unique(np.linspace(0, len(cells) - 1, AUDIT_CELLS).astype(int))]
+    middle = (chosen << fmt.cell_shift) + (1 << fmt.cell_shift) // 3
+    critical = grid.critical_ordinals
+    critical = critical[np.isin(fmt.cell(critical), cells)][::4]
+    ordinals = np.union1d(middle, critical)
+    return fmt.from_ordinal(ordinals[(ordinals >= grid.start) & (ordinals < grid.stop)])

@@ -1,0 +1,132 @@
+"""Mergeable statistics of one kernel, for each target, per cell and per row.
+
+A row is problem x kernel x format x target; a cell is a range of its inputs.  A cell is always
+seen by one summary alone, so that summaries of different cells merge exactly and in any order:
+cells are laid side by side, counts are integers, and a maximum that occurs twice keeps the input
+that is least in bit order.  The mean of a row is the exact sum of its cells, rounded once.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from harness.sweep.tally import Block, Tally
+from harness.truth.errors import NONE, OUTCOMES, Errors
+
+Array = np.ndarray
+
+CELL_FIELDS = ("points", "max_ulp", "max_ulp_at", "sum_ulp", "median_ulp")
+EXTREMES = ("max_rel", "max_abs")
+NO_BAD_BELOW, NO_BAD_ABOVE = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+
+class Summary:
+    """Hold the statistics of one kernel for T targets over C cells.
+
+    Per cell, `points` of shape (C,) and arrays of shape (T, C): `max_ulp` (NONE where nothing was measured) with
+    the ordinal of its input `max_ulp_at`, `sum_ulp`, `median_ulp` (NaN where a cell came in several
+    blocks), and a count of each outcome.  Per row, arrays of shape (T,): `measured`,
+    `correctly_rounded`, `max_rel`, `max_abs` and the ordinals of their inputs, and the two inputs nearest
+    to the problem's centre that break the budget, `bad_below` and `bad_above`.
+    """
+
+    def __init__(self, targets: int, cells: Array):
+        shape = (targets, len(cells))
+        self.cells = cells
+        self.points = np.zeros(len(cells), np.int64)
+        self.max_ulp = np.full(shape, NONE)
+        self.max_ulp_at = np.zeros(shape, np.int64)
+        self.sum_ulp = np.zeros(shape)
+        self.median_ulp = np.full(shape, np.nan)
+        self.outcomes = {name: np.zeros(shape, np.int64) for name in OUTCOMES}
+        self.measured = np.zeros(targets, np.int64)
+        self.correctly_rounded = np.zeros(targets, np.int64)
+        self.extreme = {name: np.full(targets, NONE) for name in EXTREMES}
+        self.extreme_at = {name: np.zeros(targets, np.int64) for name in EXTREMES}
+        self.bad_below = np.full(targets, NO_BAD_BELOW)
+        self.bad_above = np.full(targets, NO_BAD_ABOVE)
+
+    def update(self, block: Block, errors: Errors, budget: float) -> None:
+        """Add the errors of one block of inputs."""
+        self.add(Tally(block, errors, budget))
+
+    def add(self, tally: Tally) -> None:
+        """Add the tally of one block of inputs."""
+        columns = tally.block.columns
+        self.points[columns] += tally.block.per_cell
+        grown = tally.top > self.max_ulp[:, columns]
+        if grown.any():
+            self.max_ulp[:, columns] = np.where(grown, tally.top, self.max_ulp[:, columns])
+            self.max_ulp_at[:, columns] = np.where(grown, tally.top_at, self.max_ulp_at[:, columns])
+        self.sum_ulp[:, columns] += tally.sums
+        if tally.block.whole_cells:
+            self.median_ulp[:, columns] = tally.medians
+        for name, counts in tally.outcomes.items():
+            self.outcomes[name][:, columns] += counts
+        self.measured += tally.measured
+        self.correctly_rounded += tally.correctly_rounded
+        self._extremes(tally)
+        self.note_bad(tally)
+
+    def _extremes(self, tally: Tally) -> None:
+        for name in EXTREMES:
+            # A bound on a row's largest error often spares computing the errors.
+            for t in np.nonzero(tally.most[name] > self.extreme[name])[0]:
+                value, at = tally.largest(name, int(t))
+                if value > self.extreme[name][t]:
+                    self.extreme[name][t], self.extreme_at[name][t] = value, at
+
+    def note_bad(self, tally: Tally) -> None:
+        """Note the inputs nearest to the centre that break the budget.
+
+        Blocks come in bit order: below the centre the last bad input counts, above it the first.
+        """
+        if not tally.maybe_bad:
+            return
+        ordinals, split = tally.block.ordinals, tally.block.split
+        for t in range(len(self.measured)):
+            if split < len(ordinals) and self.bad_above[t] > ordinals[split]:
+                above = tally.first_bad_above(t)
+                self.bad_above[t] = min(self.bad_above[t], NO_BAD_ABOVE if above is None else above)
+            if split and self.bad_below[t] < ordinals[split - 1]:
+                below = tally.last_bad_below(t)
+                self.bad_below[t] = max(self.bad_below[t], NO_BAD_BELOW if below is None else below)
+
+    def mean_ulp(self, t: int) -> float:
+        """Return the mean ulp error of a target over its measured points; NaN where there are none."""
+        count = int(self.measured[t])
+        try:
+            return math.fsum(self.sum_ulp[t]) / count if count else math.nan
+        except OverflowError:
+            return math.inf
+
+
+def merge(parts: list[Summary]) -> Summary:
+    """Return the summary of all inputs of summaries that share no cell; ValueError if they do."""
+    cells = np.concatenate([p.cells for p in parts])
+    order = np.argsort(cells)
+    if (np.diff(cells[order]) == 0).any():
+        raise ValueError("summaries of the same cell cannot be merged")
+    whole = Summary(len(parts[0].measured), cells[order])
+    for name in CELL_FIELDS:
+        setattr(whole, name, np.concatenate([getattr(p, name) for p in parts], axis=-1)[..., order])
+    for name in OUTCOMES:
+        whole.outcomes[name] = np.concatenate([p.outcomes[name] for p in parts], axis=1)[:, order]
+    whole.measured = np.sum([p.measured for p in parts], axis=0)
+    whole.correctly_rounded = np.sum([p.correctly_rounded for p in parts], axis=0)
+    for name in EXTREMES:
+        for p in parts:
+            whole.extreme[name], whole.extreme_at[name] = larger(
+                (whole.extreme[name], whole.extreme_at[name]), (p.extreme[name], p.extreme_at[name])
+            )
+    whole.bad_below = np.max([p.bad_below for p in parts], axis=0)
+    whole.bad_above = np.min([p.bad_above for p in parts], axis=0)
+    return whole
+
+
+def larger(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Return the larger values with their ordinals; of equal values, the one of the least ordinal."""
+    take_b = (b[0] > a[0]) | ((b[0] == a[0]) & (b[1] < a[1]))
+    return np.where(take_b, b[0], a[0]), np.where(take_b, b[1], a[1])

@@ -1,0 +1,179 @@
+"""Measure what the systems returned: the rows of the table, every extreme certified in mpmath.
+
+A result in another format is rounded into the working format once, and `upcast` names that format.
+Nothing is called again: what a system computed at an input is what was recorded there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.numbers.formats import format_of
+from harness.sweep.streaming import BUDGET, audit_sample
+from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
+from harness.sweep.tally import Block
+from harness.systems.measure.agreement import agreement
+from harness.systems.measure.question import Inputs, Task
+from harness.systems.run.supervise import Result
+from harness.tables.rows import CONTRACT, Case, Row, certified_extreme, extremes, significant
+from harness.truth.errors import NONE, Errors, measure
+from harness.truth.fast import Exact, audit, evaluate
+
+NEAR_COLUMNS = ("near_ulp", "near_ulp_input", "near_ulp_computed", "near_ulp_exact")
+NEAR_OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign")
+FURTHER = (
+    "system", "version", "mode", "refused", "unavailable", "reason",
+    "replica", "agreement", "replica_max_steps", "upcast",
+    "library", "label_smoothing", "replica_max_steps_input", "agreement_flushed", "replica_max_steps_flushed",
+    *NEAR_COLUMNS, *(f"near_{name}" for name in NEAR_OUTCOMES), "capped", "max_rel_input", "max_abs_input",
+)  # fmt: skip
+COLUMNS = CONTRACT + FURTHER
+EXTREMES = tuple(name for name in COLUMNS if name.startswith("max_"))
+
+
+@dataclass
+class Measured:
+    """Hold the rows of a library in the order of its tasks, and the audits of the fast reference."""
+
+    rows: list[Row]
+    audits: dict[str, dict] = field(default_factory=dict)
+
+
+def measured(tasks: Sequence[Task], results: Sequence[Result], budget: float = BUDGET) -> Measured:
+    """Return the row of every task; tiers.AuditFailure where the fast reference breaks its bound."""
+    done = Measured([{} for _ in tasks])
+    for indices in _alike(tasks):
+        first = tasks[indices[0]]
+        with np.errstate(all="ignore"):
+            answered = any(results[i].status == "ok" for i in indices)
+            exact = _exact(first, done.audits) if answered else None
+            for i in indices:
+                done.rows[i] = _named(tasks[i], results[i])
+                if exact is not None and results[i].status == "ok":
+                    done.rows[i] |= _answered(tasks[i], results[i], exact, budget)
+    return done
+
+
+def _alike(tasks: Sequence[Task]) -> Iterator[list[int]]:
+    """Yield the indices of tasks that have problem, inputs and effective target in common."""
+    groups: dict[tuple, list[int]] = {}
+    for i, task in enumerate(tasks):
+        target = None if task.effective is None else float(task.effective)
+        groups.setdefault((task.problem.name, id(task.inputs), target), []).append(i)
+    yield from groups.values()
+
+
+def _exact(task: Task, audits: dict[str, dict]) -> Exact:
+    """Return the exact values at a task's inputs and target, after an audit of the fast reference there."""
+    grid, target = task.inputs.grid, task.effective
+    column = None if target is None else target.reshape(1, 1)
+    sample = audit_sample(grid, grid.cells)
+    worst = audit(task.problem, task.fmt, sample, None if target is None else target.reshape(1))
+    kept = audits.setdefault(f"{task.problem.name} {task.fmt.name}", {"log2_relative_error": -1e9, "points": 0})
+    kept["log2_relative_error"] = round(max(kept["log2_relative_error"], worst), 2)
+    kept["points"] += sample.size
+    x = task.fmt.from_ordinal(task.inputs.ordinals)[None, :]
+    return evaluate(task.problem, task.fmt, x, *([] if column is None else [column]))
+
+
+def _named(task: Task, result: Result) -> Row:
+    """Return a row's first columns, and its outcome where there is no result."""
+    system, n = task.system, len(task.inputs.ordinals)
+    return {
+        **dict.fromkeys(COLUMNS, ""),
+        "problem": task.problem.name,
+        "kernel": f"{system.library}:{system.key}",
+        "format": task.fmt.name,
+        "target": "" if task.target is None else task.fmt.short(task.target),
+        "grid": task.inputs.grid.name,
+        "points": n,
+        "exhaustive": task.inputs.exhaustive,
+        "system": system.name,
+        "library": system.library,
+        "version": result.version,
+        "mode": system.mode,
+        "refused": n if result.status == "refused" else 0,
+        "unavailable": n if result.status == "unavailable" else 0,
+        "reason": result.reason
+        or (f"printed to standard output: {' '.join(result.printed.split())}" if result.printed else ""),
+        "replica": system.replica,
+        "label_smoothing": f"{system.label_smoothing:g}" if system.label_smoothing else "",
+    }
+
+
+def _answered(task: Task, result: Result, exact: Exact, budget: float) -> Row:
+    """Return the columns that need a result: errors, outcomes, safe range, and the replica's agreement."""
+    assert result.output is not None
+    inputs, fmt = task.inputs, task.fmt
+    recorded = result.output[: len(inputs.ordinals)]
+    computed = recorded.astype(fmt.dtype)
+    errors = measure(computed[None, :], exact, task.problem.nonnegative)
+    # The rows need no statistics per cell: all inputs are one.
+    summary = Summary(1, np.zeros(1, np.int64))
+    block = Block(inputs.ordinals, 1, 0, whole_cells=False, centre=inputs.grid.centre)
+    summary.update(block, errors, budget)
+    case = recorded_case(task, computed)
+    returned = format_of(recorded.dtype)
+    return {
+        **{name: v for name, v in extremes(case, summary, 0, budget).items() if name in EXTREMES},
+        **_near(case, inputs, errors),
+        "mean_ulp": significant(summary.mean_ulp(0)),
+        "correctly_rounded": significant(int(summary.correctly_rounded[0]) / len(computed)),
+        **{name: int(m[0].sum()) for name, m in summary.outcomes.items()},
+        **_safe_range(inputs, int(summary.bad_below[0]), int(summary.bad_above[0])),
+        **_agreement(task, recorded),
+        "upcast": returned.name if returned != fmt else "",
+    }
+
+
+def recorded_case(task: Task, computed: np.ndarray) -> Case:
+    """Return the case whose function looks up what was recorded at the grid's inputs."""
+    ordinals = task.inputs.ordinals
+
+    def look_up(x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+        return computed[np.searchsorted(ordinals, task.fmt.ordinal(x[0]))][None, :]
+
+    return Case(task.problem, task.system.key, look_up, task.inputs.grid, task.target)
+
+
+def _near(case: Case, inputs: Inputs, errors: Errors) -> Row:
+    """Return the largest error, certified, and the outcomes among the logits that models work with."""
+    ulp = np.where(inputs.near, errors.ulp[0], NONE)
+    worst = int(np.argmax(ulp))
+    found: Row = dict.fromkeys(NEAR_COLUMNS, "")
+    if ulp[worst] >= 0:
+        certified = certified_extreme(case, int(inputs.ordinals[worst]))
+        found = {name: certified[name.replace("near", "max")] for name in NEAR_COLUMNS}
+    masks = {name: errors.outcomes[name][0] for name in NEAR_OUTCOMES if name in errors.outcomes}
+    return found | {
+        f"near_{name}": int((masks[name] & inputs.near).sum()) if name in masks else 0 for name in NEAR_OUTCOMES
+    }
+
+
+def _safe_range(inputs: Inputs, bad_below: int, bad_above: int) -> Row:
+    """Return the ends of the visited inputs around the centre that keep the budget; empty where it is bad itself.
+
+    On a sample they are the last good samples: a library is not called again to look between two.
+    """
+    ordinals, centre = inputs.ordinals, inputs.grid.centre
+    lo = 0 if bad_below == NO_BAD_BELOW else int(np.searchsorted(ordinals, bad_below)) + 1
+    hi = (len(ordinals) if bad_above == NO_BAD_ABOVE else int(np.searchsorted(ordinals, bad_above))) - 1
+    if lo > hi or bad_above == centre or not ordinals[lo] <= centre <= ordinals[hi]:
+        return {"safe_lo": "", "safe_hi": ""}
+    fmt = inputs.grid.fmt
+    ends = fmt.from_ordinal(ordinals[[lo, hi]])
+    return {"safe_lo": fmt.hex(ends[0]), "safe_hi": fmt.hex(ends[1])}
+
+
+def _agreement(task: Task, recorded: np.ndarray) -> Row:
+    found = agreement(task.system, recorded, task.fmt.from_ordinal(task.inputs.ordinals), task.given)
+    return {
+        "agreement": significant(found.identical),
+        "replica_max_steps": significant(found.max_steps),
+        "replica_max_steps_input": float(found.at).hex() if found.max_steps else "",
+        "agreement_flushed": significant(found.identical_flushed),
+        "replica_max_steps_flushed": significant(found.max_steps_flushed),
+    }

@@ -1,0 +1,1 @@
+"""docs/systems.md, docs/findings.md, the table as people read it, and its figures."""

@@ -1,0 +1,223 @@
+"""Figures that put real libraries side by side: largest errors where models work, and plateaus."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from harness.figures import style
+from harness.figures.frame import Layout, line
+from harness.figures.heatmap import COLOURS, DARK, NONE_MEASURED, ROW, number
+from harness.figures.plateaus import Linear, Logarithmic
+from harness.numbers.formats import format_named
+from harness.systems.pages.effects import Answer
+from harness.tables.rows import Row
+from harness.truth.errors import OUTCOMES
+
+FORMATS = ("float16", "bfloat16", "float32", "float64")
+SPURIOUS = tuple(name for name in OUTCOMES if name != "capped")
+PROBLEMS = {"logits": ("bce_logits", "bce_logits_grad"), "probabilities": ("bce", "bce_grad")}
+TITLES = {
+    "logits": "Which library's loss from a logit can be trusted where |x| ≤ 20?",
+    "probabilities": "Which library's loss from a probability can be trusted where the logit is within ±20?",
+}
+# Calls that introductions show, as they run by default: library, call, mode in float32 and float64, in 16 bits.
+DEFAULTS = (
+    ("torch", "torch.nn.functional.binary_cross_entropy_with_logits", "eager", "eager"),
+    ("torch", "torch.sigmoid + binary_cross_entropy", "eager", "eager"),
+    ("tensorflow", "tf.nn.sigmoid_cross_entropy_with_logits", "graph", "graph"),
+    ("keras-tensorflow", "keras Dense(sigmoid) + BinaryCrossentropy", "model_xla", "model_mixed_xla"),
+    ("keras-jax", "keras Dense(sigmoid) + BinaryCrossentropy", "model_jit", "model_mixed_jit"),
+    ("keras-torch", "keras Dense(sigmoid) + BinaryCrossentropy", "model_eager", "model_mixed_eager"),
+    ("optax", "optax.sigmoid_binary_cross_entropy", "jit", "jit"),
+)
+TICKS = (0.0, 20.0, 40.0, 60.0)
+NAMES = ("systems_logits", "systems_probabilities", "systems_plateaus")
+
+
+def draw(rows: Sequence[Row], answers: Sequence[Answer], out: Path) -> list[Path]:
+    """Draw every figure of the systems, as PNG and SVG; return the files."""
+    written: list[Path] = []
+    with style.context():
+        for name, problems in PROBLEMS.items():
+            written += style.save(worst_figure(rows, problems, TITLES[name]), out, f"systems_{name}")
+        written += style.save(plateau_figure(answers), out, "systems_plateaus")
+    return written
+
+
+# -- largest errors -----------------------------------------------------------------------------
+
+Key = tuple[str, str]  # library and call
+
+
+def worst_figure(rows: Sequence[Row], problems: tuple[str, str], title: str) -> Figure:
+    """Draw a table of colours and numbers: calls x formats, for loss and gradient and each hard target."""
+    mine = [r for r in rows if r["problem"] in problems and not r["label_smoothing"]]
+    keys = list(dict.fromkeys((str(r["library"]), str(r["system"])) for r in mine))
+    tall = max(1, len(keys))  # an empty table still has its figure
+    layout = Layout(13.0, 1, 4, tall * ROW, left=4.35, right=0.1, top=0.88, bottom=0.62, gap_x=0.15, gap_y=0)
+    figure = layout.figure(title)
+    panels = [(p, t) for p in problems for t in ("0", "1")]
+    for column, (problem, target) in enumerate(panels):
+        ax = layout.panel(figure, 0, column, (-0.5, len(FORMATS) - 0.5), (tall - 0.5, -0.5))
+        what = "gradient" if problem.endswith("_grad") else "loss"
+        ax.text(
+            0.5, 1 + layout.points_up(27), f"{what}, y = {target}", transform=ax.transAxes, ha="center", weight="bold"
+        )
+        for i, name in enumerate(FORMATS):
+            kind = "every input" if format_named(name).bits <= 16 and _exhaustive(mine, name) else "≥, sample"
+            ax.text(
+                i,
+                1 + layout.points_up(3),
+                f"{name}\n{kind}",
+                transform=ax.get_xaxis_transform(),
+                ha="center",
+                va="bottom",
+                fontsize=6,
+            )
+        if keys:
+            _cells(ax, keys, [r for r in mine if r["problem"] == problem and r["target"] == target])
+        ax.hlines(_edges(keys), *ax.get_xlim(), color="#000000", lw=0.8)
+        if column == 0:
+            layout.y_ticks(ax, range(len(keys)), [_label(k) for k in keys], size=0)
+    _worst_legend(figure)
+    return figure
+
+
+def _exhaustive(rows: Sequence[Row], fmt: str) -> bool:
+    return all(r["exhaustive"] in (True, "true") for r in rows if r["format"] == fmt)
+
+
+def _label(key: Key) -> str:
+    library, name = key
+    return (
+        f"{name}  [{library.removeprefix('keras-')}]"
+        if library.startswith("keras-")
+        else name
+        if library != "replica"
+        else f"{name}  [source]"
+    )
+
+
+def _edges(keys: Sequence[Key]) -> list[float]:
+    """Return between which rows one library ends and the next begins."""
+    return [i - 0.5 for i in range(1, len(keys)) if keys[i][0] != keys[i - 1][0]]
+
+
+def _cells(ax: Axes, keys: Sequence[Key], rows: Sequence[Row]) -> None:
+    """Draw a coloured cell, a number, and a mark for each outcome, the worst over the modes."""
+    classes = np.full((len(keys), len(FORMATS)), NONE_MEASURED)
+    marks: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    for i, key in enumerate(keys):
+        for j, name in enumerate(FORMATS):
+            fmt = format_named(name)
+            there = [r for r in rows if (r["library"], r["system"]) == key and r["format"] == name]
+            ulp = max((float(str(r["near_ulp"])) for r in there if r["near_ulp"] != ""), default=math.nan)
+            if not math.isnan(ulp):
+                classes[i, j] = style.error_class(ulp, fmt)
+            ink = "#FFFFFF" if NONE_MEASURED > classes[i, j] >= DARK else "#000000"
+            text = "refused" if any(int(str(r["refused"] or 0)) for r in there) else number(ulp, fmt)
+            ax.text(j - 0.42, i, text, color=ink, ha="left", va="center_baseline")
+            outcomes = [o for o in SPURIOUS if any(int(str(r[f"near_{o}"] or 0)) for r in there)]
+            for k, outcome in enumerate(outcomes):
+                marks.setdefault((outcome, ink), []).append((j + 0.41 - 0.14 * k, i))
+    ax.imshow(classes, cmap=COLOURS, vmin=-0.5, vmax=COLOURS.N - 0.5, aspect="auto", interpolation="nearest")
+    ax.hlines(np.arange(len(keys) - 1) + 0.5, *ax.get_xlim(), color="#FFFFFF", lw=0.6)
+    ax.vlines(np.arange(len(FORMATS) - 1) + 0.5, *ax.get_ylim(), color="#FFFFFF", lw=0.6)
+    for (outcome, ink), places in marks.items():
+        line(ax, *zip(*places), ls="none", marker=style.OUTCOME_LOOK[outcome][1], ms=3.4, mfc="none", mec=ink, mew=0.7)
+
+
+def _worst_legend(figure: Figure) -> None:
+    figure.legend(handles=style.outcome_handles(SPURIOUS), loc="lower left", bbox_to_anchor=(0.01, 0.0),
+                  ncols=4, frameon=False, columnspacing=1.4, handletextpad=0.2)  # fmt: skip
+    note = ("Numbers: largest error in ulp, the worst over all modes; none: no bit is right, 2^(p−1) ulp or more; –: not measured.  "
+            "Colours: share of the bits lost.  Marks: outcomes in the same range.")  # fmt: skip
+    figure.text(0.015, 0.38 / figure.get_figheight(), note, va="center")
+
+
+# -- plateaus -----------------------------------------------------------------------------------
+
+
+def plateau_figure(answers: Sequence[Answer]) -> Figure:
+    """Draw loss and gradient against the logit, as the default calls return them: rows loss and gradient by target."""
+    layout = Layout(13.0, 4, len(FORMATS), 1.6, left=0.8, right=3.0, top=0.62, bottom=0.85, gap_x=0.4, gap_y=0.42)
+    figure = layout.figure(
+        "What do the calls that introductions show return for a wrong prediction, run as they run by default?"
+    )
+    rows = [(p, t) for p in PROBLEMS["logits"] for t in ("0", "1")]
+    shown: dict[int, str] = {}
+    for i, (problem, target) in enumerate(rows):
+        gradient = problem.endswith("_grad")
+        axis = Logarithmic(-40, 10, (-40, -20, 0)) if gradient else Linear(112.0)
+        for j, fmt in enumerate(FORMATS):
+            sign = 1 if target == "0" else -1
+            across = (-20.0, 62.0) if target == "0" else (-62.0, 20.0)
+            ax = layout.panel(figure, i, j, across, axis.limits(len(DEFAULTS) // 2))
+            layout.x_ticks(
+                ax,
+                [sign * v for v in TICKS],
+                [f"{sign * v + 0.0:.0f}".replace("-", "−") for v in TICKS],
+                name="logit x",
+            )
+            layout.y_ticks(ax, *axis.ticks())
+            _curves(ax, axis, [_default(answers, d, fmt, problem, target) for d in DEFAULTS], shown)
+            if i == 0:
+                layout.heading(ax, f"{fmt} (p = {format_named(fmt).precision})")
+            if j == 0:
+                layout.y_label(ax, f"{'|gradient|' if gradient else 'loss'}, y = {target}", 44, "bold")
+    _plateau_legend(figure, layout, shown)
+    return figure
+
+
+def _default(
+    answers: Sequence[Answer], default: tuple[str, str, str, str], fmt: str, problem: str, target: str
+) -> Answer | None:
+    library, name, mode, mixed = default
+    wanted = {"library": library, "system": name, "problem": problem, "format": fmt, "target": target}
+    wanted["mode"] = mixed if format_named(fmt).bits <= 16 else mode
+    return next((a for a in answers if all(a.row[c] == v for c, v in wanted.items())), None)
+
+
+def _curves(ax: Axes, axis: Linear | Logarithmic, found: Sequence[Answer | None], shown: dict[int, str]) -> None:
+    """Draw the exact values and one curve for each default call that answered; marks where one is NaN or infinite."""
+    there = [(i, a) for i, a in enumerate(found) if a is not None]
+    if isinstance(axis, Logarithmic):
+        ax.axhline(axis.edge, color="#888888", lw=0.5)
+    if there:
+        first = there[0][1]
+        line(ax, first.x, axis.place(first.exact), color=style.TRUTH, lw=7, solid_capstyle="butt", zorder=1)
+    marked = 0
+    for i, a in there:
+        colour, width, dashes = style.LINES[i]
+        shown[i] = a.row["system"]  # type: ignore[assignment]
+        line(ax, a.x, axis.place(a.value), color=colour, lw=width, ls=dashes, zorder=3 + i, solid_capstyle="butt")
+        spurious = ~np.isfinite(a.value) & np.isfinite(a.rounded)
+        for outcome, kind in (("spurious_nan", np.isnan), ("spurious_inf", np.isinf)):
+            style.marks(
+                ax, outcome, a.x[spurious & kind(a.value)], axis.first_line + marked * axis.line, colour, outcome
+            )
+        marked += bool(spurious.any())
+
+
+def _plateau_legend(figure: Figure, layout: Layout, shown: dict[int, str]) -> None:
+    exact = Line2D([], [], color=style.TRUTH, lw=7, label="exact")
+    handles = [exact, *(style.line_handle(i, _break(DEFAULTS[i])) for i in sorted(shown))]
+    place = (1 - (layout.right - 0.05) / layout.width, 1 - layout.top / layout.height)
+    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=place, frameon=False, handlelength=2.2,
+                  labelspacing=0.8, borderaxespad=0)  # fmt: skip
+    dead = Line2D([], [], color="#888888", lw=0.5, label="below this line: gradient exactly 0, dead")
+    figure.legend(handles=[*style.outcome_handles(["spurious_nan", "spurious_inf"]), dead], loc="lower left",
+                  bbox_to_anchor=(0.03, 0.0), ncols=3, frameon=False, columnspacing=1.6)  # fmt: skip
+
+
+def _break(default: tuple[str, str, str, str]) -> str:
+    """Write a call on two or three lines."""
+    library, name, _, _ = default
+    return f"{name.removeprefix('torch.nn.functional.').replace(' + ', chr(10) + '+ ')}\n({library})"

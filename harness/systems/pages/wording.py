@@ -1,0 +1,44 @@
+"""How the pages write numbers, inputs and versions."""
+
+from __future__ import annotations
+
+import mpmath
+
+from harness.numbers.formats import format_named
+from harness.problems import problem_named
+from harness.tables.rows import Row
+
+DIGITS = 6
+
+
+def number(value: mpmath.mpf | float) -> str:
+    """Write a number with six significant digits, minus and exponent as they are printed."""
+    v = mpmath.mpf(value)
+    if mpmath.isnan(v):
+        return "NaN"
+    if not mpmath.isfinite(v):
+        return "∞" if v > 0 else "−∞"
+    if not v:
+        return "0"
+    return mpmath.nstr(v, DIGITS, strip_zeros=True).removesuffix(".0").replace("-", "−")
+
+
+def given(row: Row, x: float) -> str:
+    """Write an input by the fewest digits that name it in its format."""
+    fmt = format_named(str(row["format"]))
+    return fmt.short(x).removesuffix(".0").replace("-", "−")
+
+
+def variable(row: Row) -> str:
+    """Return x for a logit, p for a probability."""
+    return "p" if problem_named(str(row["problem"])).input == "probability" else "x"
+
+
+def input_name(row: Row) -> str:
+    """Return what the input is called in a heading."""
+    return {"p": "probability p", "x": "logit x"}[variable(row)]
+
+
+def version(row: Row) -> str:
+    """Return the versions that were run."""
+    return str(row["version"]).replace("==", " ").replace(" ", " ") or "not installed"

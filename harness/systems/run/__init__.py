@@ -1,0 +1,1 @@
+"""Libraries in worker processes, with time limits."""

@@ -1,0 +1,5 @@
+"""The atlas: where each kernel is safe in each format, what fails beyond, and what to use instead."""
+
+from harness.tables.atlas.entries import COLUMNS, write
+
+__all__ = ["COLUMNS", "write"]

@@ -1,0 +1,143 @@
+"""Failures in words that a practitioner can act on; every number in them is computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import mpmath
+import numpy as np
+
+from harness.numbers.formats import Format
+from harness.problems import Problem
+from harness.sweep.streaming import BUDGET
+from harness.tables.atlas.failures import PERCENT, Failure
+from harness.tables.rows import Case
+
+DIGITS = 8
+Ends = tuple[float, float] | None  # a safe range, None where it is empty
+
+
+class Phrases:
+    """Write the failures of one kernel, whose cases stand for its targets."""
+
+    def __init__(self, problem: Problem, fmt: Format, cases: list[Case]):
+        self.problem, self.fmt, self.grid = problem, fmt, cases[0].grid
+        self.case = {None if c.target is None else float(c.target): c for c in cases}
+        self.variable = "p" if problem.input == "probability" else "x"
+
+    def side(self, found: Sequence[Failure], safe: Ends) -> list[str]:
+        """Write a target's failures on one side, nearest to the centre first.
+
+        Where the first one is inexact, the safe range ends where it begins.
+        """
+        texts = []
+        for i, f in enumerate(found):
+            if f.kind == "inexact":
+                texts.append(self._inexact(f, safe if i == 0 else None, last=f is found[-1]))
+            else:
+                texts.append(self.failure(f))
+        return texts
+
+    def failure(self, f: Failure) -> str:
+        """Write one failure of any kind but inexact."""
+        where = self._where(f)
+        if f.kind == "nan":
+            return f"NaN {where}"
+        value = ("-" if f.value < 0 else "") + "infinite" if math.isinf(f.value) else self.number(f.value)
+        if f.kind == "sign":
+            what = "negative, down to" if self.problem.nonnegative else "wrong sign, up to"
+            return f"{what} {value} {where}"
+        if f.kind != "stuck":
+            return f"{value} {where} (true {self._true(f.near, f)})"
+        below = ", below 0," if f.value < 0 and self.problem.nonnegative else ""
+        end = self.grid.stop - 1 if f.side > 0 else self.grid.start
+        return f"stuck at {value}{below} {where} (true {self._true(f.near, f)} to {self._true(end, f)})"
+
+    def number(self, value: float, digits: int = DIGITS) -> str:
+        """Write a number of the format in as many significant digits as tell it apart, at most 8."""
+        texts = (f"{value:.{n}g}" for n in range(1, digits + 1))
+        with np.errstate(over="ignore"):
+            apart = (t for t in texts if np.asarray(float(t)).astype(self.fmt.dtype) == value)
+            text = next(apart, f"{value:.{digits}g}")
+        return f"{float(text) + 0.0:.{digits}g}" if abs(value) < 1e6 else text  # + 0.0: no minus at 0
+
+    def hex(self, ordinal: int) -> str:
+        """Write an input as C99 hex."""
+        return self.fmt.hex(self._value(ordinal))
+
+    def fading(self, f: Failure) -> str:
+        """Write from where on errors exceed 1 %."""
+        assert f.percent is not None
+        return f"errors over 1 % beyond {self.variable} = {self._about(self._value(f.percent))}"
+
+    def range(self, lo: str, hi: str) -> str:
+        """Write a range of inputs, given as hex floats; an end that is the domain's goes unsaid."""
+        if not lo:
+            return "none"
+        ends = self.hex(self.grid.start), self.hex(self.grid.stop - 1)
+        low, high = (self._about(float.fromhex(end)) for end in (lo, hi))
+        if (lo, hi) == ends:
+            return "all"
+        if lo == ends[0]:
+            return f"{self.variable} <= {high}"
+        return f"{self.variable} >= {low}" if hi == ends[1] else f"[{low}, {high}]"
+
+    def _about(self, value: float) -> str:
+        """Write a number in 4 digits; in more where it is next to 1."""
+        text = self.number(value, 4)
+        return text if float(text) != 1 else self.number(value)
+
+    def _inexact(self, f: Failure, safe: Ends, last: bool) -> str:
+        """Write where digits are lost; how many at worst, where nothing worse follows."""
+        worst = f" ({_worst(f.worst)})" if last else ""
+        if f.percent is not None and BUDGET * self.fmt.machine_epsilon < PERCENT:
+            return self.fading(f) + worst
+        end = safe[f.side > 0] if safe else self._value(f.near)
+        return f"errors over {BUDGET:g} ulp beyond {self.variable} = {self.number(end)}" + worst
+
+    def _where(self, f: Failure) -> str:
+        """Write the inputs for which a failure holds."""
+        near, far, v = self.number(self._value(f.near)), self.number(self._value(f.far)), self.variable
+        if near == far:
+            return f"at {v} = {near}"
+        if f.to_end:
+            text = f"for {v} {'>=' if f.side > 0 else '<='} {near}"
+        else:
+            low, high = (near, far) if f.side > 0 else (far, near)
+            text = f"{'in places ' if f.scattered == f.near else ''}for {low} <= {v} <= {high}"
+        if f.scattered is None or f.scattered == f.near:
+            return text
+        earlier, here = f"{self._value(f.scattered):.3g}", f"{self._value(f.near):.3g}"
+        return text if earlier == here else f"{text} and in places from {earlier}"
+
+    def _value(self, ordinal: int) -> float:
+        return float(self.fmt.from_ordinal(np.array([ordinal]))[0])
+
+    def _true(self, ordinal: int, f: Failure) -> str:
+        """Write the exact value at an input in 3 significant digits; 0 where it is beyond float64."""
+        exact = self.case[f.target].exact(ordinal)
+        if not mpmath.isfinite(exact):
+            return "-infinite" if exact < 0 else "infinite"
+        return f"{float(exact):.3g}"
+
+
+def _worst(relative: float) -> str:
+    """Write the largest relative error."""
+    if relative < PERCENT:
+        return f"relative error up to {relative:.1e}"
+    return f"up to {100 * relative:.3g} %" if relative < 10 else f"up to {relative:.2g} times the true value"
+
+
+def by_target(texts: Mapping[float | None, list[str]]) -> list[str]:
+    """Join each target's phrases to a clause; those that all targets share come once."""
+    shared = [t for t in next(iter(texts.values())) if all(t in other for other in texts.values())]
+    shared = [t for t in shared if len(shared) > 1 or not t.startswith("otherwise")]
+    if None in texts:
+        return ["; ".join(shared)]
+    clauses = ["y = 0 and 1: " + "; ".join(shared)] if shared else []
+    for target, phrases in texts.items():
+        own = [t for t in phrases if t not in shared]
+        if own:
+            clauses.append(f"y = {target:g}: " + "; ".join(own))
+    return clauses

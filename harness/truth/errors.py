@@ -1,0 +1,118 @@
+"""Errors and outcomes of computed values against exact ones.
+
+ulp error = |computed - exact| / ulp(exact), relative error = |computed - exact| / |exact|,
+absolute error = |computed - exact|; exact is never rounded first.  Errors exist for finite
+results at points where the exact value is finite; elsewhere they are NONE.
+
+Outcomes, counted apart:
+    spurious_nan   NaN, and the exact value is a number
+    spurious_inf   infinite, and the exact value rounds to something else
+    spurious_zero  0, and the exact value rounds to a nonzero number
+    wrong_sign     nonzero, of the other sign than the exact value (or below 0 where the
+                   problem cannot be, as at the exact value 0)
+    capped         finite, at a pole, where the exact value is infinite
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.truth.fast import Exact
+
+Array = np.ndarray
+
+NONE = -1.0
+# Relative errors beyond this are infinite: where the exact value underflows the wide format, only
+# their order of magnitude is known.
+RELATIVE_LIMIT = 2.0**700
+OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign", "capped")
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Hold the errors of one kernel, float64 arrays of shape (targets, points).
+
+    `ulp` is NONE where there is no error; `peak` is its largest in each row, shape (targets,), and
+    `most_relative` bounds the relative errors of each row from above.  An ulp error beyond 1.8e308,
+    possible in float64 alone, is infinite here.  `outcomes` maps the name of an outcome to a mask
+    and holds only those that occur.
+    """
+
+    ulp: Array
+    peak: Array
+    most_relative: Array
+    correctly_rounded: Array
+    all_measured: bool
+    exact: Exact
+    outcomes: dict[str, Array] = field(default_factory=dict)
+
+    def relative(self, t: int) -> Array:
+        """Return the relative errors of a row, negative where there is none."""
+        relative = self.ulp[t] * self.exact.ulp_per_value[t]
+        if self.most_relative[t] > RELATIVE_LIMIT:
+            relative[relative > RELATIVE_LIMIT] = np.inf
+        return relative
+
+    def absolute(self, t: int) -> Array:
+        """Return the absolute errors of a row, negative where there is none."""
+        return self.ulp[t] * self.exact.ulp[t]
+
+
+def measure(computed: Array, exact: Exact, nonnegative: bool) -> Errors:
+    """Measure computed values of the working format against exact ones of the same shape.
+
+    A row needs a closer look only where a value is not correctly rounded and the relative error may
+    reach 1: a NaN, an infinity, a spurious zero and a wrong sign all do.
+    """
+    ulp = computed.astype(np.float64)  # exact
+    ulp -= exact.high  # exact where the two are close, else good to 2^-53
+    for scale in exact.scales:
+        ulp *= scale
+    if exact.low is not None:
+        ulp -= exact.low
+    np.abs(ulp, out=ulp)
+    peak = ulp.max(axis=1)
+    correct = computed == exact.rounded_working
+    most_relative = peak * exact.most_ulp_per_value
+    most_relative[(peak < 0.5) & (most_relative > 1)] = 1  # rounding to nearest errs by the value at most
+    for t in range(len(peak)):
+        if not peak[t] < 0.5 and not most_relative[t] < 0.99 and not (ulp[t] * exact.ulp_per_value[t]).max() < 0.99:
+            return _closer(computed, ulp, peak, correct, exact, nonnegative)
+    return Errors(ulp, peak, most_relative, correct, True, exact)
+
+
+def _closer(computed: Array, ulp: Array, peak: Array, correct: Array, exact: Exact, nonnegative: bool) -> Errors:
+    """Look for outcomes; a block without NaN and infinity takes the short way."""
+    outcomes: dict[str, Array] = {}
+    all_measured = bool(np.isfinite(peak).all())
+    if not all_measured:
+        ulp, correct, outcomes = _unmeasured(computed, ulp, correct, exact)
+        peak = ulp.max(axis=1)
+    zero = computed == 0
+    if zero.any():
+        _note(outcomes, "spurious_zero", zero & (exact.rounded != 0) & ~np.isinf(exact.value))
+    if not nonnegative or computed.min() < 0:
+        other = (computed < 0) != (exact.value < 0)
+        if not nonnegative:
+            other &= exact.value != 0
+        _note(outcomes, "wrong_sign", other & ~zero & np.isfinite(computed) & ~np.isinf(exact.value))
+    return Errors(ulp, peak, peak * exact.most_ulp_per_value, correct, all_measured, exact, outcomes)
+
+
+def _unmeasured(computed: Array, ulp: Array, correct: Array, exact: Exact) -> tuple[Array, Array, dict[str, Array]]:
+    """Take NaN, infinities and poles out of the errors and count them as outcomes."""
+    nan, finite, pole = np.isnan(computed), np.isfinite(computed), np.isinf(exact.value)
+    # A format without infinity overflows to NaN: that NaN is then the rounded value.
+    overflow_nan = nan & np.isinf(exact.rounded) & np.isnan(exact.rounded_working)
+    outcomes: dict[str, Array] = {}
+    _note(outcomes, "spurious_nan", nan & ~overflow_nan)
+    _note(outcomes, "spurious_inf", np.isinf(computed) & (computed != exact.rounded))
+    _note(outcomes, "capped", finite & pole)
+    return np.where(finite & ~pole, ulp, NONE), correct | overflow_nan, outcomes
+
+
+def _note(outcomes: dict[str, Array], name: str, mask: Array) -> None:
+    if mask.any():
+        outcomes[name] = mask

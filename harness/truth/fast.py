@@ -1,0 +1,238 @@
+"""The fast reference: exact values of whole arrays in a wide format, audited against mpmath.
+
+| working formats | wide format      | relative error bound | why                                      |
+| up to 32 bits   | float64          | 2^-48                | <= 12 operations of <= 1 ulp, functions  |
+|                 |                  |                      | of <= 4 ulp (NumPy's stated bound)       |
+| float64         | quad (113 bits)  | 2^-107               | the same, SLEEF functions of <= 1 ulp    |
+
+In ulps of the working format that is at most 2^-24 (float32) and 2^-54 (float64).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import mpmath
+import numpy as np
+from mpmath import mp
+
+from harness.numbers.formats import Format
+from harness.numbers.wide import (
+    FLOAT64,
+    QUAD,
+    exact_mpf,
+    exponents,
+    high_and_low,
+    huge,
+    near_power,
+    power_of_two_below,
+    power_two,
+    tiny,
+    ulp_of,
+    wide_dtype,
+    widened,
+)
+from harness.problems import Problem
+from harness.truth.certified import side, truth
+
+Array = np.ndarray
+
+BOUND_BITS = {True: 48, False: 107}
+
+
+def bound(fmt: Format) -> float:
+    """Return the stated relative error bound of the fast reference for a working format."""
+    return 2.0 ** -BOUND_BITS[wide_dtype(fmt) == FLOAT64]
+
+
+class AuditFailure(RuntimeError):
+    """The fast reference broke its stated bound: no figure of the sweep can be trusted."""
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Hold exact values with what the error measures need of them; all arrays of one shape.
+
+    `value` is in the wide format.  The rest is float64: `high` is the value rounded, `low` what
+    that left out, in ulps (None where the wide format is float64), `ulp` = ulp(value) in the
+    working format, `scales` two powers of two whose product is 1 / ulp(value) (one alone could
+    overflow), `ulp_per_value` = ulp / |value|, `most_...` the maximum of
+    each row, shape (T,), and `rounded` the value rounded to nearest even
+    into the working format, with overflow as infinity.  `rounded_working` is that in the
+    working format itself.
+    """
+
+    value: Array
+    high: Array
+    low: Array | None
+    ulp: Array
+    scales: tuple[Array, ...]
+    ulp_per_value: Array
+    most_ulp_per_value: Array
+    most_ulp: Array
+    rounded: Array
+    rounded_working: Array
+
+
+def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) -> Exact:
+    """Return the exact values at inputs x of shape (1, n) and targets y of shape (T, 1).
+
+    What the bound leaves open at a point is decided by mpmath: on which side of a power of two the
+    value lies, where its ulp changes, and how it rounds.
+    """
+    wide = wide_dtype(fmt)
+    inputs = [widened(a, wide) for a in (x, y) if a is not None]
+    value = problem.fast(*inputs)
+    settle = partial(_settle, problem, inputs, value)
+    ulp = ulp_of(value, fmt)  # a pole, which has no error, gets some finite ulp
+    open_ = near_power(value, BOUND_BITS[wide == FLOAT64])
+    if open_.any():
+        open_ &= (abs(value) > 1.5 * power_two(fmt.emin, wide)) & (abs(value) < huge(wide))
+        settle(ulp, open_, partial(_ulp_at, problem, fmt, value))
+    high, low, ulp64, scales = _split(value, ulp)
+    rounded, distance = _nearest(fmt, value, ulp) if low is None else _nearest_float64(high, low, ulp64)
+    # |value| <= 2^p ulp: nearer than this to a midpoint, the bound leaves the rounding open.
+    distance -= 0.5
+    open_ = np.abs(distance, out=distance) <= 2.0 ** (fmt.precision + 1) * bound(fmt)
+    settle(rounded, open_, partial(_rounded_at, problem, fmt, value, ulp))
+    ratio = ulp / np.maximum(abs(value), tiny(wide)) if low is None else _ulp_per_value(high, low, scales)
+    return Exact(
+        value, high, low, ulp64, scales, ratio, ratio.max(axis=1), ulp64.max(axis=1), rounded, rounded.astype(fmt.dtype)
+    )
+
+
+def _nearest(fmt: Format, value: Array, ulp: Array) -> tuple[Array, Array]:
+    """Round to the working format, held in float64; return that and the distance from it, in ulps."""
+    in_ulps = value / ulp
+    nearest = np.rint(in_ulps)
+    return _overflow(fmt, nearest * ulp), abs(in_ulps - nearest)
+
+
+def _nearest_float64(high: Array, low: Array, ulp: Array) -> tuple[Array, Array]:
+    """Do the same where the working format is float64: `high` is at most an ulp off, where it is subnormal."""
+    distance = abs(low)
+    return high + np.where(distance > 0.5, np.copysign(ulp, low), 0), distance
+
+
+Decide = Callable[[tuple[mpmath.mpf, ...], int, int], object]
+
+
+def _settle(problem: Problem, inputs: list[Array], value: Array, settled: Array, open_: Array, decide: Decide) -> None:
+    """Put in place, at open points, what `decide` says of a point at row t and column n."""
+    x = inputs[0][0]
+    alone = len(inputs) == 2 and inputs[1].shape[1] > 1  # targets vary too
+    for t in np.nonzero(open_.any(axis=1))[0]:
+
+        def at(n: int, t: int = int(t)) -> object:
+            point = tuple(exact_mpf(a[t % a.shape[0], n % a.shape[1]]) for a in inputs)
+            return decide(point, t, n)
+
+        columns = np.nonzero(open_[t])[0]
+        together = np.full(len(columns), False) if alone else abs(x[columns]) >= problem.monotone_beyond
+        for run in [*_runs(columns[together], x, value[t]), *columns[~together, None]]:
+            _settle_run(settled[t], run, at)
+
+
+def _runs(columns: Array, x: Array, value: Array) -> list[Array]:
+    """Divide columns into runs of equal wide value, each in the order of its inputs.
+
+    Where a monotone function lies on one side of a number at both ends of a run, it does so between.
+    """
+    columns = columns[np.argsort(x[columns], kind="stable")]
+    return np.split(columns, np.nonzero(np.diff(value[columns]) != 0)[0] + 1) if columns.size else []
+
+
+def _settle_run(settled: Array, run: Array, at: Callable[[int], object]) -> None:
+    """Settle a run in place: where both ends are alike all are, else each half by itself."""
+    first = at(int(run[0]))
+    if len(run) == 1 or first == at(int(run[-1])):
+        settled[run] = first
+        return
+    for half in np.array_split(run, 2):
+        _settle_run(settled, half, at)
+
+
+def _ulp_at(problem: Problem, fmt: Format, value: Array, point: tuple[mpmath.mpf, ...], t: int, n: int) -> object:
+    """Return the ulp of an exact value next to a power of two, below which it is halved."""
+    near = value[t, n : n + 1]
+    power = power_of_two_below(1.25 * abs(near))
+    above = side(problem, point, exact_mpf(np.copysign(power, near)[0])) * np.sign(near[0]) >= 0
+    return (power if above else power / 2)[0] * power_two(1 - fmt.precision, value.dtype)
+
+
+def _rounded_at(
+    problem: Problem, fmt: Format, value: Array, ulps: Array, point: tuple[mpmath.mpf, ...], t: int, n: int
+) -> float:
+    """Return which neighbour of a midpoint mpmath finds nearest to the exact value."""
+    ulp = ulps[t, n]
+    low = np.floor(value[t, n] / ulp)
+    which = side(problem, point, exact_mpf((low + 0.5) * ulp))
+    even = low if float(low) % 2 == 0 else low + 1
+    return float(_overflow(fmt, np.asarray(float((even, low + 1, low)[which] * ulp))))
+
+
+def _split(value: Array, ulp: Array) -> tuple[Array, Array | None, Array, tuple[Array, ...]]:
+    """Return high, low, ulp and scales; see Exact."""
+    if value.dtype == FLOAT64:
+        return value, None, ulp, (1 / ulp,)
+    high, low = high_and_low(value, ulp)
+    exponent = np.clip(exponents(ulp), -1074, 1023)
+    half = exponent // 2
+    scales = np.ldexp(1.0, -half), np.ldexp(1.0, half - exponent)
+    return high, low, np.ldexp(1.0, exponent), scales
+
+
+def _ulp_per_value(high: Array, low: Array, scales: tuple[Array, ...]) -> Array:
+    """Return ulp / |value| from the parts of quad values; those of 0 and of a pole are finite too."""
+    in_ulps = abs(high * scales[0] * scales[1] + low)  # the products are exact
+    least = float(tiny(QUAD) / power_two(-1074, QUAD))
+    return 1 / np.clip(in_ulps, least, 2.0**53)
+
+
+def _overflow(fmt: Format, rounded: Array) -> Array:
+    """Turn values beyond the largest finite number into infinities."""
+    beyond = abs(rounded) > fmt.max
+    return np.where(beyond, np.copysign(np.inf, rounded), rounded) if beyond.any() else rounded
+
+
+def audit(problem: Problem, fmt: Format, x: Array, y: Array | None = None) -> float:
+    """Measure the fast reference against mpmath; return log2 of the largest relative error.
+
+    x has shape (n,), y shape (T,) or None.  Values that the wide format replaces by `tiny` or
+    `huge` must truly lie beyond them.  Raises AuditFailure, naming the worst input, where the
+    stated bound does not hold.
+    """
+    wide = wide_dtype(fmt)
+    columns = [a.astype(wide) for a in ((x[None, :],) if y is None else (x[None, :], y[:, None]))]
+    value = problem.fast(*columns)
+    bits, worst, worst_at = BOUND_BITS[wide == FLOAT64] + 40, mp.mpf(0), None
+    for index in np.ndindex(value.shape):
+        point = tuple(exact_mpf(np.broadcast_to(a, value.shape)[index]) for a in columns)
+        error = _relative_error(problem, point, value[index], bits, wide)
+        if not error <= worst:
+            worst, worst_at = error, point
+    if not worst <= bound(fmt):
+        at = ", ".join(mpmath.nstr(v, 20) for v in worst_at or ())
+        raise AuditFailure(
+            f"the fast reference of {problem.name} in {fmt.name} is off by 2^{float(mp.log(worst, 2)):.1f} "
+            f"relative at ({at}); its stated bound is 2^-{bits - 40}"
+        )
+    return float(mp.log(worst, 2)) if worst else float("-inf")
+
+
+def _relative_error(problem: Problem, point: tuple, fast: object, bits: int, wide: np.dtype) -> mpmath.mpf:
+    exact = truth(problem, point, bits)
+    if not np.isfinite(fast):  # type: ignore[call-overload]
+        return mp.mpf(0) if exact == float(fast) else mp.inf  # type: ignore[arg-type]
+    approximate = exact_mpf(fast)
+    least, most = exact_mpf(tiny(wide)), exact_mpf(huge(wide))
+    if abs(approximate) == least:
+        return mp.mpf(0) if 0 < abs(exact) <= least else mp.inf
+    if abs(approximate) == most:
+        return mp.mpf(0) if abs(exact) >= most else mp.inf
+    if exact == approximate:
+        return mp.mpf(0)
+    with mp.workprec(bits):
+        return abs(approximate - exact) / abs(exact) if exact else mp.inf

@@ -1,0 +1,1 @@
+"""What the workflow stands on: experiment files, whole files, provenance, dependencies, progress."""

@@ -1,0 +1,57 @@
+"""Which source files a stage depends on, so that an edit reruns what depends on it and nothing else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import harness
+from harness.workflow.experiments import Experiment
+
+ROOT = Path(harness.__file__).parent
+# The package imports every family of kernels; a sweep depends only on those that it runs.
+FAMILIES = "harness.kernels"
+
+
+def sources(modules: Iterable[str], experiment: Experiment | None = None) -> list[str]:
+    """Return the files that the modules import, all the way down, and those of an experiment's kernels.
+
+    Paths are relative to the project's top, sorted.
+    """
+    wanted = list(modules)
+    if experiment is not None:
+        wanted += [k.function.__module__ for ks in experiment.kernels.values() for k in ks]
+        if any(p.name.endswith("_grad") for p in experiment.problems):
+            wanted += ["harness.kernels.gradients"]
+    found: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        if name not in found and _file(name) is not None:
+            found.add(name)
+            wanted += () if name == FAMILIES else imports(name)
+    return sorted(str(f.relative_to(ROOT.parent)) for f in map(_file, found) if f is not None)
+
+
+@cache
+def imports(module: str) -> tuple[str, ...]:
+    """Return the harness modules that a module imports, wherever in its source."""
+    path = _file(module)
+    assert path is not None
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    packages = [".".join(n.split(".")[:i]) for n in names for i in range(1, n.count(".") + 1)]
+    return tuple(n for n in dict.fromkeys([*packages, *names]) if n.split(".")[0] == "harness" and _file(n) is not None)
+
+
+def _file(module: str) -> Path | None:
+    base = ROOT.parent.joinpath(*module.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None

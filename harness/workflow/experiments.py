@@ -1,0 +1,118 @@
+"""Experiments: questions written as data, experiments/*.yaml, checked against a schema."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import yaml
+
+from harness import UsageError
+from harness.kernels import Kernel, kernel_named, kernels_of
+from harness.numbers.formats import Format, format_named
+from harness.problems import Problem, problem_named
+
+# Targets that depend on the format are written as these words.
+NEAREST = {"next_up_0": lambda fmt: fmt.next_up(0.0), "next_down_1": lambda fmt: fmt.next_down(1.0)}
+STANDARD_TARGETS: tuple[str, ...] = ("0", "1", "0.05", "0.1", "0.5", "0.9", "0.95", *NEAREST)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Hold one question: problems x kernels x formats x targets x grid, and how it is divided."""
+
+    name: str
+    question: str
+    problems: list[Problem]
+    kernels: dict[str, list[Kernel]]
+    formats: list[Format]
+    targets: list[str]
+    grid: str
+    shards: dict[str, int]
+    search: dict[str, Any]  # budget, seeds, joint; empty where a grid is swept
+
+    def shards_of(self, fmt: str) -> int:
+        """Return into how many jobs the sweep of a format is divided."""
+        return self.shards.get(fmt, 1)
+
+
+def targets_in(fmt: Format, targets: list[str] | tuple[str, ...]) -> np.ndarray:
+    """Return targets as numbers of the format, in the order given, each rounded once.
+
+    `all` stands for every number of the format in [0, 1].  Raises UsageError for a target that is
+    not a finite number in [0, 1].
+    """
+    if list(targets) == ["all"]:
+        return fmt.from_ordinal(np.arange(*fmt.finite_ordinals(0.0, 1.0)))
+    values = []
+    for text in targets:
+        value = NEAREST[text](fmt) if text in NEAREST else float(fmt.parse(text))
+        if not (math.isfinite(value) and 0 <= value <= 1):
+            raise UsageError(f"target {text!r} is not a number in [0, 1]")
+        values.append(value)
+    return np.array(values).astype(fmt.dtype)
+
+
+@cache
+def _schema(path: Path) -> dict:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Return the experiment files of a folder by name, in order: those that sweep or search, and the studies."""
+    paths = [p for p in sorted(folder.glob("*.yaml")) if p.stem not in ("schema", "study_schema")]
+    studies = [p for p in paths if re.search(r"^study:", p.read_text(encoding="utf-8"), re.MULTILINE)]
+    return {p.stem: p for p in paths if p not in studies}, {p.stem: p for p in studies}
+
+
+def read(path: Path, schema_path: Path) -> dict[str, Any]:
+    """Read a YAML file that must follow a schema; UsageError names the key or the value that is wrong."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as e:
+        raise UsageError(f"{path} cannot be read as YAML: {' '.join(str(e).split())}") from e
+    schema = _schema(schema_path)
+    for error in sorted(jsonschema.Draft202012Validator(schema).iter_errors(data), key=_unknown_first):
+        raise UsageError(f"{path}: {_sentence(error, schema)}")
+    return data
+
+
+def load(path: Path) -> Experiment:
+    """Read an experiment file that sweeps or searches; UsageError names the key or the value that is wrong."""
+    data = read(path, path.parent / "schema.yaml")
+    problems = [problem_named(name) for name in data["problems"]]
+    chosen = data.get("kernels", "all")
+    targets = data.get("targets", list(STANDARD_TARGETS))
+    return Experiment(
+        path.stem,
+        data["question"],
+        problems,
+        {
+            p.name: kernels_of(p.name) if chosen == "all" else [kernel_named(p.name, k) for k in chosen]
+            for p in problems
+        },
+        [format_named(f) for f in data["formats"]],
+        [str(t) for t in targets] if isinstance(targets, list) else [targets],
+        data.get("grid", "standard"),
+        data.get("shards", {}),
+        {"budget": 1 << 20, "seeds": [0], "joint": False, **data["search"]} if "search" in data else {},
+    )
+
+
+def _unknown_first(error: Any) -> tuple[bool, str]:
+    """Order errors: a key that is unknown is likelier a slip than the one that is missing."""
+    return error.validator != "additionalProperties", str(error)
+
+
+def _sentence(error: Any, schema: dict) -> str:
+    if error.validator == "additionalProperties":
+        extra = sorted(set(error.instance) - set(error.schema["properties"]))
+        return f"unknown key {extra[0]!r}; known keys: {', '.join(error.schema['properties'])}"
+    where = ".".join(str(p) for p in error.absolute_path)
+    return f"{where + ': ' if where else ''}{error.message}"
