@@ -35,6 +35,7 @@ class Problem:
     which allows a rounding to be decided for a whole run of inputs at its ends.  A problem that is
     neither monotone throughout nor convex has `between(start, stop, *target)`, float64 bounds (least, most) of
     what it may reach between two inputs beyond its values at them, NaN where there is no such value.
+    `gradient` names the problem that is its derivative in the input, "" where none is declared.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Problem:
     fast: Callable[..., Array]
     monotone_beyond: float = 0.0
     between: Callable[..., tuple[Array, Array]] | None = None
+    gradient: str = ""
 
     @property
     def monotone(self) -> bool:
@@ -248,12 +250,12 @@ PROBLEMS: dict[str, Problem] = {
         Problem(
             "bce", "probability", True, r"-(y \log p + (1-y) \log(1-p))",
             domain=(0.0, 1.0), centre=0.5, nonnegative=True, monotone_beyond=math.inf,
-            terms=_terms_bce, fast=_fast_bce,
+            terms=_terms_bce, fast=_fast_bce, gradient="bce_grad",
         ),
         Problem(
             "bce_logits", "logit", True, r"y\,\mathrm{softplus}(-x) + (1-y)\,\mathrm{softplus}(x)",
             domain=REAL, centre=0.0, nonnegative=True, monotone_beyond=math.inf,
-            terms=_terms_bce_logits, fast=_fast_bce_logits,
+            terms=_terms_bce_logits, fast=_fast_bce_logits, gradient="bce_logits_grad",
         ),
         Problem(
             "bce_grad", "probability", True, r"(1-y)/(1-p) - y/p",
@@ -309,3 +311,13 @@ def problem_named(name: str) -> Problem:
     if name not in PROBLEMS:
         raise UsageError(f"unknown problem {name!r}; known problems: {', '.join(PROBLEMS)}")
     return PROBLEMS[name]
+
+
+def gradient_of(problem: Problem) -> Problem | None:
+    """Return the derivative of a problem in its input; None where none is declared."""
+    return PROBLEMS[problem.gradient] if problem.gradient else None
+
+
+def antiderivative_of(problem: Problem) -> Problem | None:
+    """Return the loss whose gradient a problem is; None where it is no gradient."""
+    return next((p for p in PROBLEMS.values() if p.gradient == problem.name), None)

@@ -196,7 +196,7 @@ def _focal(name: str, gamma: float) -> tuple[Problem, Problem]:
     loss = Problem(
         name, "logit", False, rf"\sigma(-x)^{{{power}}} \log(1 + e^{{-x}})",
         domain=REAL, centre=0.0, nonnegative=True,
-        terms=_precisely(partial(_terms_focal, gamma)), fast=partial(_fast_focal, gamma),
+        terms=_precisely(partial(_terms_focal, gamma)), fast=partial(_fast_focal, gamma), gradient=f"{name}_grad",
     )  # fmt: skip
     slope = Problem(
         f"{name}_grad", "logit", False,
