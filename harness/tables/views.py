@@ -1,0 +1,54 @@
+"""What people read of a table: its columns as data, each with a heading, where its text comes from, and how it is written.
+
+A CSV file has every column and digit.  What Markdown, LaTeX and the pages show of it is a view: fewer columns,
+three digits, counts in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+Cells = Mapping[str, Any]  # a row: column name to what the CSV holds there
+
+
+def as_it_is(text: str) -> str:
+    """Return a cell as the CSV has it."""
+    return text
+
+
+@dataclass(frozen=True)
+class Column:
+    """Describe one shown column.
+
+    `source` names the CSV's column, or is a function of the whole row where several make one text;
+    `write` turns the cell into what is shown.
+    """
+
+    heading: str
+    source: str | Callable[[Cells], str]
+    write: Callable[[str], str] = as_it_is
+
+    def text(self, row: Cells) -> str:
+        """Return what is shown of a row."""
+        return self.write(row[self.source]) if isinstance(self.source, str) else self.source(row)
+
+
+# What is shown of a table: columns, or where one line is made of several rows, a function of the whole table.
+View = Sequence[Column] | Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def shown(rows: pd.DataFrame | Iterable[Cells], columns: Sequence[Column]) -> pd.DataFrame:
+    """Return what is shown of rows: a line for each, a text for each column."""
+    records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else list(rows)
+    return pd.DataFrame(
+        [[column.text(row) for column in columns] for row in records], columns=[c.heading for c in columns]
+    )
+
+
+def plain(*names: str, **headings: str) -> list[Column]:
+    """Return columns that are shown as the CSV has them: by their own names, or as `column=heading`."""
+    return [Column(name, name) for name in names] + [Column(heading, name) for name, heading in headings.items()]
