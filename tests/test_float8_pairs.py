@@ -8,7 +8,7 @@ import pytest
 from harness.kernels import kernel_named
 from harness.numbers.formats import format_named
 from harness.problems import problem_named
-from harness.studies.float8_pairs import COUNTED, FORMATS, pairs
+from harness.studies.float8_pairs.measure import COUNTED, FORMATS, pairs
 
 PROBLEM = problem_named("bce_logits")
 STABLE = kernel_named("bce_logits", "softplus_pair")

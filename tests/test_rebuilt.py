@@ -67,7 +67,7 @@ def test_pages_and_tables_of_studies(name, frames):
     out = DOCS / "questions" / f"{name}.md"
     same(pages.page(question, code, frames[name], RESULTS, out), out)
     for t, caption in question.tables.items():
-        shown = code.read(t, frames[name][t])
+        shown = code.shown(t, frames[name][t])
         same(f"# {caption}\n\n{writer.bare_markdown(shown)}", TABLES / f"{t}.md")
         same(writer.to_latex(shown, caption, t, writer._wrapped(shown)), TABLES / f"{t}.tex")
 

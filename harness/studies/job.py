@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from harness import UsageError
 from harness.studies.page import page
-from harness.studies.study import Frames, Tables, load, study_of
+from harness.studies.study import Frames, Tables, load, measure_of, study_of
 from harness.tables import writer
 from harness.workflow import files
 
@@ -21,7 +21,7 @@ def part_job(experiment: Path, part: str, out: Path) -> None:
     question = load(experiment)
     if part not in question.parts:
         raise UsageError(f"{experiment} has no part {part!r}; its parts: {', '.join(question.parts)}")
-    files.write_json(out, study_of(question).run(question.parameters, part))
+    files.write_json(out, measure_of(question)(question.parameters, part))
 
 
 def page_job(experiment: Path, parts: list[Path], root: Path, out: Path) -> None:
@@ -42,7 +42,7 @@ def page_job(experiment: Path, parts: list[Path], root: Path, out: Path) -> None
     with style.context(), _staged(root, out.parent) as (results, pages):
         files.write_text(pages / out.name, page(question, study, frames, root, out))
         for name, caption in question.tables.items():
-            shown = study.read(name, frames[name])
+            shown = study.shown(name, frames[name])
             writer.write_frame(results / "tables" / name, found[name], list(frames[name]), shown, caption)
         for stem in question.figures:
             style.save(study.draw[stem](frames), results / "figures", stem)

@@ -1,9 +1,15 @@
-"""What a study is: an experiment file, and a module that answers its question.
+"""What a study is: an experiment file, and a folder of code that answers its question.
 
-The file (experiments/NAME.yaml) holds the question, the method in words, the parameters, the parts
-that run as jobs of their own, and a caption for each table and figure.  The module
-(harness/studies/NAME.py) holds a `STUDY`: functions that run a part, and draw and answer from the
-finished tables, read back from their CSV files.
+The file (experiments/NAME.yaml) holds the question, the method in words, the parameters, the parts that run
+as jobs of their own, and a caption for each table and figure.  The folder (harness/studies/NAME/) holds
+
+    measure.py     run(parameters, part) -> tables: the rows that one part finds; and, where the parts are not
+                   simply joined, combine(parameters, parts) -> tables
+    tables.py      VIEWS: what is shown of each table; facts(frames): what the answer is told, by name
+    figures.py     DRAW: for each figure's stem a function that draws it from the tables
+    answer.md.j2   the answer: three sentences, every number in them a fact
+
+Facts and figures are taken from the finished tables, as their CSV files hold them.
 """
 
 from __future__ import annotations
@@ -18,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from harness import UsageError
-from harness.tables import writer
+from harness.tables import templates, views, writer
 from harness.tables.rows import CONTRACT, Row
+from harness.tables.views import View
 from harness.workflow.experiments import read
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 Parameters = Mapping[str, Any]
 Tables = dict[str, list[Row]]  # name of a table: its rows, cells as the CSV shows them
 Frames = dict[str, pd.DataFrame]  # name of a table: what its CSV holds, every cell as text
+ROOM = "harness.studies"
 
 
 @dataclass(frozen=True)
@@ -58,25 +66,27 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Study:
-    """Hold the functions that answer a question.
+    """Hold what a study's folder gives; see above.
 
-    run(parameters, part) -> tables: the rows that one part finds; every cell is text (numbers by
-        `rows.significant`, inputs by `Format.hex`), a whole number or a truth value.
-    answer(frames) -> three sentences; every number in them is taken from the frames.
-    draw: for each figure's stem, frames -> Figure.
-    combine(parameters, parts) -> tables: one part after another unless said otherwise.
-    reading: for a table's name, frame -> what the page, Markdown and LaTeX show of it.
+    Cells of `run`'s rows are text (numbers by `significant`, inputs by `Format.hex`), whole numbers or truth
+    values.  `answer` is the template's text.
     """
 
     run: Callable[[Parameters, str], Tables]
-    answer: Callable[[Frames], list[str]]
+    answer: str
+    facts: Callable[[Frames], dict[str, Any]]
     draw: Mapping[str, Callable[[Frames], Figure]] = field(default_factory=dict)
     combine: Callable[[Parameters, list[Tables]], Tables] = joined
-    reading: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = field(default_factory=dict)
+    views: Mapping[str, View] = field(default_factory=dict)
 
-    def read(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return what is shown of a table."""
-        return self.reading.get(name, readable)(frame)
+    def shown(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return what Markdown, LaTeX and the page show of a table."""
+        view = self.views.get(name, readable)
+        return view(frame) if callable(view) else views.shown(frame, view)
+
+    def answered(self, frames: Frames) -> str:
+        """Return the answer; jinja2.UndefinedError where it uses a fact that nothing computes."""
+        return templates.fill(self.answer, **self.facts(frames))
 
 
 def load(path: Path) -> Question:
@@ -93,15 +103,33 @@ def load(path: Path) -> Question:
     )
 
 
+def folder_of(question: Question) -> Path:
+    """Return the folder of a study's code; UsageError where there is none."""
+    found = importlib.util.find_spec(f"{ROOM}.{question.name}")
+    if found is None or not found.submodule_search_locations:
+        raise UsageError(
+            f"experiments/{question.name}.yaml is a study, but has no code: there is no folder harness/studies/{question.name}"
+        )
+    return Path(next(iter(found.submodule_search_locations)))
+
+
+def measure_of(question: Question) -> Callable[[Parameters, str], Tables]:
+    """Return the function that runs a study's parts, without loading what tables and figures need."""
+    folder_of(question)
+    return importlib.import_module(f"{ROOM}.{question.name}.measure").run
+
+
 def study_of(question: Question) -> Study:
-    """Return the code of a study; UsageError where its file and its module disagree about figures."""
-    module = f"harness.studies.{question.name}"
-    if importlib.util.find_spec(module) is None:
-        raise UsageError(f"experiments/{question.name}.yaml is a study, but has no code: there is no module {module}")
-    study: Study = importlib.import_module(module).STUDY
-    if set(study.draw) != set(question.figures):
+    """Return the code of a study; UsageError where its file and its folder disagree about figures."""
+    folder = folder_of(question)
+    names = ["measure", "tables", *(["figures"] if (folder / "figures.py").exists() else [])]
+    code = {name: importlib.import_module(f"{ROOM}.{question.name}.{name}") for name in names}
+    draw = code["figures"].DRAW if "figures" in code else {}
+    if set(draw) != set(question.figures):
         raise UsageError(
             f"experiments/{question.name}.yaml has captions for {', '.join(question.figures) or 'no figure'}; "
-            f"harness.studies.{question.name} draws {', '.join(study.draw) or 'none'}"
+            f"harness/studies/{question.name} draws {', '.join(draw) or 'none'}"
         )
-    return study
+    answer = (folder / "answer.md.j2").read_text(encoding="utf-8")
+    combine = getattr(code["measure"], "combine", joined)
+    return Study(code["measure"].run, answer, code["tables"].facts, draw, combine, code["tables"].VIEWS)
