@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from harness.kernels import kernel_named
 from harness.numbers.formats import FORMATS, format_named
 from harness.studies.reductions import methods as m
-from harness.studies.reductions.bounds import METHODS, BoundBroken, check, height, numpy_height
+from harness.studies.reductions.error_bounds import BoundBroken, check, height, numpy_height, unit
 from harness.studies.reductions.losses import exact_sums, losses
-from harness.studies.reductions.methods import Method, unit
-from harness.studies.reductions.rows import Batches, outcome, reduction_row, reduction_rows, sizes
+from harness.studies.reductions.measure import Batches, outcome, reduction_row, reduction_rows, sizes
+from harness.studies.reductions.methods import METHODS, Reduction
 from harness.studies.reductions.stagnation import measured, predicted, shortfall
 
 NAMES = ("float16", "bfloat16", "float32", "float64")
@@ -150,9 +150,9 @@ def test_an_error_above_its_bound_stops_the_run(name: str, fault: str) -> None:
     pairwise = next(k for k in METHODS if k.name == "pairwise")
     exact = next(k for k in METHODS if k.name == "fsum")
     planted = {
-        "a loss left out": Method("planted", "sum", lambda v: m.fsum(v[:, :-100]), exact.bound, 10**8),
-        "added one by one": Method("planted", "sum", m.sequential, exact.bound, 10**8),
-        "the bound of another format": Method("planted", "sum", m.pairwise, lambda n, f, e: pairwise.bound(n, f, e) / 2**9, 10**8),
+        "a loss left out": Reduction("planted", "sum", lambda v: m.fsum(v[:, :-100]), exact.bound, 10**8),
+        "added one by one": Reduction("planted", "sum", m.sequential, exact.bound, 10**8),
+        "the bound of another format": Reduction("planted", "sum", m.pairwise, lambda n, f, e: pairwise.bound(n, f, e) / 2**9, 10**8),
     }[fault]  # fmt: skip
     with pytest.raises(BoundBroken, match=f"sum planted of 3000 losses in {name}"):
         reduction_row(planted, b)

@@ -13,14 +13,13 @@ import pytest
 from mpmath import mp
 
 from harness.numbers.formats import FORMATS, format_named
-from harness.studies.reductions.bounds import BoundBroken
-from harness.studies.reductions.methods import unit
-from harness.studies.softmax import bounds, cases, forms
-from harness.studies.softmax.bounds import Logits, bound, check, library, sum_error
-from harness.studies.softmax.exact import Exact
-from harness.studies.softmax.rows import measure, study_row, study_rows
+from harness.studies.reductions.error_bounds import BoundBroken, check, unit
+from harness.studies.softmax import error_bounds, forms, measure
+from harness.studies.softmax.error_bounds import Logits, bound, library, sum_error
+from harness.studies.softmax.forms import LOSS, LSE, WAYS, way_named, ways_of
+from harness.studies.softmax.measure import study_row, study_rows
+from harness.studies.softmax.reference import Reference, evaluation
 from harness.studies.softmax.vectors import KINDS, kinds_of, vectors
-from harness.studies.softmax.ways import LOSS, LSE, WAYS, way_named, ways_of
 
 NAMES = ("float16", "bfloat16", "float32", "float64")
 PARAMETERS = {"seed": 5, "vectors": {"2": 4, "7": 4, "300": 2}}
@@ -29,7 +28,7 @@ PARAMETERS = {"seed": 5, "vectors": {"2": 4, "7": 4, "300": 2}}
 def truth(fmt_name: str, kind: str, k: int, target: str = "top") -> tuple[Any, list[Any], list[Any]]:
     """Return vectors, their log-sum-exps and the losses of a class."""
     v = vectors(format_named(fmt_name), kind, k, 3, 11)
-    exact = [Exact(x) for x in v.exact]
+    exact = [Reference(x) for x in v.exact]
     return v, [e.lse() for e in exact], [e.loss(int(c)) for e, c in zip(exact, v.classes[target])]
 
 
@@ -55,17 +54,17 @@ def test_the_truth_keeps_its_digits_where_the_shift_cancels_or_the_loss_is_tiny(
     x = np.array([700.0, 0.0, -30.0])
     with mp.workprec(4000):
         expected = mp.log1p(mp.exp(-700) + mp.exp(-730))
-        assert abs(Exact(x).loss(0) / expected - 1) < mp.ldexp(1, -158)
+        assert abs(Reference(x).loss(0) / expected - 1) < mp.ldexp(1, -158)
     near = np.array([math.log(0.25), math.log(0.75)])
     with mp.workprec(4000):
         expected = mp.log(mp.fsum(mp.exp(mp.mpf(float(t))) for t in near))
-        assert abs(Exact(near).lse() / expected - 1) < mp.ldexp(1, -158)
+        assert abs(Reference(near).lse() / expected - 1) < mp.ldexp(1, -158)
 
 
 @pytest.mark.parametrize("x", [[np.inf, 1.0], [np.nan, 1.0], [-np.inf, -np.inf], [1e300, 0.0]])
 def test_the_truth_refuses_what_it_cannot_bound(x: list[float]) -> None:
     with pytest.raises(ValueError, match="finite or -inf"):
-        Exact(np.array(x))
+        Reference(np.array(x))
 
 
 # -- forms ---------------------------------------------------------------------------------------
@@ -100,12 +99,12 @@ def test_forms_are_their_formulas_in_scalars_of_the_format(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_two_classes_have_the_bits_of_the_sigmoid_cross_entropy(name: str) -> None:
-    row = cases.pair_rows(format_named(name), {"seed": 1, "pairs": 8})[0]
+    row = measure.pair_rows(format_named(name), {"seed": 1, "pairs": 8})[0]
     assert row["log1p"] == row["losses"] and row["difference"] != row["losses"]
 
 
 def test_special_values_are_alike_in_every_format_and_the_limits_where_forms_are_finite() -> None:
-    rows = [cases.special_rows(FORMATS[name]) for name in NAMES]
+    rows = [measure.special_rows(FORMATS[name]) for name in NAMES]
     for row in rows[2]:
         if row["limit_softmax_ce"] == "inf" and "masked" in str(row["case"]):
             assert row["softmax_ce_log1p"] == "inf"
@@ -146,7 +145,7 @@ def test_bounds_agree_with_their_first_order(name: str) -> None:
         + ((np.abs(d) * e).sum(axis=1) / total + 2 * off["exp"] * (total - 1) / total) * u
         + (2 * off["log"] * np.log(total) + np.abs(y)) * u
     )
-    found = bound(bounds.shifted, Logits(x, v.classes["top"], y, fmt, "sequential"), False)
+    found = bound(error_bounds.shifted, Logits(x, v.classes["top"], y, fmt, "sequential"), False)
     assert np.allclose(found, first, rtol=1e-4, atol=0)
 
 
@@ -215,14 +214,14 @@ def test_outcomes_are_told_apart() -> None:
         (np.inf, "spurious_inf"),
         (-1.0, "wrong_sign"),
     ):
-        assert measure(fmt, np.float32(value), tiny).outcome == outcome
-    assert measure(fmt, np.float32(0), mp.mpf(2) ** -160).outcome == "finite"
+        assert evaluation(fmt, np.float32(value), tiny).outcome == outcome
+    assert evaluation(fmt, np.float32(0), mp.mpf(2) ** -160).outcome == "finite"
     with pytest.raises(ArithmeticError, match="tie"):
-        measure(fmt, np.float32(1), 1 + mp.mpf(2) ** -24)
+        evaluation(fmt, np.float32(1), 1 + mp.mpf(2) ** -24)
 
 
 def test_confident_predictions_lose_all_digits_but_with_log1p() -> None:
-    _, summary = cases.gap_rows(format_named("float32"))
+    _, summary = measure.gap_rows(format_named("float32"))
     by_name = {r["kernel"]: r for r in summary}
     for name in ("difference", "log_softmax", "softmax", "gradient_minus_one"):
         assert 16 <= float(str(by_name[name]["zero_from"])) <= 18  # 9 exp(-gap) < 2^-24 from 18.8 on, 2^-23 from 18.1
@@ -232,6 +231,6 @@ def test_confident_predictions_lose_all_digits_but_with_log1p() -> None:
 def test_equal_logits_stagnate_where_the_running_sum_of_ones_does() -> None:
     for name in ("float16", "bfloat16"):
         fmt = format_named(name)
-        row = cases.equal_rows(fmt, {"equal": [30000]})[0]
+        row = measure.equal_rows(fmt, {"equal": [30000]})[0]
         assert float.fromhex(str(row["sequential"])) == float(fmt.round(mp.log(2**fmt.precision)))
         assert float.fromhex(str(row["wide"])) == float(fmt.round(mp.log(30000)))

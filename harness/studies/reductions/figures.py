@@ -13,8 +13,7 @@ from matplotlib.lines import Line2D
 from harness.figures import style
 from harness.figures.frame import Layout, line
 from harness.numbers.formats import Format, format_named
-from harness.studies.reductions.bounds import height
-from harness.studies.reductions.methods import unit
+from harness.studies.reductions.error_bounds import height, unit
 from harness.studies.study import Frames
 
 TOP = 0.4  # log10 of the relative error at the top edge
@@ -115,3 +114,6 @@ def draw_stagnation(frames: Frames) -> Figure:
     layout.y_label(ax, "running sum / exact sum", 40)
     layout.key(ax, "sum in", entries)
     return figure
+
+
+DRAW = {"reductions_sums": draw_sums, "reductions_means": draw_means, "reductions_stagnation": draw_stagnation}

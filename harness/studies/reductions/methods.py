@@ -1,12 +1,7 @@
-"""Ways of adding up a batch and of taking its mean, each with its a priori error bound.
+"""Ways of adding up a batch and of taking its mean, each with the bound of its error.
 
-A method takes losses of shape (batches, n) in the working format and returns one value of that
-format for each batch.  Its bound is relative to the sum, as no loss is negative; u = 2^-p is half
-of the machine epsilon, and gamma(k) = k u / (1 - k u).
-
-Sources: N. J. Higham (2002), doi:10.1137/1.9780898718027, chapter 4 (pairwise, Kahan);
-S. M. Rump (2012), doi:10.1007/s10543-011-0342-4 ((n-1) u without higher order terms);
-N. J. Higham and T. Mary (2019), doi:10.1137/18M1226312 (sqrt(n) u, with high probability).
+A method takes losses of shape (batches, n) in the working format and returns one value of that format for
+each batch; every addition is rounded into the format, unless the method says otherwise.
 """
 
 from __future__ import annotations
@@ -20,50 +15,18 @@ from typing import Any
 import numpy as np
 
 from harness.numbers.formats import FORMATS, Format
+from harness.studies.reductions import error_bounds
+from harness.studies.reductions.error_bounds import WIDER, Lengths, Rule
 
 Array = np.ndarray
 
 BLOCK = 1 << 20  # losses added at a time; the result does not depend on it
 LANES = 1024
 ROW, SHORT_ROW, MIXED_ROWS = 100, 224, (20, 180)  # losses in a row, before the rows are added up
-WIDER = {"float16": "float32", "bfloat16": "float32", "float32": "float64"}
 
-
-@dataclass(frozen=True)
-class Method:
-    """Hold one way of reducing a batch.
-
-    `bound(n, fmt, early)` is the largest relative error that rounding can cause, infinite where the
-    theory says nothing; `most` the largest batch that it is run on; `rows(n)` the lengths of the
-    rows whose means it averages, one for each row (empty where it takes the mean itself).
-    """
-
-    name: str
-    quantity: str  # "sum" or "mean"
-    reduce: Callable[[Array], Array]
-    bound: Callable[[int, Format, float], float]
-    most: int
-    least: int = 1
-    formats: tuple[str, ...] = ("float16", "bfloat16", "float32", "float64")
-    rows: Callable[[int], Array] | None = None
-
-
-def unit(fmt: Format) -> float:
-    """Return u = 2^-p."""
-    return math.ldexp(1.0, -fmt.precision)
-
-
-def gamma(k: float, u: float) -> float:
-    """Return k u / (1 - k u); infinite from k u = 1 on."""
-    return k * u / (1 - k * u) if k * u < 1 else math.inf
-
-
-def together(*bounds: float) -> float:
-    """Return the bound of several relative errors one after another, (1 + b1)(1 + b2) ... - 1 without cancellation."""
-    total = 0.0
-    for b in bounds:
-        total += b + total * b
-    return total
+ALL = 10**8
+LOOPED = 10**6  # a step needs the one before it: interpreted, 1e8 would take minutes
+LISTED = 10**7  # math.fsum takes Python numbers, one at a time
 
 
 # -- sums ----------------------------------------------------------------------------------------
@@ -225,3 +188,54 @@ def mixed_rows(n: int) -> Array:
     """Return as many rows of the first as of the second of MIXED_ROWS, the short ones before."""
     each = n // sum(MIXED_ROWS)
     return np.repeat(MIXED_ROWS, each)
+
+
+# -- what is measured ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """Hold one way of reducing a batch.
+
+    `bound` is the largest relative error that rounding can cause, infinite where the theory says nothing;
+    `most` the largest batch that it is run on; `rows(n)` the lengths of the rows whose means it averages,
+    one for each row (none where it takes the mean itself).
+    """
+
+    name: str
+    quantity: str  # "sum" or "mean"
+    reduce: Callable[[Array], Array]
+    bound: Rule
+    most: int
+    least: int = 1
+    formats: tuple[str, ...] = ("float16", "bfloat16", "float32", "float64")
+    rows: Lengths | None = None
+
+
+def _of_means(name: str, lengths: Lengths, least: int) -> Reduction:
+    """Return the mean of the means of rows of these lengths."""
+
+    def reduce(x: Array) -> Array:
+        return mean_of_means(x, lengths(x.shape[1]))
+
+    return Reduction(name, "mean", reduce, error_bounds.mean_of_means(lengths), ALL, least, rows=lengths)
+
+
+WITH_WIDER = tuple(WIDER)
+METHODS = (
+    Reduction("sequential", "sum", sequential, error_bounds.one_by_one, ALL),
+    Reduction("pairwise", "sum", pairwise, error_bounds.by_halves, ALL),
+    Reduction("numpy", "sum", lambda x: x.sum(axis=1), error_bounds.numpy_sum, ALL),
+    Reduction("kahan", "sum", kahan, error_bounds.compensated, LOOPED),
+    Reduction("kahan_lanes", "sum", kahan_lanes, error_bounds.compensated_in_lanes(LANES), ALL, least=10 * LANES),
+    Reduction("fsum", "sum", fsum, error_bounds.exact_sum, LISTED),
+    Reduction("wide", "sum", wide, error_bounds.in_wider, ALL, formats=WITH_WIDER),
+    Reduction("rows_then_all", "sum", rows_then_all, error_bounds.rows_first(ROW), ALL, least=ROW),
+    Reduction("sequential", "mean", mean_sequential, error_bounds.divided(error_bounds.one_by_one), ALL),
+    Reduction("numpy", "mean", lambda x: x.mean(axis=1), error_bounds.numpy_mean, ALL),
+    Reduction("wide", "mean", mean_wide, error_bounds.divided(error_bounds.in_wider), ALL, formats=WITH_WIDER),
+    Reduction("running", "mean", running_mean, error_bounds.unknown, LOOPED),
+    _of_means("means_equal_rows", equal_rows, 300),
+    _of_means("means_short_last_row", short_last_row, 300),
+    _of_means("means_mixed_rows", mixed_rows, 1000),
+)

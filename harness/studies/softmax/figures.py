@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from harness.figures import style
 from harness.figures.frame import Layout, line
 from harness.numbers.formats import format_named
-from harness.studies.reductions.methods import unit
+from harness.studies.reductions.error_bounds import unit
 from harness.studies.study import Frames
 
 GREY = "#8C8C8C"
@@ -118,3 +118,6 @@ def _legend(figure: Figure, entries: list[tuple[int, str]], inches: float) -> No
 
 def _place(figure: Figure, inches: float) -> tuple[float, float]:
     return 0.01, inches / figure.get_figheight()
+
+
+DRAW = {"softmax_growth": draw_growth, "softmax_gap": draw_gap}

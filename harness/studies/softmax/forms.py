@@ -21,32 +21,21 @@ everything there and rounds once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from harness.numbers.formats import FORMATS, format_of
+from harness.studies.reductions.error_bounds import WIDER
 from harness.studies.reductions.methods import pairwise, sequential, wide
+from harness.studies.softmax import error_bounds
+from harness.studies.softmax.vectors import largest, others, picked
 
 Array = np.ndarray
 Add = Callable[[Array], Array]
 
+LSE, LOSS = "logsumexp", "softmax_ce"
 ADD: dict[str, Add] = {"sequential": sequential, "pairwise": pairwise, "wide_sum": wide}
-
-
-def largest(x: Array) -> tuple[Array, Array]:
-    """Return the index of each vector's first largest logit, and the logit, shape (vectors, 1)."""
-    at = x.astype(np.float64).argmax(axis=1)
-    return at, np.take_along_axis(x, at[:, None], axis=1)
-
-
-def picked(x: Array, c: Array) -> Array:
-    """Return each vector's entry of its class."""
-    return np.take_along_axis(x, c[:, None], axis=1)[:, 0]
-
-
-def others(x: Array, at: Array) -> Array:
-    """Return the logits without one entry of each vector, shape (vectors, K - 1)."""
-    keep = np.arange(x.shape[1]) != at[:, None]
-    return x[keep].reshape(len(x), -1)
 
 
 # -- log-sum-exp ---------------------------------------------------------------------------------
@@ -105,3 +94,64 @@ def sigmoid_loss(x: Array, c: Array) -> Array:
     """Return the sigmoid cross-entropy of the difference of two logits, max(d, 0) + log1p(exp(-|d|)), d = x_o - x_c."""
     d = picked(x, 1 - c) - picked(x, c)
     return np.maximum(d, np.zeros_like(d)) + np.log1p(np.exp(-np.abs(d)))
+
+
+# -- what is measured ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Way:
+    """Hold one form with the order of its sum; `everywhere`: all in the next wider format, rounded once."""
+
+    problem: str
+    name: str
+    form: Callable[..., Array]
+    rule: error_bounds.Bound
+    order: str = "sequential"
+    everywhere: bool = False
+
+    def __call__(self, x: Array, c: Array) -> Array:
+        """Return one value for each vector, in the format of x; c is ignored by a log-sum-exp."""
+        inner = x.astype(FORMATS[WIDER[format_of(x.dtype).name]].dtype) if self.everywhere else x
+        with np.errstate(all="ignore"):
+            classes = () if self.problem == LSE else (c,)
+            return self.form(inner, *classes, ADD[self.order]).astype(x.dtype)
+
+    @property
+    def plain(self) -> bool:
+        """Tell whether all of it runs in the format, sums one by one."""
+        return self.order == "sequential" and not self.everywhere
+
+    def in_format(self, name: str) -> bool:
+        """Tell whether the form exists: a wider format than float64 does not."""
+        return name in WIDER or not (self.everywhere or self.order == "wide_sum")
+
+
+WAYS = (
+    Way(LSE, "naive", naive, error_bounds.naive),
+    Way(LSE, "shifted", shifted, error_bounds.shifted),
+    Way(LSE, "shifted_pairwise", shifted, error_bounds.shifted, "pairwise"),
+    Way(LSE, "shifted_wide_sum", shifted, error_bounds.shifted, "wide_sum"),
+    Way(LSE, "shifted_wide", shifted, error_bounds.shifted, everywhere=True),
+    Way(LSE, "log1p", log1p, error_bounds.log1p),
+    Way(LSE, "log1p_pairwise", log1p, error_bounds.log1p, "pairwise"),
+    Way(LSE, "log1p_wide", log1p, error_bounds.log1p, everywhere=True),
+    Way(LOSS, "naive_softmax", naive_softmax, error_bounds.naive_softmax),
+    Way(LOSS, "softmax", softmax, error_bounds.softmax),
+    Way(LOSS, "difference", difference, error_bounds.difference),
+    Way(LOSS, "log_softmax", log_softmax, error_bounds.log_softmax),
+    Way(LOSS, "log_softmax_wide", log_softmax, error_bounds.log_softmax, everywhere=True),
+    Way(LOSS, "log1p", log1p_loss, error_bounds.log1p_loss),
+    Way(LOSS, "log1p_pairwise", log1p_loss, error_bounds.log1p_loss, "pairwise"),
+    Way(LOSS, "log1p_wide", log1p_loss, error_bounds.log1p_loss, everywhere=True),
+)
+
+
+def ways_of(problem: str, fmt_name: str) -> list[Way]:
+    """Return the forms of a problem that a format has."""
+    return [way for way in WAYS if way.problem == problem and way.in_format(fmt_name)]
+
+
+def way_named(problem: str, name: str) -> Way:
+    """Return one form."""
+    return next(way for way in WAYS if (way.problem, way.name) == (problem, name))

@@ -1,4 +1,8 @@
-"""Seeded vectors of logits of several kinds, the same draws rounded into each format, and the classes asked for."""
+"""Seeded vectors of logits: of several kinds, the same draws rounded into each format, with the classes asked for.
+
+A vector has K logits, one for each class.  Arrays of them have the shape (vectors, K), a choice of one class
+for each vector the shape (vectors,).
+"""
 
 from __future__ import annotations
 
@@ -95,3 +99,23 @@ def vectors(fmt: Format, kind: str, k: int, count: int, seed: int) -> Vectors:
 def kinds_of(k: int) -> list[str]:
     """Return the kinds that K classes allow: masking one of two leaves no other class."""
     return [kind for kind in KINDS if k > 2 or kind != "masked"]
+
+
+# -- entries ---------------------------------------------------------------------------------------
+
+
+def largest(x: Array) -> tuple[Array, Array]:
+    """Return the index of each vector's first largest logit, and the logit, shape (vectors, 1)."""
+    at = x.astype(np.float64).argmax(axis=1)
+    return at, np.take_along_axis(x, at[:, None], axis=1)
+
+
+def picked(x: Array, c: Array) -> Array:
+    """Return each vector's entry of its class."""
+    return np.take_along_axis(x, c[:, None], axis=1)[:, 0]
+
+
+def others(x: Array, at: Array) -> Array:
+    """Return the logits without one entry of each vector, shape (vectors, K - 1)."""
+    keep = np.arange(x.shape[1]) != at[:, None]
+    return x[keep].reshape(len(x), -1)

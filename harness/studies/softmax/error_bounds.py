@@ -30,9 +30,8 @@ import numpy as np
 
 from harness.bounds.functions import function_errors
 from harness.numbers.formats import FORMATS, Format
-from harness.studies.reductions.bounds import BoundBroken, height
-from harness.studies.reductions.methods import WIDER, gamma, together, unit
-from harness.studies.softmax.forms import others, picked
+from harness.studies.reductions.error_bounds import WIDER, Rule, by_halves, in_wider, one_by_one, unit
+from harness.studies.softmax.vectors import others, picked
 
 Array = np.ndarray
 Bound = Callable[["Logits"], Array]
@@ -48,15 +47,12 @@ def library(fmt: Format) -> dict[str, float]:
     return {name: float(found[name].over(np.array([lo]), np.array([fmt.max]))[0]) for name, lo in limits.items()}
 
 
+SUMS: dict[str, Rule] = {"sequential": one_by_one, "pairwise": by_halves, "wide_sum": in_wider}
+
+
 def sum_error(order: str, n: int, fmt: Format) -> float:
-    """Return the largest relative error of a sum of n non-negative terms."""
-    if n < 2:
-        return 0.0
-    if order == "pairwise":
-        return gamma(height(n), unit(fmt))
-    if order == "wide_sum":
-        return together((n - 1) * unit(FORMATS[WIDER[fmt.name]]), unit(fmt))
-    return (n - 1) * unit(fmt)
+    """Return the largest relative error of a sum of n non-negative terms, added in this order."""
+    return SUMS[order](n, fmt, 0.0) if n > 1 else 0.0  # no rule of these depends on the share of early terms
 
 
 @dataclass(frozen=True)
@@ -209,9 +205,3 @@ def bound(rule: Bound, v: Logits, everywhere: bool) -> Array:
     with np.errstate(all="ignore"):
         found = v.rounded(rule(replace(v, fmt=FORMATS[WIDER[v.fmt.name]]))) if everywhere else rule(v)
     return np.where(np.isnan(found), math.inf, found * SLACK)
-
-
-def check(error: object, limit: float, what: str) -> None:
-    """Raise BoundBroken, naming the measurement, where an error (NaN or infinite included) exceeds a finite bound."""
-    if math.isfinite(limit) and not error <= limit:  # type: ignore[operator]
-        raise BoundBroken(f"{what}: the error {float(error):.6g} exceeds its bound {limit:.6g}")  # type: ignore[arg-type]

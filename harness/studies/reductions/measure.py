@@ -1,4 +1,4 @@
-"""The rows of the study: every method on every size of batch, and where running sums stagnate."""
+"""Measure every method of adding up on every size of batch, and where running sums stagnate, in one format a part."""
 
 from __future__ import annotations
 
@@ -12,14 +12,26 @@ import numpy as np
 from mpmath import mp
 
 from harness.numbers.formats import Format, format_named
-from harness.studies.reductions.bounds import LOOPED, METHODS, check, early_share
+from harness.studies.reductions.error_bounds import WIDER, check, early_share, unit
 from harness.studies.reductions.losses import exact_sums, losses
-from harness.studies.reductions.methods import WIDER, Method, unit
+from harness.studies.reductions.methods import LOOPED, METHODS, Reduction
 from harness.studies.reductions.stagnation import measured, predicted, shortfall
+from harness.studies.study import Parameters, Tables
 from harness.tables.rows import EXACT_DIGITS, Row
 from harness.truth.certified import decimal, significant
 
 Array = np.ndarray
+
+
+def run(parameters: Parameters, part: str) -> Tables:
+    """Measure every method in one format; the part is the format's name."""
+    fmt = format_named(part)
+    x = losses(fmt, int(parameters["most"][fmt.name]), parameters)
+    return {
+        "reductions": reduction_rows(fmt, x, parameters),
+        "reductions_shortfall": shortfall_rows(fmt, x),
+        "reductions_stagnation": stagnation_rows(fmt, parameters),
+    }
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,7 @@ def reduction_rows(fmt: Format, x: Array, parameters: Mapping[str, Any]) -> list
     return rows
 
 
-def reduction_row(method: Method, b: Batches) -> Row:
+def reduction_row(method: Reduction, b: Batches) -> Row:
     """Return one row: the worst batch's error, split into bias and rounding, beside the bound."""
     with np.errstate(all="ignore"):
         values = np.asarray(method.reduce(b.x)).astype(b.fmt.dtype)
@@ -77,7 +89,7 @@ def reduction_row(method: Method, b: Batches) -> Row:
     errors = [_relative(v, e) for v, e in zip(values, exact)]
     worst = max(range(len(errors)), key=lambda i: errors[i])
     bound = method.bound(b.n, b.fmt, b.early)
-    what = f"{method.quantity} {method.name} of {b.n} losses in {b.fmt.name}"
+    what = f"relative error of the {method.quantity} {method.name} of {b.n} losses in {b.fmt.name}"
     rounding = max(_relative(v, o) for v, o in zip(values, own))
     finite = math.isfinite(errors[worst])
     applies = finite and math.isfinite(bound) and max(float(b.n), *map(float, b.sums)) <= b.fmt.max
@@ -101,7 +113,7 @@ def reduction_row(method: Method, b: Batches) -> Row:
     }
 
 
-def _own(method: Method, b: Batches) -> list[Fraction] | None:
+def _own(method: Reduction, b: Batches) -> list[Fraction] | None:
     """Return the method's formula evaluated exactly, where it is another than the problem: a mean of rows' means."""
     if method.rows is None:
         return None
@@ -175,13 +187,3 @@ def shortfall_rows(fmt: Format, x: Array) -> list[Row]:
             cells = {k: significant(v) if isinstance(v, float) else v for k, v in found.items()}
             rows.append({"format": fmt.name, "accumulator": name, **cells})
     return rows
-
-
-def format_rows(fmt: Format, parameters: Mapping[str, Any]) -> dict[str, list[Row]]:
-    """Return all rows of one format."""
-    x = losses(fmt, int(parameters["most"][fmt.name]), parameters)
-    return {
-        "reductions": reduction_rows(fmt, x, parameters),
-        "reductions_shortfall": shortfall_rows(fmt, x),
-        "reductions_stagnation": stagnation_rows(fmt, parameters),
-    }

@@ -1,25 +1,32 @@
-"""The truth: log-sum-exp and softmax cross-entropy of logits that are taken exactly, to 160 bits and more.
+"""The truth, log-sum-exp and softmax cross-entropy of logits that are taken exactly, and the error of what is computed.
 
 With m the largest logit and L = log1p(sum of exp(x_i - m) over the others), the log-sum-exp is
 m + L and the cross-entropy of class c is (m - x_c) + L, where nothing cancels.  The exponentials are
 MPFR's (gmpy2), rounded correctly to P bits, as is their sum; the rest is mpmath.  A difference
 x_i - m below 2^11 in size that is rounded to P bits moves its exponential by less than 2^(11-P)
-relatively, so that L is good to 2^(12-P).
+relatively, so that L is good to 2^(12-P); the values that are given are good to 2^-160.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import gmpy2  # type: ignore[import-untyped]
 import mpmath
 import numpy as np
 from mpmath import mp
 
+from harness.numbers.formats import Format
+from harness.truth.certified import error_in_ulp
+
 BITS = 160  # relative error of the truth: 2^-BITS
 START_BITS = BITS + 40
 LARGEST_GAP = 2048.0
+DECIDED = 2.0**-100  # an ulp error is known far better than this
 
 
-class Exact:
+class Reference:
     """Give the exact values of one vector of finite or -inf logits held in float64, shape (K,).
 
     Raises ValueError where the largest is not finite or the finite ones are further apart than 2^11.
@@ -60,3 +67,47 @@ class Exact:
         """Return the cross-entropy of class c within 2^-BITS of itself."""
         with mp.workprec(START_BITS):
             return mp.mpf(self.values[-1]) - mp.mpf(float(self.x[c])) + self.rest(START_BITS)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Hold one computed value against the truth; ulp, relative and absolute errors are infinite where it is not finite."""
+
+    computed: Any
+    exact: mpmath.mpf
+    ulp: mpmath.mpf
+    relative: mpmath.mpf
+    absolute: mpmath.mpf
+
+    @property
+    def finite(self) -> bool:
+        """Tell whether there is an error to speak of."""
+        return bool(mpmath.isfinite(self.absolute))
+
+    @property
+    def outcome(self) -> str:
+        """Return the name of a spurious outcome, or `finite`; every exact value is within the format's range."""
+        value = float(self.computed)
+        if not self.finite:
+            return "spurious_nan" if np.isnan(value) else "spurious_inf"
+        if value == 0:
+            return "spurious_zero" if self.ulp > 0.5 else "finite"
+        return "wrong_sign" if value * mpmath.sign(self.exact) < 0 or not self.exact else "finite"
+
+
+def evaluation(fmt: Format, computed: Any, exact: mpmath.mpf) -> Evaluation:
+    """Compare one value of the format with the exact one.
+
+    Where the exact value is 0, the relative error is 0 if the computed one is 0 too, else infinite.
+    Raises ArithmeticError where the exact value is too near to the middle between two numbers of the
+    format to tell whether the computed one is correctly rounded.
+    """
+    if not np.isfinite(float(computed)):
+        return Evaluation(computed, exact, mp.inf, mp.inf, mp.inf)
+    ulp = error_in_ulp(fmt, computed, exact)
+    if abs(ulp - 0.5) < DECIDED:
+        raise ArithmeticError(f"the truth {exact} is too near to a tie to tell whether {computed} is correctly rounded")
+    with mp.workprec(200):
+        absolute = abs(mp.fsub(float(computed), exact, exact=True)) if exact else abs(mp.mpf(float(computed)))
+        relative = absolute / abs(exact) if exact else (mp.inf if absolute else mp.mpf(0))
+    return Evaluation(computed, exact, ulp, relative, absolute)
