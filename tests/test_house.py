@@ -1,17 +1,16 @@
 """The house: which rooms there are, and that imports go one way through them."""
 
 import ast
+import runpy
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "harness"
-# From the ground up: a room imports itself and the rooms before it, nothing else.
-ROOMS = (
-    "numbers", "problems", "truth", "kernels", "workflow", "sweep", "explain",
-    "tables", "figures", "search", "bounds", "systems", "studies", "cli",
-)  # fmt: skip
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "harness"
+ARCHITECTURE = runpy.run_path(str(ROOT / "docs" / "architecture.py"))
+ROOMS = ARCHITECTURE["ROOMS"]
 
 
 def modules(package):
@@ -73,6 +72,27 @@ def test_imports_go_one_way():
 
 def test_no_circle():
     assert circle(PACKAGE) == []
+
+
+def test_the_diagram_is_drawn_from_the_imports():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert ARCHITECTURE["drawn"](page) == page, "run `python docs/architecture.py`"
+    planted = page.replace("numbers --> problems", "problems --> numbers")
+    assert planted != page and ARCHITECTURE["drawn"](planted) == page
+
+
+def twice():
+    """Classes that are defined under one name in two places."""
+    places = {}
+    for name, text in modules(PACKAGE):
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name)
+    return {name: where for name, where in places.items() if len(where) > 1}
+
+
+def test_one_word_for_one_thing():
+    assert twice() == {}
 
 
 @pytest.fixture
