@@ -11,10 +11,9 @@ from mpmath import mp
 
 from harness.kernels import kernel_named
 from harness.problems import PROBLEMS
-from harness.studies import pipeline
-from harness.studies.pipeline.errors import CORRECTLY_ROUNDED, LOSS, Pair, Pipeline, loss_at, quantisation
+from harness.studies.pipeline.measure import Range, run, saturation
+from harness.studies.pipeline.pipelines import CORRECTLY_ROUNDED, LOSS, Pair, Pipeline, loss_at, quantisation
 from harness.studies.pipeline.round_trip import EXACT, relative_errors, round_trip_rows
-from harness.studies.pipeline.rows import Range, saturation
 from harness.sweep.streaming import BUDGET
 from harness.truth.fast import evaluate
 from harness.workflow.experiments import targets_in
@@ -27,7 +26,7 @@ LOGITS = (-40.0, -9.0, -2.5, -0.125, 0.5, 3.0, 5.0, 7.5, 12.0)
 @pytest.fixture(scope="module")
 def mixed():
     """The tables of one mixed pair."""
-    return pipeline.run(PARAMETERS, "bfloat16-float32")
+    return run(PARAMETERS, "bfloat16-float32")
 
 
 def distance(pair, x, y, p):
@@ -159,7 +158,7 @@ def test_embedding_keeps_the_number():
 
 
 def test_a_part_is_the_same_bytes_twice(mixed):
-    assert json.dumps(mixed) == json.dumps(pipeline.run(PARAMETERS, "bfloat16-float32"))
+    assert json.dumps(mixed) == json.dumps(run(PARAMETERS, "bfloat16-float32"))
 
 
 def test_the_kernels_own_error_is_that_of_a_probability_that_occurs(mixed):

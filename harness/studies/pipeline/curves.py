@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.studies.pipeline.errors import Found, Pair
+from harness.studies.pipeline.pipelines import Pair, PairSummaries
 from harness.studies.pipeline.round_trip import EXACT, FORMULAS, digits, relative_errors
 from harness.sweep.summary import Summary
 from harness.tables.rows import Row
@@ -27,7 +27,7 @@ def drawn_cells(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
 
 
 def curve_rows(
-    pair: Pair, sigmoid: str, found: Found, targets: np.ndarray, fused: str, drawn: Sequence[str]
+    pair: Pair, sigmoid: str, found: PairSummaries, targets: np.ndarray, fused: str, drawn: Sequence[str]
 ) -> list[Row]:
     """Return, for each target and cell, the largest error of each part in ulps of the loss's format.
 

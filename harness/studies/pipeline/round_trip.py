@@ -15,7 +15,7 @@ from mpmath import mp
 
 from harness.kernels.registry import Array, like
 from harness.numbers.wide import wide_dtype
-from harness.studies.pipeline.errors import Pair
+from harness.studies.pipeline.pipelines import Pair
 from harness.tables.rows import Row
 from harness.truth.certified import significant
 

@@ -1,7 +1,12 @@
-"""Rows of the pipelines: every extreme computed again in mpmath, safe ranges divided down to the last logit."""
+"""Measure each pair of formats: rows whose every extreme is computed again in mpmath, ranges divided down to the last logit.
+
+A part is a pair, written as `float16-float32`.  Its logits are visited once (pipelines.py); the rows
+are made from the summaries of that pass.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mpmath
@@ -10,20 +15,69 @@ from mpmath import mp
 
 from harness.kernels import kernel_named
 from harness.numbers.formats import Format
-from harness.studies.pipeline.errors import AT_LOGIT, LOSS, PERCENT, Found, Pair, Pipeline, Seen, relatively
+from harness.studies.pipeline.curves import curve_rows, digit_rows
+from harness.studies.pipeline.pipelines import (
+    AT_LOGIT,
+    LOSS,
+    PERCENT,
+    Pair,
+    PairSummaries,
+    PercentSummary,
+    Pipeline,
+    relatively,
+    visit,
+)
+from harness.studies.pipeline.round_trip import round_trip_rows
+from harness.studies.study import Parameters, Tables
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep.tally import bad_points
 from harness.tables.rows import CONTRACT, Case, Row, extremes, safe_range
 from harness.truth.certified import error_in_ulp, significant, truth
+from harness.workflow.experiments import targets_in
 
+ALONE = "exact loss at p"  # beside the kernels: what the rounded probability alone allows
 NEGLIGIBLE = 1e-300
 PARTS = (
     "quantisation_ulp", "kernel_part_ulp", "kernel_max_ulp", "kernel_max_ulp_probability",
     "kernel_spurious_nan", "kernel_spurious_inf",
 )  # fmt: skip
 COLUMNS = (*CONTRACT, "max_rel_input", "max_abs_input", "probability_format", "percent_lo", "percent_hi", *PARTS)
+
+
+def run(parameters: Parameters, part: str) -> Tables:
+    """Visit the logits of one pair of formats, written as `float16-float32`."""
+    pair, sigmoid = Pair.named(part), parameters["sigmoid"]
+    targets = targets_in(pair.loss, parameters["targets"])
+    found = visit(pair, targets, sigmoid, parameters["sigmoids"], parameters["kernels"], parameters["fused"])
+    pipelines = pipeline_rows(pair, sigmoid, found, targets)
+    quantised = quantisation_rows(pair, found, targets)
+    return {
+        "pipeline": pipelines,
+        "pipeline_quantisation": quantised,
+        "pipeline_ranges": range_rows(pipelines, quantised, sigmoid, "safe"),
+        "pipeline_percent": range_rows(pipelines, quantised, sigmoid, "percent"),
+        "pipeline_round_trip": round_trip_rows(pair, sigmoid),
+        "pipeline_curves": curve_rows(pair, sigmoid, found, targets, parameters["fused"][0], parameters["drawn"]),
+        "pipeline_digits": digit_rows(pair, sigmoid),
+    }
+
+
+def range_rows(pipelines: Sequence[Row], quantised: Sequence[Row], sigmoid: str, ends: str) -> list[Row]:
+    """Return the ranges of every way from the logit to the loss: fused, the rounded probability alone, kernels."""
+    alone = [{**r, "format": r["loss_format"], "kernel": ALONE} for r in quantised if r["sigmoid"] == sigmoid]
+    return [
+        {
+            "probability_format": r["probability_format"],
+            "loss_format": r["format"],
+            "target": r["target"],
+            "way": str(r["kernel"]).partition("+")[2] or r["kernel"],
+            "lo": r[f"{ends}_lo"],
+            "hi": r[f"{ends}_hi"],
+        }
+        for r in (*pipelines, *alone)
+    ]
 
 
 @dataclass(frozen=True)
@@ -41,7 +95,7 @@ class Range(Case):
         return bad_points(relatively(errors) if self.relative else errors, 0, slice(None), budget)
 
 
-def pipeline_rows(pair: Pair, sigmoid: str, found: Found, targets: np.ndarray) -> list[Row]:
+def pipeline_rows(pair: Pair, sigmoid: str, found: PairSummaries, targets: np.ndarray) -> list[Row]:
     """Return a row for each fused form, then each kernel, and target."""
     forms = [(Pipeline(pair, None, kernel_named("bce_logits", n)), s, None) for n, s in found.fused.items()]
     chains = [
@@ -55,7 +109,7 @@ def pipeline_rows(pair: Pair, sigmoid: str, found: Found, targets: np.ndarray) -
     ]
 
 
-def _whole(pipeline: Pipeline, summary: Seen, t: int, target: np.generic) -> Row:
+def _whole(pipeline: Pipeline, summary: PercentSummary, t: int, target: np.generic) -> Row:
     """Return the contract's columns: errors against the exact loss at the logit, in ulps of the loss's format."""
     pair, points = pipeline.pair, int(summary.points.sum())
     case = Case(AT_LOGIT, pipeline.name, pipeline, Grid("standard", AT_LOGIT, pair.loss), target)
@@ -76,7 +130,7 @@ def _whole(pipeline: Pipeline, summary: Seen, t: int, target: np.generic) -> Row
     }
 
 
-def safe_logits(pipeline: Pipeline, summary: Seen, t: int, target: np.generic) -> Row:
+def safe_logits(pipeline: Pipeline, summary: PercentSummary, t: int, target: np.generic) -> Row:
     """Return the ranges of logits around 0 within 4 ulp, safe_lo to safe_hi, and 5 %, percent_lo to percent_hi.
 
     Their ends are numbers of the probability's format; empty where 0 itself is beyond.
@@ -97,7 +151,7 @@ def _range(pipeline: Pipeline, summary: Summary, t: int, target: np.generic, bud
     return safe_range(case, below, above, budget)
 
 
-def _parts(pipeline: Pipeline, whole: Seen, own: Seen | None, t: int, target: np.generic) -> Row:
+def _parts(pipeline: Pipeline, whole: PercentSummary, own: PercentSummary | None, t: int, target: np.generic) -> Row:
     """Return the two parts at the worst input, and the kernel's worst error at a probability that occurs."""
     if own is None or pipeline.kernel is None:
         return dict.fromkeys(PARTS, "")
@@ -148,7 +202,7 @@ def parts_at(pipeline: Pipeline, ordinal: int, target: np.generic) -> tuple[mpma
         return (at_probability - at_logit) * scale, (computed - at_probability) * scale
 
 
-def quantisation_rows(pair: Pair, found: Found, targets: np.ndarray) -> list[Row]:
+def quantisation_rows(pair: Pair, found: PairSummaries, targets: np.ndarray) -> list[Row]:
     """Return what each sigmoid's rounded probability costs by itself, for each target."""
     return [
         _quantisation(Pipeline(pair, sigmoid, None), summary, t, target)
@@ -157,7 +211,7 @@ def quantisation_rows(pair: Pair, found: Found, targets: np.ndarray) -> list[Row
     ]
 
 
-def _quantisation(pipeline: Pipeline, summary: Seen, t: int, target: np.generic) -> Row:
+def _quantisation(pipeline: Pipeline, summary: PercentSummary, t: int, target: np.generic) -> Row:
     pair, fmt = pipeline.pair, pipeline.pair.loss
     worst = int(summary.max_ulp_at[t, int(np.argmax(summary.max_ulp[t]))])
     x, p = fmt.from_ordinal(np.array([worst]))[0], probability_at(pipeline, worst)

@@ -134,7 +134,7 @@ def relatively(errors: Errors) -> Errors:
     return replace(errors, ulp=np.stack(rows), peak=np.array([r.max() for r in rows]))
 
 
-class Seen(Summary):
+class PercentSummary(Summary):
     """Add to a summary the inputs nearest to 0 whose relative error exceeds PERCENT: `percent.bad_below`, `bad_above`."""
 
     def __init__(self, targets: int, cells: Array):
@@ -148,28 +148,28 @@ class Seen(Summary):
 
 
 @dataclass
-class Found:
+class PairSummaries:
     """Hold the summaries of a pair by name: of sigmoids, of kernels as a whole and by themselves, of fused forms."""
 
-    quantisation: dict[str, Seen] = field(default_factory=dict)
-    whole: dict[str, Seen] = field(default_factory=dict)
-    kernel: dict[str, Seen] = field(default_factory=dict)
-    fused: dict[str, Seen] = field(default_factory=dict)
+    quantisation: dict[str, PercentSummary] = field(default_factory=dict)
+    whole: dict[str, PercentSummary] = field(default_factory=dict)
+    kernel: dict[str, PercentSummary] = field(default_factory=dict)
+    fused: dict[str, PercentSummary] = field(default_factory=dict)
 
 
 def visit(
     pair: Pair, targets: Array, sigmoid: str, sigmoids: Sequence[str], names: Sequence[str], fused: Sequence[str]
-) -> Found:
+) -> PairSummaries:
     """Visit a pair's logits once and summarise every error; targets of shape (T,) in the loss's format.
 
     `sigmoid` is the one that the kernels called `names` get their probabilities from; of `sigmoids`
-    the quantisation alone is measured.  Raises tiers.AuditFailure where the reference breaks its bound.
+    the quantisation alone is measured.  Raises AuditFailure where the reference breaks its bound.
     """
 
-    def empty(keys: Sequence[str]) -> dict[str, Seen]:
-        return {k: Seen(len(targets), pair.grid.cells) for k in keys}
+    def empty(keys: Sequence[str]) -> dict[str, PercentSummary]:
+        return {k: PercentSummary(len(targets), pair.grid.cells) for k in keys}
 
-    found = Found(empty(sigmoids), empty(names), empty(names), empty(fused))
+    found = PairSummaries(empty(sigmoids), empty(names), empty(names), empty(fused))
     with np.errstate(all="ignore"):
         _audit(pair, sigmoid, targets)
         for block in pair.blocks():
@@ -184,7 +184,7 @@ def _audit(pair: Pair, sigmoid: str, targets: Array) -> None:
     audit(LOSS, pair.loss, np.unique(pair.probabilities(sigmoid, sample[None, :])[0]), targets)
 
 
-def _update(found: Found, pair: Pair, sigmoid: str, block: Block, y: Array) -> None:
+def _update(found: PairSummaries, pair: Pair, sigmoid: str, block: Block, y: Array) -> None:
     """Add one block of logits to every summary; y of shape (T, 1)."""
     x = pair.loss.from_ordinal(block.ordinals)[None, :]
     exact = evaluate(AT_LOGIT, pair.loss, x, y)
