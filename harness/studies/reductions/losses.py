@@ -23,7 +23,11 @@ LIMBS = (30, 30, 40)  # bits behind the point, one after another: losses are mul
 
 
 def losses(fmt: Format, n: int, parameters: Mapping[str, Any]) -> Array:
-    """Return n losses in the format, shape (n,); each block has a seed of its own, so the first ones do not depend on n."""
+    """Return n losses in the format, shape (n,), from the parameters `seed` and `sd`.
+
+    Each block of 2^20 has a seed of its own, so the first losses do not depend on n.  The losses of the
+    16-bit formats are looked up: there are 2^17 of them.
+    """
     found = np.empty(n, fmt.dtype)
     table = _table(fmt) if fmt.bits == 16 else None
     for i, start in enumerate(range(0, n, BLOCK)):

@@ -1,6 +1,8 @@
-"""Error bounds of the forms, one number for each vector: nothing of higher order is dropped.
+"""Bounds of the absolute error of the forms: nothing of higher order is dropped.
 
-They follow Blanchard, Higham and Higham (2021), doi:10.1093/imanum/draa038: the error of a
+A rule (`naive`, `shifted`, ...) maps vectors of logits to one bound for each, shape (vectors,): whatever the
+rounding errors, the form's result is no farther from the exact value; infinite or NaN where an exponential
+or a sum may overflow, so that nothing is promised.  Rules follow Blanchard, Higham and Higham (2021), doi:10.1093/imanum/draa038: the error of a
 log-sum-exp is that of the arguments of exp (|x_i - m| u each), of exp, of the sum, of the logarithm
 and of the last addition.  To first order, with u = 2^-p, d_i = x_i - m <= 0, e_i = exp(d_i),
 S = sum e_i, a library function off by E ulp (a relative error of at most 2 E u), and a sum of K
