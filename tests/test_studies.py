@@ -14,6 +14,7 @@ from harness.studies.study import Study
 from harness.tables import writer
 from harness.workflow import experiments
 from harness.workflow import files as store
+from harness.workflow.dependencies import sources
 
 FILE = """\
 study: true
@@ -244,6 +245,13 @@ def test_every_study_has_its_folder_and_captions(name):
     found = study.study_of(question)
     assert question.question.endswith("?") and question.tables
     assert set(found.views) <= set(question.tables)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_an_edit_of_what_is_shown_reruns_no_measurement(name):
+    files = sources([f"harness.studies.{name}.measure"])
+    assert f"harness/studies/{name}/measure.py" in files
+    assert not [f for f in files if "/figures" in f or f == f"harness/studies/{name}/tables.py"]
 
 
 @pytest.mark.parametrize("name", STUDIES)
