@@ -26,10 +26,21 @@ EXHAUSTIVE = [name for name in SWEEPS if name.startswith("exhaustive_")]
 # A study may use any kernel; its page's form does not touch its parts.
 KERNELS = sorted(map(str, Path("harness/kernels").glob("*.py")))
 PART_CODE = {
-    name: sources(["harness.studies.study", f"harness.studies.{name}"]) + KERNELS for name in STUDIES
+    name: sources(["harness.studies.study", f"harness.studies.{name}.measure"]) + KERNELS for name in STUDIES
 }
 STUDY_CODE = {
-    name: sources(["harness.studies.job", f"harness.studies.{name}"]) + KERNELS for name in STUDIES
+    name: [
+        *sources(
+            [
+                "harness.studies.job",
+                *(f"harness.studies.{name}.{m}" for m in ("measure", "tables", "figures")),
+            ]
+        ),
+        *KERNELS,
+        "harness/studies/page.md.j2",
+        f"harness/studies/{name}/answer.md.j2",
+    ]
+    for name in STUDIES
 }
 SHARDS = {
     name: [f"{f.name}.{i}" for f in e.formats for i in range(e.shards_of(f.name))]

@@ -6,8 +6,7 @@ Prints the ratio of their times for each format: below 1 the form is faster.  Th
 only the class of such a ratio, since a timing never repeats.
 """
 
-from harness.studies.claims.measures import FORMATS
-from harness.studies.claims.speed import ratio
+from harness.studies.claims.instruments import FORMATS, ratio
 
 FORMS = ("lse_log1p", "softplus_pair", "linear_softplus", "lse_log", "sigmoid_clip_1e-7")
 

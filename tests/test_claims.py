@@ -8,12 +8,12 @@ import mpmath
 import pandas as pd
 import pytest
 
-from harness.studies import claims as study
-from harness.studies.claims import limits, speed
-from harness.studies.claims import measures as m
-from harness.studies.claims.asking import LIBRARIES, Answer, Unavailable, answer, ask
+from harness.numbers.formats import format_named
+from harness.studies.claims import instruments as m
+from harness.studies.claims import measure
+from harness.studies.claims.asking import LIBRARIES, LibraryUnavailable, LineValue, ask, value_of
 from harness.studies.claims.entry import CLAIMS, NO_REASON, VERDICTS, Checked, Claim, claim, in_order
-from harness.studies.study import load
+from harness.studies.study import load, study_of
 from harness.systems.registry import Library
 from harness.tables.writer import to_csv
 from harness.workflow.provenance import functions_differ
@@ -27,7 +27,7 @@ NUMPY = Library("numpy", "", ("numpy",))
 @pytest.fixture(scope="module")
 def rows():
     """The claims that need no library, checked."""
-    return study.checked(ALONE)["claims"]
+    return measure.checked(ALONE)["claims"]
 
 
 def test_the_list_begins_with_the_eleven_and_names_are_single():
@@ -37,15 +37,15 @@ def test_the_list_begins_with_the_eleven_and_names_are_single():
 
 
 def test_one_entry_is_enough_to_be_in_the_table(monkeypatch, rows):
-    monkeypatch.setattr(study, "CLAIMS", listed := [*ALONE[:1]])
+    monkeypatch.setattr(measure, "CLAIMS", listed := [*ALONE[:1]])
     monkeypatch.setattr("harness.studies.claims.entry.CLAIMS", listed)
-    monkeypatch.setattr(limits, "rows", lambda: [])
+    monkeypatch.setattr(measure, "limit_rows", lambda: [])
 
     @claim("new", "Two is three.", "tests")
     def check() -> Checked:
         return Checked("2", 2 == 3, wrong="it is not")
 
-    table = study.run({}, "all")["claims"]
+    table = measure.run({}, "all")["claims"]
     assert [r["claim"] for r in table] == ["a", "new"]
     told = {"statement": "Two is three.", "source": "tests", "verdict": "wrong", "measured": "2", "reason": "it is not"}
     assert told.items() <= table[1].items() and list(table[1]) == list(rows[0])
@@ -61,7 +61,7 @@ def test_verdicts_need_no_library_and_repeat(rows):
     assert all(r["verdict"] in VERDICTS[:3] and r["measured"] and r["reason"] not in ("", NO_REASON) for r in rows)
     m.loss_row.cache_clear()
     m.first_off.cache_clear()
-    assert to_csv(study.checked(ALONE)["claims"], list(rows[0])) == to_csv(rows, list(rows[0]))
+    assert to_csv(measure.checked(ALONE)["claims"], list(rows[0])) == to_csv(rows, list(rows[0]))
 
 
 def test_a_true_statement_would_be_called_right(monkeypatch):
@@ -89,7 +89,7 @@ def test_the_first_two_are_right_with_the_right_numbers():
 
 
 def test_where_a_loss_goes_wrong_is_the_first_float_at_which_it_does():
-    f = m.formats["float32"]
+    f = format_named("float32")
     with mpmath.workdps(40):
         for kernel, side in (("sigmoid_clip_1e-7", 1), ("sigmoid_add_eps_1e-7", 1), ("linear_softplus", -1)):
             bad = m.first_off(kernel, "float32", "0", side)
@@ -117,9 +117,9 @@ def test_worst_errors_are_those_of_the_table_of_kernels():
 
 
 def test_pace_tells_the_slower_kernel_from_the_faster():
-    assert speed.pace("sigmoid_naive", "sigmoid_naive", "float64") == "as fast"
-    assert speed.pace("lse_log1p", "sigmoid_naive", "float64") == "faster"
-    assert speed.pace("sigmoid_naive", "lse_log1p", "float64") == "slower"
+    assert m.pace("sigmoid_naive", "sigmoid_naive", "float64") == "as fast"
+    assert m.pace("lse_log1p", "sigmoid_naive", "float64") == "faster"
+    assert m.pace("sigmoid_naive", "lse_log1p", "float64") == "slower"
 
 
 def test_an_outcome_that_nobody_expected_has_no_reason():
@@ -128,8 +128,8 @@ def test_an_outcome_that_nobody_expected_has_no_reason():
 
 
 def test_a_library_answers_in_its_own_process():
-    found = [answer("numpy", r) for r in ask(NUMPY, ["np.float32(1) + 2", "1 / 0", "numpy.inf", "__name__"])]
-    assert found[0] == Answer(3.0) and str(found[0]) == "3"
+    found = [value_of("numpy", r) for r in ask(NUMPY, ["np.float32(1) + 2", "1 / 0", "numpy.inf", "__name__"])]
+    assert found[0] == LineValue(3.0) and str(found[0]) == "3"
     assert found[1].raised == "ZeroDivisionError" == str(found[1])
     assert found[2].value == float("inf")
     assert found[3].raised in ("NameError", "ValueError")
@@ -140,11 +140,11 @@ def test_a_missing_or_a_crashing_library_is_told():
         ask(Library("gone", "", ("no_such_library",)), ["1"]),
         ask(NUMPY, ["1", "__import__('os')._exit(3)"]),
     )
-    with pytest.raises(Unavailable, match="gone: not installed: No module named 'no_such_library'"):
-        answer("gone", missing[0])
-    assert answer("numpy", crashing[0]) == Answer(1.0)
-    with pytest.raises(Unavailable, match="exit code 3"):
-        answer("numpy", crashing[1])
+    with pytest.raises(LibraryUnavailable, match="gone: not installed: No module named 'no_such_library'"):
+        value_of("gone", missing[0])
+    assert value_of("numpy", crashing[0]) == LineValue(1.0)
+    with pytest.raises(LibraryUnavailable, match="exit code 3"):
+        value_of("numpy", crashing[1])
     asked = Claim("x", "It works.", lambda torch: Checked("1", True), "", {"torch": ["1"]})
     row = asked.row({("torch", "1"): missing[0]})
     assert (row["verdict"], row["measured"], row["lines"]) == ("unavailable", "", "1")
@@ -166,15 +166,16 @@ def test_library_claims_decide_by_the_answers():
 
 
 def _holds(name: str, values: list[float]) -> bool | None:
-    return BY_NAME[name].check([Answer(float(v)) for v in values]).holds
+    return BY_NAME[name].check([LineValue(float(v)) for v in values]).holds
 
 
 def test_the_answer_counts_the_table():
     names = [*"fjk", "x"]
     rows = [{"claim": n, "verdict": "wrong", "measured": f"m{n}", "reason": "r"} for n in names]
-    told = study.answer({"claims": pd.DataFrame(rows)})
+    study = study_of(load(Path("experiments/claims.yaml")))
+    told = study.answered({"claims": pd.DataFrame(rows)}).splitlines()
     rows[3]["verdict"] = "right"
-    changed = study.answer({"claims": pd.DataFrame(rows)})
+    changed = study.answered({"claims": pd.DataFrame(rows)}).splitlines()
     assert len(told) == 3 and "Of 4 statements" in told[0] and "(x)" in changed[0] and "(x)" not in told[0]
     assert "mf" in told[1] and "mj" in told[1] and "mk" in told[2]
 

@@ -15,12 +15,10 @@ from harness.explain.expansions import value
 from harness.explain.shadow import trace
 from harness.numbers.formats import FORMATS, format_named
 from harness.problems import problem_named
-from harness.studies import epsilons
 from harness.studies.epsilons.bias import bias, certified_parts, exact_bias, exact_pair
+from harness.studies.epsilons.candidates import Bins, Eps, candidates, exponents, inputs, ladder, probabilities
 from harness.studies.epsilons.choice import best_rows, window_rows
-from harness.studies.epsilons.ladder import Bins, Eps, candidates, exponents, inputs, ladder, probabilities
-from harness.studies.epsilons.rows import Found, dead_end, error_class, study_row
-from harness.studies.epsilons.sweep import Tally, sweep
+from harness.studies.epsilons.measure import EpsAtTarget, EpsTally, dead_end, error_class, run, study_row, sweep
 from harness.sweep.grid import Grid
 from harness.tables.rows import Case
 from harness.truth.certified import truth
@@ -30,14 +28,14 @@ SMALL = {**PARAMETERS, "grid": dict.fromkeys(FORMATS, "quick")}
 POINTS = {"bce": ("0.5", "0x1p-3", "0.0625", "1e-4", "0.9375", "0.999"), "bce_logits": ("0", "2.75", "-3", "7", "-9")}
 
 
-def found_of(problem: str, fmt: str, *names: str, grid: str = "quick") -> list[tuple[Found, Found]]:
+def found_of(problem: str, fmt: str, *names: str, grid: str = "quick") -> list[tuple[EpsAtTarget, EpsAtTarget]]:
     """Sweep the clamp and the added eps of the given names; both targets of each, the stable form left out."""
     every = [Eps(n, n.replace("2^", "0x1p")) for n in names]
     g = Grid(grid, problem_named(problem), format_named(fmt))
     chosen, bins, ordinals = candidates(g.problem, every), Bins(g.fmt, PARAMETERS), inputs(g, every)
     tallies = sweep(g, chosen, bins)
     return [
-        (Found(g, ordinals, bins, c, tally, 0), Found(g, ordinals, bins, c, tally, 1))
+        (EpsAtTarget(g, ordinals, bins, c, tally, 0), EpsAtTarget(g, ordinals, bins, c, tally, 1))
         for c, tally in zip(chosen[1:], tallies[1:])
     ]
 
@@ -95,13 +93,13 @@ def test_the_bias_of_arrays_agrees_with_mpmath(form: str, eps: float) -> None:
 def test_bias_and_rounding_add_up_to_the_error() -> None:
     for both in found_of("bce", "float16", "2^-6", grid="standard"):
         for found in both:
-            at = int(found.tally.part_at["bias"][found.t])
+            at = int(found.tally.largest_at["bias"][found.t])
             case = found.case
             own, rounding = certified_parts(case, found.candidate.form, found.eps, at)
             computed, exact = float(case.compute(np.array([at]))[0]), case.exact(at)
             total = abs(mp.mpf(computed) - exact) / mp.mpf(float(case.fmt.ulp(exact)))
             assert abs(own - rounding) - 1e-9 <= total <= own + rounding + 1e-9
-            assert found.tally.part["bias"][found.t] == pytest.approx(float(own), rel=1e-9)
+            assert found.tally.largest["bias"][found.t] == pytest.approx(float(own), rel=1e-9)
 
 
 @pytest.mark.parametrize("fmt", ["float16", "float32"])
@@ -162,7 +160,7 @@ def test_classes_are_those_of_the_figures() -> None:
 
 def rows_of(name: str) -> list[dict]:
     """Return the rows of one part on the small grid."""
-    return epsilons.run({**SMALL, "dense": {name: 6}, "step": {name: 40}}, f"{name}-probability")["epsilons"]
+    return run({**SMALL, "dense": {name: 6}, "step": {name: 40}}, f"{name}-probability")["epsilons"]
 
 
 def test_a_part_is_the_same_each_time_and_has_one_set_of_columns() -> None:
@@ -200,7 +198,7 @@ def test_1e_7_clamps_one_end_in_float16_and_both_in_float32() -> None:
 def test_study_row_states_what_the_kernel_returns() -> None:
     found = found_of("bce", "float32", "2^-10")[0][1]
     row, case = study_row(found), found.case
-    assert isinstance(case, Case) and isinstance(found.tally, Tally)
+    assert isinstance(case, Case) and isinstance(found.tally, EpsTally)
     assert float.fromhex(str(row["largest_loss"])) == pytest.approx(10 * np.log(2), rel=1e-6)
     assert float(str(row["dead_p"])) == pytest.approx(2 * 2.0**-10, rel=1e-3)
     assert len(str(row["profile"])) == found.bins.count

@@ -14,6 +14,7 @@ from harness.studies.study import Study
 from harness.tables import writer
 from harness.workflow import experiments
 from harness.workflow import files as store
+from harness.workflow.dependencies import sources
 
 FILE = """\
 study: true
@@ -24,6 +25,7 @@ parts: [first, second]
 tables: {counts: How many}
 figures: {}
 """
+STUDIES = experiments.files(Path("experiments"))[1]
 TWO = FILE.replace("How many}", "How many, more: The same}").replace("figures: {}", "figures: {bar: As bars}")
 
 
@@ -31,8 +33,17 @@ def run(parameters, part):
     return {"counts": [{"part": part, "count": parameters["least"] + (part == "second")}]}
 
 
-def answer(frames):
-    return [f"The counts are {', '.join(frames['counts']['count'])}."]
+ANSWER = "- The counts are {{ counts | join(', ') }}.\n"
+
+
+def facts(frames):
+    return {"counts": list(frames["counts"]["count"])}
+
+
+def stand_in(monkeypatch, made):
+    """Let a study that no folder holds be found."""
+    monkeypatch.setattr(job, "study_of", lambda question: made)
+    monkeypatch.setattr(job, "measure_of", lambda question: made.run)
 
 
 @pytest.fixture
@@ -42,7 +53,7 @@ def tiny(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "study_schema.yaml").write_text(Path("experiments/study_schema.yaml").read_text())
     (folder / "tiny.yaml").write_text(FILE)
-    monkeypatch.setattr(job, "study_of", lambda question: Study(run, answer))
+    stand_in(monkeypatch, Study(run, ANSWER, facts))
     return folder / "tiny.yaml"
 
 
@@ -114,18 +125,37 @@ def test_an_answer_that_fails_leaves_results_as_they_were(tiny, monkeypatch):
     def fails(frames):
         raise UsageError("no answer")
 
-    monkeypatch.setattr(job, "study_of", lambda question: Study(run, fails))
+    stand_in(monkeypatch, Study(run, ANSWER, fails))
     with pytest.raises(UsageError, match="no answer"):
         made(tiny, paths)
     root = tiny.parent / "results"
     assert before == held(root)
 
 
-@pytest.mark.parametrize("fails", ["reading", "latex", "figure"])
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("- {{ total }}\n", r"harness/studies/tiny/answer\.md\.j2: 'total' is undefined$"),
+        ("- {% if total %}more{% endif %}\n", "'total' is undefined$"),
+        ("- {{ counts | sum_of }}\n", "No filter named 'sum_of'"),
+        ("- {% if counts %}\n", "Unexpected end of template"),
+    ],
+)
+def test_an_undefined_fact_raises_and_leaves_results_as_they_were(tiny, monkeypatch, template, said):
+    paths = parts_of(tiny)
+    before = made(tiny, paths)
+    paths[1].write_text(json.dumps({"counts": [{"part": "second", "count": 9}]}))
+    stand_in(monkeypatch, Study(run, template, facts))
+    with pytest.raises(UsageError, match=said) as e:
+        made(tiny, paths)
+    assert before == held(tiny.parent / "results") and "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("fails", ["view", "latex", "figure"])
 def test_what_fails_late_leaves_all_as_it_was(tiny, monkeypatch, fails):
     """The first table is made by then, and must not be there without the second and the page."""
     tiny.write_text(TWO)
-    monkeypatch.setattr(job, "study_of", lambda question: Study(two, answer, {"bar": bar}))
+    stand_in(monkeypatch, Study(two, ANSWER, facts, {"bar": bar}))
     paths = parts_of(tiny)
     before = made(tiny, paths)
     assert {"tables/counts.csv", "tables/more.csv", "figures/bar.png", "figures/bar.svg"} <= set(before)
@@ -137,9 +167,9 @@ def test_what_fails_late_leaves_all_as_it_was(tiny, monkeypatch, fails):
     if fails == "latex":
         calls = iter([lambda *a: "ok", broken])
         monkeypatch.setattr(writer, "to_latex", lambda *a: next(calls)(*a))
-    study_ = {"reading": {"more": broken}} if fails == "reading" else {}
+    views = {"more": broken} if fails == "view" else {}
     draw = {"bar": broken if fails == "figure" else bar}
-    monkeypatch.setattr(job, "study_of", lambda question: Study(two, answer, draw, **study_))
+    stand_in(monkeypatch, Study(two, ANSWER, facts, draw, views=views))
     with pytest.raises(UsageError, match="broken"):
         made(tiny, paths)
     assert before == held(tiny.parent / "results")  # nothing is left over, either
@@ -171,19 +201,8 @@ def test_an_unknown_part_is_told(tiny):
         job.part_job(tiny, "third", tiny.parent / "x.json")
 
 
-def test_captions_without_a_figure_are_told(monkeypatch, tiny):
-    tiny.write_text(FILE.replace("figures: {}", "figures: {missing: Nothing}"))
-    question = study.load(tiny)
-    monkeypatch.setattr(study.importlib.util, "find_spec", lambda name: True)
-    monkeypatch.setattr(
-        study.importlib, "import_module", lambda name: type("Module", (), {"STUDY": Study(run, answer)})
-    )
-    with pytest.raises(UsageError, match=r"captions for missing; harness\.studies\.tiny draws none"):
-        study.study_of(question)
-
-
 def test_a_study_without_code_is_told(tiny):
-    with pytest.raises(UsageError, match=r"has no code: there is no module harness\.studies\.tiny$"):
+    with pytest.raises(UsageError, match=r"has no code: there is no folder harness/studies/tiny$"):
         study.study_of(study.load(tiny))
 
 
@@ -197,7 +216,7 @@ def test_a_table_without_rows_is_told(tiny):
 
 def test_the_links_of_a_page_lead_somewhere(tiny, monkeypatch):
     tiny.write_text(TWO)
-    monkeypatch.setattr(job, "study_of", lambda question: Study(two, answer, {"bar": bar}))
+    stand_in(monkeypatch, Study(two, ANSWER, facts, {"bar": bar}))
     root = tiny.parent / "results"
     paths = parts_of(tiny)
     job.page_job(tiny, paths, root, tiny.parent / "docs" / "questions" / "tiny.md")
@@ -220,20 +239,28 @@ def test_a_long_table_is_cut_on_the_page_and_whole_in_the_csv(tiny):
     assert b"first,99\n" in files["tables/counts.csv"] and b"| first | 99 |" in files["tables/counts.md"]
 
 
-def test_every_study_has_its_module_and_captions():
-    for path in experiments.files(Path("experiments"))[1].values():
-        question = study.load(path)
-        found = study.study_of(question)
-        assert question.question.endswith("?") and question.tables
-        assert set(found.reading) <= set(question.tables)
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_has_its_folder_and_captions(name):
+    question = study.load(STUDIES[name])
+    found = study.study_of(question)
+    assert question.question.endswith("?") and question.tables
+    assert set(found.views) <= set(question.tables)
 
 
-def test_what_the_committed_pages_say_comes_from_the_committed_tables():
-    for name, path in experiments.files(Path("experiments"))[1].items():
-        question = study.load(path)
-        frames = {t: writer.read(Path(f"results/tables/{t}.csv")) for t in question.tables}
-        page = Path(f"docs/questions/{name}.md").read_text(encoding="utf-8")
-        assert all(sentence in page for sentence in study.study_of(question).answer(frames)), name
-        for table in question.tables:
-            sidecar = json.loads(Path(f"results/tables/{table}.json").read_text())
-            assert sidecar["sha256"][f"{table}.csv"] == store.sha256(Path(f"results/tables/{table}.csv"))
+@pytest.mark.parametrize("name", STUDIES)
+def test_an_edit_of_what_is_shown_reruns_no_measurement(name):
+    files = sources([f"harness.studies.{name}.measure"])
+    assert f"harness/studies/{name}/measure.py" in files
+    assert not [f for f in files if "/figures" in f or f == f"harness/studies/{name}/tables.py"]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_what_the_committed_pages_say_comes_from_the_committed_tables(name):
+    question = study.load(STUDIES[name])
+    frames = {t: writer.read(Path(f"results/tables/{t}.csv")) for t in question.tables}
+    page = Path(f"docs/questions/{name}.md").read_text(encoding="utf-8")
+    sentences = study.study_of(question).answered(frames).splitlines()
+    assert len(sentences) == 3 and all(sentence in page for sentence in sentences)
+    for table in question.tables:
+        sidecar = json.loads(Path(f"results/tables/{table}.json").read_text())
+        assert sidecar["sha256"][f"{table}.csv"] == store.sha256(Path(f"results/tables/{table}.csv"))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import jinja2
+
+from harness import UsageError
 from harness.studies.study import Frames, Question, Study
 from harness.tables import templates, writer
 
@@ -12,7 +15,10 @@ MOST = 60  # lines of a table on the page
 
 
 def page(question: Question, study: Study, frames: Frames, root: Path, out: Path) -> str:
-    """Return the page in Markdown, whose links lead from the folder of `out` to the results under `root`."""
+    """Return the page in Markdown, whose links lead from the folder of `out` to the results under `root`.
+
+    UsageError where the answer uses a fact that nothing computes.
+    """
     results, top = (Path(os.path.relpath(p, out.parent)).as_posix() for p in (root, Path()))
     tables = []
     for name, caption in question.tables.items():
@@ -23,13 +29,21 @@ def page(question: Question, study: Study, frames: Frames, root: Path, out: Path
     return templates.render(
         Path(__file__).with_name("page.md.j2"),
         question=question,
-        answer=study.answered(frames),
+        answer=_answer(question, study, frames),
         contents=[(title, anchor(title)) for title in titles] if len(titles) > 2 else [],
         tables=tables,
         most=MOST,
         results=results,
         top=top,
     )
+
+
+def _answer(question: Question, study: Study, frames: Frames) -> str:
+    """Return a study's answer; UsageError where its template uses a fact that nothing computes, or cannot be read."""
+    try:
+        return study.answered(frames)
+    except jinja2.TemplateError as e:
+        raise UsageError(f"harness/studies/{question.name}/answer.md.j2: {e}") from e
 
 
 def anchor(heading: str) -> str:

@@ -36,6 +36,12 @@ Parameters = Mapping[str, Any]
 Tables = dict[str, list[Row]]  # name of a table: its rows, cells as the CSV shows them
 Frames = dict[str, pd.DataFrame]  # name of a table: what its CSV holds, every cell as text
 ROOM = "harness.studies"
+# What each module of a study's folder must hold, as a user is told.
+HELD = {
+    "measure": ["run(parameters, part)"],
+    "tables": ["VIEWS", "facts(frames)"],
+    "figures": ["DRAW"],
+}
 
 
 @dataclass(frozen=True)
@@ -108,28 +114,54 @@ def folder_of(question: Question) -> Path:
     found = importlib.util.find_spec(f"{ROOM}.{question.name}")
     if found is None or not found.submodule_search_locations:
         raise UsageError(
-            f"experiments/{question.name}.yaml is a study, but has no code: there is no folder harness/studies/{question.name}"
+            f"experiments/{question.name}.yaml is a study, but has no code: there is no folder {_place(question)}"
         )
     return Path(next(iter(found.submodule_search_locations)))
 
 
 def measure_of(question: Question) -> Callable[[Parameters, str], Tables]:
-    """Return the function that runs a study's parts, without loading what tables and figures need."""
+    """Return the function that runs a study's parts, without loading what tables and figures need.
+
+    UsageError says what the study's folder lacks.
+    """
     folder_of(question)
-    return importlib.import_module(f"{ROOM}.{question.name}.measure").run
+    return _module(question, "measure").run
 
 
 def study_of(question: Question) -> Study:
-    """Return the code of a study; UsageError where its file and its folder disagree about figures."""
+    """Return the code of a study; UsageError says what its folder lacks, or where file and folder disagree."""
     folder = folder_of(question)
-    names = ["measure", "tables", *(["figures"] if (folder / "figures.py").exists() else [])]
-    code = {name: importlib.import_module(f"{ROOM}.{question.name}.{name}") for name in names}
-    draw = code["figures"].DRAW if "figures" in code else {}
+    measure, tables = (_module(question, name) for name in ("measure", "tables"))
+    draw = _module(question, "figures").DRAW if (folder / "figures.py").exists() else {}
+    template = folder / "answer.md.j2"
+    if not template.exists():
+        raise UsageError(f"{_place(question)} has no answer.md.j2, the answer in three sentences")
     if set(draw) != set(question.figures):
         raise UsageError(
             f"experiments/{question.name}.yaml has captions for {', '.join(question.figures) or 'no figure'}; "
-            f"harness/studies/{question.name} draws {', '.join(draw) or 'none'}"
+            f"{_place(question)} draws {', '.join(draw) or 'none'}"
         )
-    answer = (folder / "answer.md.j2").read_text(encoding="utf-8")
-    combine = getattr(code["measure"], "combine", joined)
-    return Study(code["measure"].run, answer, code["tables"].facts, draw, combine, code["tables"].VIEWS)
+    unknown = [name for name in tables.VIEWS if name not in question.tables]
+    if unknown:
+        raise UsageError(
+            f"{_place(question)}/tables.py shows {', '.join(unknown)}; experiments/{question.name}.yaml has captions "
+            f"for the tables {', '.join(question.tables)}"
+        )
+    combine = getattr(measure, "combine", joined)
+    return Study(measure.run, template.read_text(encoding="utf-8"), tables.facts, draw, combine, tables.VIEWS)
+
+
+def _module(question: Question, name: str) -> Any:
+    """Return a module of a study's folder; UsageError where it, or a name that it must hold, is missing."""
+    module = f"{ROOM}.{question.name}.{name}"
+    if importlib.util.find_spec(module) is None:
+        raise UsageError(f"{_place(question)} has no {name}.py, which holds {' and '.join(HELD[name])}")
+    code = importlib.import_module(module)
+    missing = [text for text in HELD[name] if not hasattr(code, text.partition("(")[0])]
+    if missing:
+        raise UsageError(f"{_place(question)}/{name}.py has no {' and no '.join(missing)}")
+    return code
+
+
+def _place(question: Question) -> str:
+    return f"harness/studies/{question.name}"

@@ -1,16 +1,22 @@
-"""Ask libraries what their lines of Python give, each library in a supervised process of its own."""
+"""Ask libraries what lines of Python give, each library in a supervised process of its own.
+
+To the worker of that process a line is a system: one that, at whatever inputs, gives the number that the line
+evaluates to.  It finds the lines in its environment, as JSON, with the import names of the library.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
 
 import numpy as np
 
-from harness.studies.claims.lines import LINES, key
-from harness.systems.registry import Library, library_named
+from harness.systems.registry import Call, Library, System, library_named
 from harness.systems.run.supervise import Request, Result, evaluate
 
 # How entries call a library, and its name in the register of systems.
@@ -23,17 +29,18 @@ LIBRARIES = {
 }
 AT = np.zeros(1, np.float32)  # a line has its inputs in it; the worker wants some
 LIMIT_S = 60.0
+LINES = "HARNESS_CLAIM_LINES"  # the variable that holds a process's lines
 
 # Of a library and a line: what became of it.
-Answers = Mapping[tuple[str, str], Result]
+Results = Mapping[tuple[str, str], Result]
 
 
-class Unavailable(Exception):
+class LibraryUnavailable(Exception):
     """A library could not be run; the message says which and why."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class LineValue:
     """Hold the number that a line gave, or NaN and the type of the error that it raised."""
 
     value: float
@@ -52,10 +59,10 @@ def ask(library: Library, lines: Sequence[str]) -> list[Result]:
     """
     entry = replace(
         library,
-        module="harness.studies.claims.lines",
+        module=__name__,
         environment={**library.environment, LINES: json.dumps([library.versions, list(lines)])},
     )
-    return evaluate(entry, [Request(key(library.name, line), AT) for line in lines], LIMIT_S)
+    return evaluate(entry, [Request(_system(library.name, line, ()).key, AT) for line in lines], LIMIT_S)
 
 
 def ask_all(lines: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Result]:
@@ -69,15 +76,35 @@ def ask_all(lines: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Result]:
     return found
 
 
-def answers_to(answers: Answers, library: str, lines: Sequence[str]) -> list[Answer]:
-    """Return what a library answered to lines; Unavailable where it could not be run."""
-    return [answer(LIBRARIES[library], answers[library, line]) for line in lines]
+def values_of(results: Results, library: str, lines: Sequence[str]) -> list[LineValue]:
+    """Return what a library's lines gave; LibraryUnavailable where it could not be run."""
+    return [value_of(LIBRARIES[library], results[library, line]) for line in lines]
 
 
-def answer(library: str, result: Result) -> Answer:
-    """Return a result as an answer; Unavailable where there is none."""
+def value_of(library: str, result: Result) -> LineValue:
+    """Return what a line gave; LibraryUnavailable where its library could not be run."""
     if result.status == "unavailable":
-        raise Unavailable(f"{library}: {result.reason}")
+        raise LibraryUnavailable(f"{library}: {result.reason}")
     if result.output is None:
-        return Answer(math.nan, result.reason.split(":")[0])
-    return Answer(float(result.output[0]))
+        return LineValue(math.nan, result.reason.split(":")[0])
+    return LineValue(float(result.output[0]))
+
+
+# -- in the worker ----------------------------------------------------------------------------------
+
+
+def systems(library: str) -> list[System]:
+    """Return a system for each line in the environment."""
+    names, lines = json.loads(os.environ[LINES])
+    return [_system(library, line, tuple(names)) for line in lines]
+
+
+def _system(library: str, line: str, names: tuple[str, ...]) -> System:
+    return System(line, library, "", "line", partial(_load, line, names), "")
+
+
+def _load(line: str, names: tuple[str, ...]) -> Call:
+    """Import the library and return a call that evaluates the line, whatever its inputs."""
+    known = {"np": np, **{name: import_module(name) for name in names}}
+    code = compile(line, "a claim's line", "eval")
+    return lambda x: np.full(x.shape, float(eval(code, known)))

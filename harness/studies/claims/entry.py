@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.studies.claims.asking import LIBRARIES, Answers, Unavailable, answers_to
+from harness.studies.claims.asking import LIBRARIES, LibraryUnavailable, Results, values_of
 from harness.tables.rows import Row
 
 VERDICTS = ("right", "wrong", "depends", "unavailable")
@@ -32,7 +32,7 @@ class Checked:
 class Claim:
     """Hold a statement in circulation, where it is met, and the function that checks it.
 
-    `lines` are the lines of Python that libraries are asked: for each library those whose answers
+    `lines` are the lines of Python that libraries are asked: for each library those whose values
     `check` gets as its arguments, one list per library, in order.  The verdict follows from what is
     measured and is nowhere written down.  `source` is the kind of place where the statement is met,
     empty where that is not known.
@@ -44,16 +44,16 @@ class Claim:
     source: str = ""
     lines: Mapping[str, Sequence[str]] | None = None
 
-    def row(self, answers: Answers) -> Row:
-        """Check the claim against what the libraries answered, and return its row."""
+    def row(self, results: Results) -> Row:
+        """Check the claim against what the libraries' lines gave, and return its row."""
         asked = self.lines or {}
         versions = ""
         try:
-            found = self.check(*(answers_to(answers, library, lines) for library, lines in asked.items()))
+            found = self.check(*(values_of(results, library, lines) for library, lines in asked.items()))
             verdict = {True: "right", False: "wrong", None: "depends"}[found.holds]
-            versions = found.versions or ", ".join(answers[k, v[0]].version for k, v in asked.items())
+            versions = found.versions or ", ".join(results[k, v[0]].version for k, v in asked.items())
             reason = getattr(found, verdict) or NO_REASON
-        except Unavailable as e:
+        except LibraryUnavailable as e:
             found, verdict, reason = Checked("", None), "unavailable", str(e)
         return {
             "claim": self.name,

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from harness.studies.claims import measures as m
-from harness.studies.claims.asking import Answer
+from harness.numbers.formats import format_named
+from harness.studies.claims import instruments as m
+from harness.studies.claims.asking import LineValue
 from harness.studies.claims.entry import Checked, claim
 
 KERAS = "keras.losses.binary_crossentropy"
@@ -24,7 +25,7 @@ MODEL = (
     "Keras has no built-in label smoothing; the formula is y(1−s) + s(1−y).",
     keras=["keras.losses.BinaryCrossentropy(label_smoothing=0.1)(np.float32([[1]]), np.float32([[0.8]]))"],
 )
-def keras_smoothing(keras: list[Answer]) -> Checked:
+def keras_smoothing(keras: list[LineValue]) -> Checked:
     # The loss of p = 0.8 is −y·log 0.8 − (1 − y)·log 0.2; solved for the label y that was used.
     label = (keras[0].value + math.log(0.2)) / (math.log(0.2) - math.log(0.8))
     formulas = {"y(1−s) + s(1−y)": 0.9, "y(1−s) + 0.5s": 0.95}
@@ -42,7 +43,7 @@ def keras_smoothing(keras: list[Answer]) -> Checked:
     "Keras clips p and 1 − p separately.",
     keras=[f"{KERAS}(np.float32([[0]]), np.float32([[1]]))[0]", f"{KERAS}(np.float32([[1]]), np.float32([[0]]))[0]"],
 )
-def keras_clip(keras: list[Answer]) -> Checked:
+def keras_clip(keras: list[LineValue]) -> Checked:
     high, low = (a.value for a in keras)
     return Checked(
         f"p = 1, y = 0: {high:.6f}; p = 0, y = 1: {low:.6f}",
@@ -69,11 +70,11 @@ def keras_clip(keras: list[Answer]) -> Checked:
         "sklearn.metrics.log_loss([1], [-5.0], labels=[0, 1])",
     ],
 )
-def logits_as_probabilities(keras: list[Answer], torch: list[Answer], sklearn: list[Answer]) -> Checked:
+def logits_as_probabilities(keras: list[LineValue], torch: list[LineValue], sklearn: list[LineValue]) -> Checked:
     good = sum(m.exact("bce_logits", x, y) for x, y in ((2, 1), (-1, 0), (0.5, 1))) / 3
     exact = (float(good), float(m.exact("bce_logits", -5, 1)))
     plain = [m.run("bce", "naive", m.floats(*x), y).mean() for x, y in (((2, -1, 0.5), [1, 0, 1]), ((-5,), [1]))]
-    numpy = [Answer(float(v)) for v in plain]
+    numpy = [LineValue(float(v)) for v in plain]
     given = {"NumPy": numpy, "Keras": keras, "torch": torch, "scikit-learn": sklearn}
     large = {a.value > 10 * e for answers in given.values() for a, e in zip(answers, exact, strict=True)}
     first = ", ".join(f"{name} {answers[0]}" for name, answers in given.items())
@@ -103,10 +104,10 @@ def logits_as_probabilities(keras: list[Answer], torch: list[Answer], sklearn: l
         "optax.sigmoid_binary_cross_entropy(np.float32([3]), np.int32([1]))[0]",
     ],
 )
-def integers(keras: list[Answer], torch: list[Answer], optax: list[Answer]) -> Checked:
+def integers(keras: list[LineValue], torch: list[LineValue], optax: list[LineValue]) -> Checked:
     x, y = np.array([3]), np.array([1])
     plain = np.maximum(x, 0) - x * y + np.log1p(np.exp(-np.abs(x)))
-    numpy = [Answer(float(plain[0]))] * 2
+    numpy = [LineValue(float(plain[0]))] * 2
     given = {"NumPy": numpy, "Keras": keras, "torch": torch, "optax": optax}
     raised = {bool(a.raised) for answers in given.values() for a in answers}
     logits, labels = (", ".join(f"{name} {answers[i]}" for name, answers in given.items()) for i in (0, 1))
@@ -127,7 +128,7 @@ def integers(keras: list[Answer], torch: list[Answer], optax: list[Answer]) -> C
         "sklearn.metrics.log_loss([1], np.float32([0.0]), labels=[0, 1])",
     ],
 )
-def sklearn_clip(sklearn: list[Answer]) -> Checked:
+def sklearn_clip(sklearn: list[LineValue]) -> Checked:
     double, single = (a.value for a in sklearn)
     return Checked(
         f"p = 0, y = 1: {double:.6f} (float64), {single:.6f} (float32)",
@@ -147,7 +148,7 @@ def sklearn_clip(sklearn: list[Answer]) -> Checked:
         f"torch.autograd.functional.jacobian(lambda p: {TORCH}(p, torch.ones(1)), torch.zeros(1))[0]",
     ],
 )
-def torch_clamp(torch: list[Answer]) -> Checked:
+def torch_clamp(torch: list[LineValue]) -> Checked:
     zero, tiny, gradient = (a.value for a in torch)
     return Checked(
         f"{zero:g} at p = 0, {tiny:g} at p = 1e-44 (exactly {m.shown(m.exact('bce', '1e-44', 1))}), y = 1",
@@ -165,7 +166,7 @@ def torch_clamp(torch: list[Answer]) -> Checked:
         f"{LOGITS}(torch.tensor([float('inf')]), torch.ones(1))",
     ],
 )
-def torch_fused(torch: list[Answer]) -> Checked:
+def torch_fused(torch: list[LineValue]) -> Checked:
     finite = {math.isfinite(a.value) for a in torch}
     return Checked(
         f"logits of ±3e38: at most {torch[0]}; sum of 100 float16 losses of 1000: {torch[1]}; logit inf, y = 1: {torch[2]}",
@@ -180,8 +181,8 @@ def torch_fused(torch: list[Answer]) -> Checked:
     "Clipping at 1e-7, as Keras does, is harmless in float16.",
     keras=[f"{KERAS}(np.float16([[{y}]]), np.float16([[{p}]]))[0]" for p, y in ((1, 1), (1, 0), (0, 1), (0, 0))],
 )
-def keras_clip_in_float16(keras: list[Answer]) -> Checked:
-    half = m.formats["float16"]
+def keras_clip_in_float16(keras: list[LineValue]) -> Checked:
+    half = format_named("float16")
     return Checked(
         f"p = 1: {keras[0]} (y = 1), {keras[1]} (y = 0); p = 0: {keras[2]} (y = 1), {keras[3]} (y = 0)",
         all(math.isfinite(a.value) for a in keras),
@@ -196,7 +197,7 @@ def keras_clip_in_float16(keras: list[Answer]) -> Checked:
     keras=[MODEL],
     keras_torch=[MODEL],
 )
-def keras_finds_logits(keras: list[Answer], keras_torch: list[Answer]) -> Checked:
+def keras_finds_logits(keras: list[LineValue], keras_torch: list[LineValue]) -> Checked:
     exact = float(m.exact("bce_logits", 20, 0))
     found = [abs(a.value - exact) < 1e-4 for a in (keras[0], keras_torch[0])]
     return Checked(
@@ -214,7 +215,7 @@ def keras_finds_logits(keras: list[Answer], keras_torch: list[Answer]) -> Checke
         f"torch.autograd.functional.jacobian(lambda x: {TORCH}(torch.sigmoid(x), torch.zeros(1)), torch.tensor([17.0]))[0]",
     ],
 )
-def torch_saturated(torch: list[Answer]) -> Checked:
+def torch_saturated(torch: list[LineValue]) -> Checked:
     loss, gradient = (a.value for a in torch)
     exact = [float(m.exact(name, 17, 0)) for name in ("bce_logits", "bce_logits_grad")]
     return Checked(

@@ -9,14 +9,15 @@ import numpy as np
 from mpmath import mp
 
 from harness.numbers.formats import FORMATS, Format, format_named
-from harness.studies.epsilons.ladder import CIRCULATING, FORMS, STABLE, Bins, least_exponent
+from harness.problems import problem_named
+from harness.studies.epsilons.candidates import CIRCULATING, FORMS, STABLE, Bins, least_exponent
 from harness.studies.study import Parameters
 from harness.tables.rows import Row
+from harness.tables.writer import SPURIOUS
 from harness.truth.certified import significant
 
 FIRST_RANGE = "10"  # the range |logit| <= L that tables show first
 AS_GOOD = 1.01  # an eps counts as good as the best one within one percent
-SPURIOUS = {"spurious_nan": "NaN", "spurious_inf": "inf", "spurious_zero": "zero", "wrong_sign": "sign"}
 KNOWN = ("machine epsilon", "least normal", *CIRCULATING)
 
 
@@ -40,6 +41,7 @@ def best_rows(rows: Sequence[Row], parameters: Parameters) -> list[Row]:
 
 
 def _best(rows: Sequence[Row], problem: str, form: str, fmt: str, criterion: str, limit: str) -> Row:
+    """Return the best eps of one form and format, from all rows of its problem and format."""
     column = f"worst_{criterion}_{limit}"
     powers = [r for r in rows if r["form"] == form and str(r["eps"]).startswith("2^")]
     worst = {str(eps): _worst(powers, eps, column) for eps in dict.fromkeys(r["eps"] for r in powers)}
@@ -49,7 +51,7 @@ def _best(rows: Sequence[Row], problem: str, form: str, fmt: str, criterion: str
     good = list(takewhile(lambda eps: _number(worst[eps]) <= _number(least) * AS_GOOD, smaller))
     chosen = [r for r in powers if r["eps"] == best]
     return {
-        "input": {"bce": "probability", "bce_logits": "logit"}[problem],
+        "input": problem_named(problem).input,
         "form": form,
         "format": fmt,
         "range": limit,
@@ -97,7 +99,7 @@ def circulating_rows(rows: Sequence[Row]) -> list[Row]:
                       for c in ("ulp", "rel")}  # fmt: skip
             found.append(
                 {
-                    "input": {"bce": "probability", "bce_logits": "logit"}[problem],
+                    "input": problem_named(problem).input,
                     "form": form,
                     "format": fmt,
                     "eps": known,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,12 @@ from matplotlib.patches import Patch
 from harness.figures import style
 from harness.figures.frame import Layout, line
 from harness.numbers.formats import Format, format_named
-from harness.studies.epsilons.rows import EMPTY, LETTERS
+from harness.studies.epsilons.measure import EMPTY, LETTERS, MARKED
 from harness.studies.study import Frames
 
 Array = np.ndarray
 
-OUTCOMES = ("spurious_zero", "wrong_sign", "spurious_inf", "spurious_nan")  # as LETTERS
-FLAT = ("#56B4E9", "#CC79A7", "#B5B5B5", "#6E6E6E")  # their colours, under their marks
+FLAT = ("#56B4E9", "#CC79A7", "#B5B5B5", "#6E6E6E")  # of MARKED, under their marks
 BLANK = len(style.CLASSES) + len(FLAT)
 COLOURS = ListedColormap([to_rgb(c) for c in (*(c for _, c in style.CLASSES), *FLAT, "#FFFFFF")])
 MARK_STEP = (5, 7)  # a mark every so many rows and columns
@@ -35,13 +34,9 @@ def powers(frame: pd.DataFrame, **where: str) -> pd.DataFrame:
     return frame[frame["eps"].str.startswith("2^")]
 
 
-def draw_map(problem: str) -> Callable[[Frames], Figure]:
-    """Return the drawing of one problem's heat maps."""
-    return lambda frames: heat_map(frames["epsilons"], frames["epsilons_windows"], problem)
-
-
-def heat_map(frame: pd.DataFrame, windows: pd.DataFrame, problem: str) -> Figure:
+def heat_map(problem: str, frames: Frames) -> Figure:
     """Draw the class of the worst error by eps and input: a column for each format, a row for form and target."""
+    frame, windows = frames["epsilons"], frames["epsilons_windows"]
     formats = list(dict.fromkeys(frame["format"]))
     layout = Layout(11.0, 4, len(formats), 1.5, left=0.95, right=0.12, top=0.66, bottom=1.2, gap_x=0.5, gap_y=0.34)
     figure = layout.figure(f"How wrong is the loss of {TITLES[problem]}, for each eps?")
@@ -77,7 +72,7 @@ def _marks(ax: Axes, codes: Array) -> None:
     """Mark cells with an outcome, thinned to a grid, so that grey print tells them apart."""
     rows, columns = np.indices(codes.shape)
     shown = (rows % MARK_STEP[0] == 1) & (columns % MARK_STEP[1] == 3)
-    for i, outcome in enumerate(OUTCOMES):
+    for i, outcome in enumerate(MARKED):
         y, x = np.nonzero((codes == len(style.CLASSES) + i) & shown)
         line(ax, x, y, ls="none", marker=style.OUTCOME_LOOK[outcome][1], ms=2.6, mfc="none", mec="#000000", mew=0.6)
 
@@ -111,8 +106,8 @@ def _legend(figure: Figure) -> None:
     figure.legend(handles=classes, loc="lower left", bbox_to_anchor=(0.01, 0.46 / figure.get_figheight()), ncols=6,
                   frameon=False, columnspacing=1.4)  # fmt: skip
     outcomes = [Patch(fc=c, ec="#000000", lw=0.4) for c in FLAT]
-    handles = [(patch, mark) for patch, mark in zip(outcomes, style.outcome_handles(OUTCOMES))]
-    labels = [style.outcome_label(o) for o in OUTCOMES]
+    handles = [(patch, mark) for patch, mark in zip(outcomes, style.outcome_handles(MARKED))]
+    labels = [style.outcome_label(o) for o in MARKED]
     figure.legend(handles=handles, labels=labels, loc="lower left", bbox_to_anchor=(0.01, 0.24 / figure.get_figheight()),
                   ncols=4, frameon=False, columnspacing=1.4)  # fmt: skip
     note = "Below the dashed line 1 − eps rounds to 1.  Both axes go by powers of two of eps and of min(p, 1 − p)."
@@ -122,7 +117,7 @@ def _legend(figure: Figure) -> None:
 # -- against eps --------------------------------------------------------------------------------
 
 
-def draw_best(frames: Frames) -> Figure:
+def best_curves(frames: Frames) -> Figure:
     """Draw worst error within |logit| <= 10 and largest loss against eps, for probabilities, both targets."""
     frame = frames["epsilons"]
     formats = list(dict.fromkeys(frame["format"]))
@@ -174,3 +169,10 @@ def _curves(ax: Axes, frame: pd.DataFrame, name: str, quantity: str, high: float
         line(
             ax, np.arange(len(values)), np.minimum(values, high * 1.04), color=colour, lw=width, ls=dashes, zorder=3 + i
         )
+
+
+DRAW = {
+    "epsilons_probability": partial(heat_map, "bce"),
+    "epsilons_logit": partial(heat_map, "bce_logits"),
+    "epsilons_best": best_curves,
+}

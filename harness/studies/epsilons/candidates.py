@@ -7,7 +7,7 @@ to 0, or one of the values in circulation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from harness.kernels import Kernel, kernel_named
 from harness.kernels.tape import gradient
 from harness.numbers.formats import Format
-from harness.problems import Problem
+from harness.problems import Problem, gradient_of, problem_named
 from harness.sweep.grid import Grid
 
 Array = np.ndarray
@@ -81,17 +81,22 @@ def candidates(problem: Problem, every: Sequence[Eps]) -> list[Candidate]:
         model = kernel_named(problem.name, by_problem[problem.name])
         stem = model.name.removesuffix("1e-7")
         for eps in every:
-            given = {"eps": eps.text}
-            kernel = Kernel(
-                stem + eps.name, problem.name, model.function, model.formula, model.source, model.notes, given
-            )
+            kernel = replace(model, name=stem + eps.name, parameters={"eps": eps.text})
             found.append(Candidate(kernel, _slope(kernel), form, eps))
     return found
 
 
-def _slope(k: Kernel) -> Kernel:
+def slope_of(problem: Problem) -> Problem:
+    """Return the gradient of a loss of the study; both have one."""
+    found = gradient_of(problem)
+    assert found is not None
+    return found
+
+
+def _slope(kernel: Kernel) -> Kernel:
     """Return the gradient of a kernel as written."""
-    return Kernel(k.name, f"{k.problem}_grad", gradient(k.function), k.formula, k.source, k.notes, k.parameters)
+    problem = slope_of(problem_named(kernel.problem))
+    return replace(kernel, problem=problem.name, function=gradient(kernel.function))
 
 
 def inputs(grid: Grid, every: Sequence[Eps]) -> Array:

@@ -1,7 +1,14 @@
-"""What the checks of claims measure with: exact values, kernels at a few inputs, first failures, worst errors."""
+"""What the checks of claims measure with: exact values, kernels at a few inputs, first failures, worst errors, speed.
+
+Speed is told in classes that a busy machine does not change: a timing never repeats, so that no time
+and no ratio goes into a table.  Blocks of losses small enough for the cache are computed by both kernels
+in turn, and the least of many times is taken for each: another process only ever adds time.  The ratio is
+the median of five such rounds, and kernels within a factor of 1.2 count as equally fast.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -11,8 +18,8 @@ import numpy as np
 from mpmath import mp
 
 from harness.explain.shadow import nodes, trace
-from harness.kernels import kernel_named, kernels_of
-from harness.numbers.formats import FORMATS as formats
+from harness.kernels import Kernel, kernel_named, kernels_of
+from harness.numbers.formats import format_named
 from harness.problems import problem_named
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
@@ -23,6 +30,9 @@ from harness.workflow.experiments import targets_in
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
 FUNCTIONS = ("exp", "expm1", "log", "log1p", "tanh", "logaddexp")
+POINTS = 16384  # logits of a block to time
+REPEATS, ROUNDS = 40, 5
+FACTOR = 1.2
 OFF = 0.05  # the relative error of a loss that is no longer of the right size
 LOSS = problem_named("bce_logits")
 
@@ -42,7 +52,7 @@ def exact(problem: str, *inputs: object) -> mpmath.mpf:
 
 def ulps(fmt: str, computed: object, value: mpmath.mpf) -> float:
     """Return how far a number is from an exact value, in ulps of a format."""
-    return float(error_in_ulp(formats[fmt], computed, value))
+    return float(error_in_ulp(format_named(fmt), computed, value))
 
 
 def floats(*values: float) -> np.ndarray:
@@ -60,7 +70,7 @@ def run(problem: str, kernel: str, x: np.ndarray, y: Any = None) -> np.ndarray:
 @cache
 def loss_row(kernel: str, fmt: str, target: str = "0") -> Mapping[str, Any]:
     """Return a table's row of a kernel of bce_logits, on the standard grid."""
-    k, grid, targets = kernel_named("bce_logits", kernel), _grid(fmt), targets_in(formats[fmt], [target])
+    k, grid, targets = kernel_named("bce_logits", kernel), _grid(fmt), targets_in(format_named(fmt), [target])
     summary = sweep(LOSS, [k], grid, targets).summaries[kernel]
     return row(Case(LOSS, kernel, k, grid, targets[0]), summary, 0)
 
@@ -84,7 +94,7 @@ def first_off(kernel: str, fmt: str, target: str = "0", side: int = 1) -> float 
     and what lies between the last good one and the first bad one is divided down to neighbours.
     Losses below the least normal number, which has no digits to lose, do not count.
     """
-    f, grid = formats[fmt], _grid(fmt)
+    f, grid = format_named(fmt), _grid(fmt)
     ordinals = np.unique(np.concatenate([b.ordinals for b in grid.blocks(grid.cells)]))
     away = ordinals[ordinals >= grid.centre] if side > 0 else ordinals[ordinals <= grid.centre][::-1]
 
@@ -100,7 +110,7 @@ def first_off(kernel: str, fmt: str, target: str = "0", side: int = 1) -> float 
 
 def first_where(fmt: str, holds: Property) -> float | None:
     """Return the first logit from 1 to 1000 at which a property holds that holds from there on; None if none."""
-    f = formats[fmt]
+    f = format_named(fmt)
     low, high = (int(f.ordinal(np.array([v]).astype(f.dtype))[0]) for v in (1.0, min(1000.0, f.max)))
     if not holds(f.from_ordinal(np.array([high])))[0]:
         return None
@@ -119,7 +129,7 @@ def first_one(fmt: str) -> float | None:
 
 def negative_kernels(fmt: str, target: str) -> list[str]:
     """Return the kernels of bce_logits that give a negative loss somewhere on the standard grid."""
-    summaries = sweep(LOSS, kernels_of("bce_logits"), _grid(fmt), targets_in(formats[fmt], [target])).summaries
+    summaries = sweep(LOSS, kernels_of("bce_logits"), _grid(fmt), targets_in(format_named(fmt), [target])).summaries
     return [name for name, s in summaries.items() if s.outcomes["wrong_sign"].sum()]
 
 
@@ -132,6 +142,33 @@ def function_calls(kernel: str) -> int:
     """Return how often a kernel of bce_logits calls exp, log and their like for one input."""
     result = trace(kernel_named("bce_logits", kernel), floats(3), floats(0))
     return sum(node.name in FUNCTIONS for node in nodes(result))
+
+
+def ratio(kernel: str, against: str, fmt: str) -> float:
+    """Return the time of a kernel of bce_logits over that of another, on logits of N(0, 4²) with labels 0 and 1."""
+    draw, dtype = np.random.default_rng(0), format_named(fmt).dtype
+    x = (4 * draw.standard_normal(POINTS)).astype(dtype)
+    y = (draw.random(POINTS) < 0.5).astype(dtype)
+    kernels = [kernel_named("bce_logits", name) for name in (kernel, against)]
+    rounds = []
+    with np.errstate(all="ignore"):
+        for _ in range(ROUNDS):
+            times = [[_seconds(k, x, y) for k in kernels] for _ in range(REPEATS)]
+            least = np.array(times).min(axis=0)
+            rounds.append(least[0] / least[1])
+    return float(np.median(rounds))
+
+
+def pace(kernel: str, against: str, fmt: str) -> str:
+    """Return whether a kernel is `faster`, `as fast` or `slower` than another."""
+    r = ratio(kernel, against, fmt)
+    return "faster" if r < 1 / FACTOR else "slower" if r > FACTOR else "as fast"
+
+
+def _seconds(kernel: Kernel, x: np.ndarray, y: np.ndarray) -> float:
+    began = time.perf_counter()
+    kernel(x, y)
+    return time.perf_counter() - began
 
 
 def digits(value: object, count: int) -> str:
@@ -156,12 +193,12 @@ def by_format(values: Mapping[str, float | str | None]) -> str:
 
 @cache
 def _grid(fmt: str) -> Grid:
-    return Grid("standard", LOSS, formats[fmt])
+    return Grid("standard", LOSS, format_named(fmt))
 
 
 def _off(kernel: str, fmt: str, x: np.ndarray, target: str) -> np.ndarray:
     """Tell where a kernel's loss, if it is a normal number, is more than 5 % off or not a number; shape (n,)."""
-    f = formats[fmt]
+    f = format_named(fmt)
     y = targets_in(f, [target])[:, None]
     with np.errstate(all="ignore"):
         exact_loss = evaluate(LOSS, f, x[None, :], y).value[0]
@@ -178,4 +215,4 @@ def _divide(without: int, with_: int, holds: Property) -> int:
 
 
 def _value(fmt: str, ordinal: int) -> float:
-    return float(formats[fmt].from_ordinal(np.array([ordinal]))[0])
+    return float(format_named(fmt).from_ordinal(np.array([ordinal]))[0])

@@ -1,43 +1,15 @@
-"""From which logit on the forms that claims are about are wrong: a table and its figure."""
+"""Draw from which logit on the forms that claims are about are wrong."""
 
 from __future__ import annotations
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.figures.frame import Layout, line
-from harness.studies.claims.measures import FORMATS, first_off
+from harness.studies.claims.instruments import FORMATS
+from harness.studies.claims.measure import FARTHEST, KERNELS
 from harness.studies.study import Frames
-from harness.tables.rows import Row, significant
-from harness.tables.writer import short
 
-KERNELS = (
-    "sigmoid_naive", "sigmoid_clip_1e-7", "sigmoid_clip_1e-12", "sigmoid_clip_1e-15", "sigmoid_add_eps_1e-7",
-    "sigmoid_clamp_log_100", "lse_log", "linear_softplus", "lse_log1p", "softplus_pair",
-)  # fmt: skip
-FARTHEST = 50.0
 MARKERS = (("o", "#0072B2"), ("s", "#D55E00"), ("^", "#000000"), ("d", "#009E73"))
-
-
-def rows() -> list[Row]:
-    """Return for each kernel and format the logits nearest to 0, y = 0, at which the loss is more than 5 % off."""
-    return [
-        {
-            "kernel": kernel,
-            "format": fmt,
-            "target": "0",
-            "wrong_prediction": _first(kernel, fmt, 1),
-            "right_prediction": _first(kernel, fmt, -1),
-        }
-        for kernel in KERNELS
-        for fmt in FORMATS
-    ]
-
-
-def _first(kernel: str, fmt: str, side: int) -> str:
-    """Return the first logit on one side of 0, up to ±50, that is off or not finite; empty where none is."""
-    first = first_off(kernel, fmt, "0", side)
-    return "" if first is None or abs(first) > FARTHEST else significant(first)
 
 
 def figure(frames: Frames) -> Figure:
@@ -64,14 +36,6 @@ def figure(frames: Frames) -> Figure:
     note = f"No mark: nowhere up to ±{FARTHEST:g}, except where the exact loss is below the least normal number."
     whole.text(0.22, 0.03, note, va="center")
     return whole
-
-
-def reading(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with a row for each kernel: the nearest wrong logits on either side of 0, – for none."""
-    ends = frame[["right_prediction", "wrong_prediction"]].map(lambda cell: short(cell) if cell else "–")
-    cells = ends["right_prediction"] + " / " + ends["wrong_prediction"]
-    shown = {fmt: list(cells[frame["format"] == fmt]) for fmt in FORMATS}
-    return pd.DataFrame({"kernel": frame["kernel"].unique(), **shown})
 
 
 DRAW = {"claims_limits": figure}

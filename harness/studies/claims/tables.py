@@ -1,0 +1,48 @@
+"""What is shown of the claims and of the limits, and what the answer is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from harness.studies.claims.entry import VERDICTS
+from harness.studies.claims.instruments import FORMATS
+from harness.studies.study import Frames
+from harness.tables.views import Cells, Column, plain
+from harness.tables.writer import short
+
+
+def _statement(row: Cells) -> str:
+    """Write a statement with the kind of place where it is met."""
+    return row["statement"] + (f" [{row['source']}]" if row["source"] else "")
+
+
+def _limits(frame: pd.DataFrame) -> pd.DataFrame:
+    """Show a line for each kernel: the nearest wrong logits on either side of 0 in each format, – for none."""
+    ends = frame[["right_prediction", "wrong_prediction"]].map(lambda cell: short(cell) if cell else "–")
+    cells = ends["right_prediction"] + " / " + ends["wrong_prediction"]
+    shown = {fmt: list(cells[frame["format"] == fmt]) for fmt in FORMATS}
+    return pd.DataFrame({"kernel": frame["kernel"].unique(), **shown})
+
+
+VIEWS = {
+    "claims": [Column("", "claim"), Column("statement", _statement), *plain("verdict", "measured", "reason")],
+    "claims_limits": _limits,
+}
+
+
+def facts(frames: Frames) -> dict[str, Any]:
+    """Sort the claims by verdict, and give verdict and measurement of those that the answer quotes."""
+    table = frames["claims"]
+    verdict, measured = (table.set_index("claim")[column] for column in ("verdict", "measured"))
+    return {
+        "statements": len(table),
+        **{v: list(table["claim"][table["verdict"] == v]) for v in VERDICTS},
+        # What was measured reads on as the end of a sentence in these three.
+        "clip_verdict": verdict["f"],
+        "clip": measured["f"],
+        "added_verdict": verdict["j"],
+        "added": measured["j"],
+        "log_sum_exp": measured["k"],
+    }
