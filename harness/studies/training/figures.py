@@ -1,4 +1,4 @@
-"""Draw what losses do to training: the loss reported against the true one, and test error, steps and ulp errors by loss."""
+"""Draw what losses do to training: reported and true loss over the steps, and test error and ulp errors by loss."""
 
 from __future__ import annotations
 
