@@ -17,10 +17,11 @@ from harness.kernels import kernel_named, kernels_of
 from harness.kernels.registry import Kernel, like
 from harness.numbers.formats import FORMATS, to_fraction
 from harness.problems import PROBLEMS
-from harness.problems.relatives import FOCAL, RELATIVES
-from harness.studies.relatives import STUDY, figures, run
+from harness.studies import study
 from harness.studies.relatives import cutoff as maechler
+from harness.studies.relatives import figures
 from harness.studies.relatives.gradient import gradient_rows
+from harness.studies.relatives.measure import RELATIVES, run
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.truth.certified import truth
@@ -30,6 +31,7 @@ from harness.truth.fast import AuditFailure, audit, evaluate
 EXPERIMENT = yaml.safe_load((Path(__file__).parent.parent / "experiments" / "relatives.yaml").read_text("utf-8"))
 PARAMETERS = EXPERIMENT["parameters"]
 FLOAT32 = FORMATS["float32"]
+FOCAL = {"focal": 2, "focal_g0.5": 0.5}  # problem: gamma
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ SECOND = {
     "binary_entropy": lambda p: arb(2).log() - p * (2 * p).log() - (1 - p) * (2 - 2 * p).log(),
     "bernoulli_kl": lambda p, y: sum((w * (w.log() - v.log()) for w, v in ((y, p), (1 - y, 1 - p)) if w != 0), arb(0)),
     **{name: focal(int(g) if g == 2 else arb(g)) for name, g in FOCAL.items()},
-    **{f"{name}_grad": focal_grad(int(g) if g == 2 else arb(g)) for name, g in FOCAL.items()},
+    **{PROBLEMS[name].gradient: focal_grad(int(g) if g == 2 else arb(g)) for name, g in FOCAL.items()},
 }
 
 
@@ -147,7 +149,7 @@ class TestIdentities:
         with mp.workprec(400):
             for x in (-30.0, -1.5, 0.0, 0.5, 20.0):
                 a, b = (truth(PROBLEMS[name], (mp.mpf(x) + s * h,), 350) for s in (1, -1))
-                slope = truth(PROBLEMS[f"{name}_grad"], (mp.mpf(x),))
+                slope = truth(PROBLEMS[PROBLEMS[name].gradient], (mp.mpf(x),))
                 assert abs((a - b) / (2 * h) - slope) <= abs(slope) * mp.mpf(2) ** -100
 
     def test_zeros_and_poles(self):
@@ -315,10 +317,12 @@ def test_the_answer_is_three_sentences_with_numbers_of_the_tables(bfloat16):
         )
         for name, rows in bfloat16.items()
     }
-    sentences = STUDY.answer(frames)
-    assert len(sentences) == 3 and not re.search(r"\bnan\b", " ".join(sentences))
+    code = study.study_of(study.load(Path(__file__).parent.parent / "experiments" / "relatives.yaml"))
+    sentences = code.answered(frames).splitlines()
+    assert len(sentences) == 3 and all(s.startswith("- ") for s in sentences)
+    assert not re.search(r"\bnan\b", " ".join(sentences))
     worst = max(float(r["max_ulp"]) for r in bfloat16["relatives"] if r["kernel"] == "deviance")
     assert f"({worst:.2g} ulp)" in sentences[1]
     for name, frame in frames.items():
-        shown = STUDY.read(name, frame.replace({"True": "true", "False": "false"}))
+        shown = code.shown(name, frame.replace({"True": "true", "False": "false"}))
         assert len(shown) and not (shown == "nan").to_numpy().any()

@@ -13,7 +13,7 @@ from harness.kernels import kernel_named
 from harness.numbers.formats import FORMATS
 from harness.studies.targets import formulas, smoothing
 from harness.studies.targets.labels import accepted_rows, label_rows, verdict
-from harness.studies.targets.map import map_rows, named_targets, power_rows, powers
+from harness.studies.targets.measure import map_rows, named_targets, power_rows, powers
 
 EXPERIMENT = yaml.safe_load((Path(__file__).parent.parent / "experiments" / "targets.yaml").read_text("utf-8"))
 PARAMETERS = EXPERIMENT["parameters"]

@@ -11,25 +11,35 @@ from mpmath import mp
 from harness import UsageError
 from harness.kernels import kernel_named
 from harness.numbers.formats import FORMATS
-from harness.studies import training
+from harness.studies import study
+from harness.studies.training import measure
 from harness.studies.training.causes import cause
-from harness.studies.training.data import MARGIN, separable, split
-from harness.studies.training.errors import FINE, distribution, inputs, weighted, weights
-from harness.studies.training.network import Arithmetic, Method, backward, forward, initial, methods, stepped
-from harness.studies.training.rows import spread, summary_rows, trained_rows
-from harness.studies.training.runs import NEVER, note, task_named, train
+from harness.studies.training.logits import FINE, distribution, inputs, weighted, weights
+from harness.studies.training.measure import spread, summary_rows, trained_rows
+from harness.studies.training.network import (
+    NEVER,
+    Arithmetic,
+    DifferentiatedLoss,
+    backward,
+    forward,
+    losses,
+    note,
+    stepped,
+    train,
+)
+from harness.studies.training.start import MARGIN, initial, separable, setup_named, split
 from harness.tables import writer
 
 ROOT = Path(__file__).parent.parent
 PARAMETERS = yaml.safe_load((ROOT / "experiments" / "training.yaml").read_text(encoding="utf-8"))["parameters"]
 SMALL = {**PARAMETERS, "seeds": 2, "examples": 40, "steps": 12, "note_every": 4}
-METHODS = methods(PARAMETERS["backward"])
+LOSSES = losses(PARAMETERS["backward"])
 FOUR = [FORMATS[name] for name in PARAMETERS["formats"]]
-STABLE = Method(kernel_named("bce_logits", "softplus_pair"))
+STABLE = DifferentiatedLoss(kernel_named("bce_logits", "softplus_pair"))
 
 
-def small_task(model="mlp"):
-    return task_named(f"separable-{model}", SMALL)
+def small_setup(model="mlp"):
+    return setup_named(f"separable-{model}", SMALL)
 
 
 class TestNetwork:
@@ -102,18 +112,18 @@ class TestNetwork:
         assert total == 1
 
 
-class TestMethods:
+class TestLosses:
     x = np.linspace(-3, 3, 13)
     y = (np.arange(13) % 2).astype(np.float64)
 
     def test_every_kernel_is_there_once(self):
-        names = [(m.loss.problem, m.loss.name, m.backward) for m in METHODS]
+        names = [(m.kernel.problem, m.kernel.name, m.backward) for m in LOSSES]
         assert len(set(names)) == len(names) == 20 + 15 + len(PARAMETERS["backward"])
 
     @pytest.mark.parametrize("problem", ["bce_logits", "bce"])
     def test_loss_and_slope_are_those_of_the_logit(self, problem):
         name = {"bce_logits": "softplus_pair", "bce": "naive_log1p"}[problem]
-        loss, slope = Method(kernel_named(problem, name))(self.x, self.y)
+        loss, slope = DifferentiatedLoss(kernel_named(problem, name))(self.x, self.y)
         for x, y, value, derivative in zip(self.x, self.y, loss, slope):
             with mp.workdps(40):
                 z = mp.mpf(float(x)) * (1 if y else -1)
@@ -123,25 +133,25 @@ class TestMethods:
 
     def test_without_the_sigmoid_the_slope_would_be_another(self):
         p = kernel_named("sigmoid", "branched")(self.x)
-        _, slope = Method(kernel_named("bce", "naive_log1p"))(self.x, self.y)
+        _, slope = DifferentiatedLoss(kernel_named("bce", "naive_log1p"))(self.x, self.y)
         assert not np.allclose(slope, kernel_named("bce_grad", "naive_log1p")(p, self.y), rtol=0.1)
 
     @pytest.mark.parametrize("fmt", FOUR, ids=lambda f: f.name)
     def test_a_cause_is_named_where_and_only_where_the_slope_is_not_finite(self, fmt):
         for x in (0.5, -3.0, 12.0, -12.0, 40.0, -95.0, 120.0):
             for y in (0.0, 1.0):
-                for method in METHODS:
+                for loss in LOSSES:
                     with np.errstate(all="ignore"):
-                        _, slope = method(np.array([x]).astype(fmt.dtype), np.array([y]).astype(fmt.dtype))
-                    named = cause(method, fmt, x, y)[1]
-                    assert np.isfinite(slope[0]) or named, (method, x, y)
+                        _, slope = loss(np.array([x]).astype(fmt.dtype), np.array([y]).astype(fmt.dtype))
+                    named = cause(loss, fmt, x, y)[1]
+                    assert np.isfinite(slope[0]) or named, (loss, x, y)
                     # An infinity on the way may come out as 0, as 1 / inf; a NaN never comes back.
-                    assert not named.endswith("nan") or not np.isfinite(slope[0]), (method, x, y, named)
+                    assert not named.endswith("nan") or not np.isfinite(slope[0]), (loss, x, y, named)
 
     def test_the_branch_not_taken_is_blamed(self):
-        method = Method(kernel_named("bce_logits", "maechler"))
-        assert cause(method, FORMATS["float16"], 12.0, 1.0) == ("exp(12) = inf", "0 × slope of exp(12) = nan")
-        assert cause(method, FORMATS["float64"], 12.0, 1.0) == ("", "")
+        loss = DifferentiatedLoss(kernel_named("bce_logits", "maechler"))
+        assert cause(loss, FORMATS["float16"], 12.0, 1.0) == ("exp(12) = inf", "0 × slope of exp(12) = nan")
+        assert cause(loss, FORMATS["float64"], 12.0, 1.0) == ("", "")
 
 
 class TestRuns:
@@ -151,20 +161,20 @@ class TestRuns:
 
         found = []
         for threads in (1, 1, 2):
-            with limits(threads), training.one_thread():
-                run = train(STABLE, FORMATS["float32"], small_task())
+            with limits(threads), measure.one_thread():
+                run = train(STABLE, FORMATS["float32"], small_setup())
             found.append(run.logits.tobytes() + run.reported.tobytes())
         assert found[0] == found[1] == found[2]
 
     def test_training_helps_and_the_reported_loss_is_the_true_one(self):
-        run = train(STABLE, FORMATS["float64"], small_task("logistic"))
+        run = train(STABLE, FORMATS["float64"], small_setup("logistic"))
         first, last = run.noted["true_loss"][[0, -1]]
         assert (last[:, 0] < first[:, 0]).all()
         assert (run.first_nonfinite == NEVER).all()
         assert np.abs(run.reported[run.steps] / run.noted["true_loss"] - 1).max() < 2**-44
 
     def test_a_loss_that_divides_by_zero_is_lost(self):
-        run = train(Method(kernel_named("bce", "naive")), FORMATS["float16"], small_task("logistic"))
+        run = train(DifferentiatedLoss(kernel_named("bce", "naive")), FORMATS["float16"], small_setup("logistic"))
         wrong = list(SMALL["models"]["logistic"]["settings"]).index("wrong_start")
         assert (run.first_gradient[:, wrong] >= 0).all()
         assert (run.test_error[:, wrong] == 1).all()
@@ -182,7 +192,7 @@ class TestRuns:
     def test_rows_have_the_spread_of_the_seeds(self):
         assert spread("v", np.array([3.0, np.nan, 1.0])) == {"v_min": "1", "v_median": "3", "v_max": "nan"}
         small = {**SMALL, "formats": ["bfloat16"], "backward": [], "steps": 4}
-        rows, curves = trained_rows(task_named("separable-logistic", small))
+        rows, curves = trained_rows(setup_named("separable-logistic", small))
         assert len(rows) == 35 * 3 and not curves  # the curves are of another part
         own = [r for r in rows if r["kernel"] == "softplus_pair"]
         assert {r["excess_error_max"] for r in own} == {"0"}
@@ -214,7 +224,7 @@ class TestData:
 
     def test_without_scikit_learn_one_sentence_says_what_to_install(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "sklearn", None)
-        for use in (lambda: training.run(PARAMETERS, "separable-mlp"), lambda: split("digits", 0, 200)):
+        for use in (lambda: measure.run(PARAMETERS, "separable-mlp"), lambda: split("digits", 0, 200)):
             with pytest.raises(UsageError, match=r"scikit-learn.*pip install '\.\[questions\]'"):
                 use()
 
@@ -222,7 +232,7 @@ class TestData:
         with pytest.raises(UsageError, match="known data sets: breast_cancer, digits, separable"):
             split("iris", 0, 200)
         with pytest.raises(UsageError, match="known models: logistic, mlp"):
-            task_named("digits-forest", PARAMETERS)
+            setup_named("digits-forest", PARAMETERS)
 
 
 class TestWeightedErrors:
@@ -251,9 +261,9 @@ class TestWeightedErrors:
         assert not np.isin(fmt.cell(ordinals + (1 << fmt.cell_shift)), own).any()  # the next cell is another
 
     def test_every_logit_is_counted_in_its_cell(self):
-        task = small_task("logistic")
-        run = train(STABLE, FORMATS["float64"], task)
-        rows = distribution([(task, run)])
+        setup = small_setup("logistic")
+        run = train(STABLE, FORMATS["float64"], setup)
+        rows = distribution([(setup, run)])
         usual = sum(r["count_usual"] for r in rows)
         assert usual == run.logits[:, 0].size
         cells, counts = weights(rows, ["usual"])
@@ -261,6 +271,11 @@ class TestWeightedErrors:
         assert counts[int(run.targets[0, 0, 0]), at] >= 1
         for r in rows:
             assert float.fromhex(r["least"]) <= float.fromhex(r["largest"])
+
+
+def sentences(frames):
+    """The answer from tables, line by line."""
+    return study.study_of(study.load(ROOT / "experiments" / "training.yaml")).answered(frames).splitlines()
 
 
 class TestAnswer:
@@ -272,11 +287,13 @@ class TestAnswer:
         }
 
     def test_three_sentences_with_figures_of_the_tables(self, frames):
-        said = training.STUDY.answer(frames)
-        assert len(said) == 3 and "nan" not in " ".join(said).replace("NaN", "")
+        said = sentences(frames)
+        assert (
+            len(said) == 3 and all(s.startswith("- ") for s in said) and "nan" not in " ".join(said).replace("NaN", "")
+        )
         assert "softplus_pair" in said[0]
 
     def test_a_run_that_is_lost_takes_its_loss_out_of_the_answer(self, frames):
         summary = frames["training_summary"]
         summary.loc[summary["kernel"] == "lse_log1p", "lost_usual"] = "1"
-        assert "lse_log1p" not in training.STUDY.answer(frames)[0]
+        assert "lse_log1p" not in sentences(frames)[0]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,6 +18,7 @@ from harness.figures.frame import Layout, line
 from harness.figures.material import Material
 from harness.numbers.formats import Format
 
+Cell = tuple[int, int, Format, float, Sequence[str]]  # row, column, format, largest error (NaN: none), outcomes
 ROW = 0.185  # inches
 NONE_MEASURED = len(style.CLASSES)
 DARK = 4  # the first class with white writing
@@ -45,7 +48,7 @@ def worst_figure(plan: Plan, material: Material) -> Figure:
         for i, fmt in enumerate(material.formats):
             head = f"{fmt.name}\n{'all inputs' if material.exhaustive(fmt) else '≥, sample'}"
             ax.text(i, 1 + layout.points_up(3), head, transform=ax.get_xaxis_transform(), ha="center", va="bottom")
-        _cells(ax, plan, material, hard)
+        cells(ax, (len(names), formats), _worst(plan, material, hard))
         ax.hlines(plan.family_edges(), *ax.get_xlim(), color="#000000", lw=0.8)
         if column == 0:
             layout.y_ticks(ax, range(len(names)), names, size=0)
@@ -61,18 +64,28 @@ def _groups(plan: Plan, material: Material) -> list[tuple[str, bool]]:
     return [(title, flag) for title, flag in (("hard targets", True), ("soft targets", False)) if flag in there]
 
 
-def _cells(ax: Axes, plan: Plan, material: Material, hard: bool) -> None:
-    """Draw a coloured cell, a number, and a mark for each outcome, for every kernel and format."""
-    classes = np.zeros((len(plan.kernel_labels()), len(material.formats)), dtype=int)
-    marks: dict[tuple[str, str], list[tuple[float, int]]] = {}
+def _worst(plan: Plan, material: Material, hard: bool) -> Iterator[Cell]:
+    """Give the largest error of every kernel and format, with the outcomes that it has anywhere."""
     for row, (problem, kernel) in enumerate((f.problem, k.name) for f in plan.families for k in f.kernels):
         for column, fmt in enumerate(material.formats):
-            ulp, outcomes = material.worst(problem, kernel, fmt, hard)
-            classes[row, column] = index = NONE_MEASURED if math.isnan(ulp) else style.error_class(ulp, fmt)
-            ink = "#FFFFFF" if NONE_MEASURED > index >= DARK else "#000000"
-            ax.text(column - 0.42, row, number(ulp, fmt), color=ink, ha="left", va="center_baseline")
-            for i, outcome in enumerate(outcomes):
-                marks.setdefault((outcome, ink), []).append((column + 0.42 - 0.105 * i, row))
+            yield row, column, fmt, *material.worst(problem, kernel, fmt, hard)
+
+
+def cells(ax: Axes, shape: tuple[int, int], found: Iterable[Cell], left: float = 0.42, apart: float = 0.105,
+          **writing: Any) -> None:  # fmt: skip
+    """Draw a coloured cell, a number, and a mark for each outcome, for every error found; other cells stay white.
+
+    Panels have rows and columns at whole numbers.  A number starts `left` of its cell's middle, the marks
+    stand `apart`, from the right; `writing` are properties of the numbers.
+    """
+    classes = np.full(shape, NONE_MEASURED)
+    marks: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    for row, column, fmt, ulp, outcomes in found:
+        classes[row, column] = index = NONE_MEASURED if math.isnan(ulp) else style.error_class(ulp, fmt)
+        ink = "#FFFFFF" if NONE_MEASURED > index >= DARK else "#000000"
+        ax.text(column - left, row, number(ulp, fmt), color=ink, ha="left", va="center_baseline", **writing)
+        for i, outcome in enumerate(outcomes):
+            marks.setdefault((outcome, ink), []).append((column + 0.42 - apart * i, row))
     ax.imshow(classes, cmap=COLOURS, vmin=-0.5, vmax=COLOURS.N - 0.5, aspect="auto", interpolation="nearest")
     edges = [np.arange(n - 1) + 0.5 for n in classes.shape]
     ax.hlines(edges[0], *ax.get_xlim(), color="#FFFFFF", lw=0.6)

@@ -1,8 +1,9 @@
-"""The figures: Maechler's, and the errors of naive and stable forms along the input."""
+"""Draw Maechler's figure of log1mexp, and the errors of naive and stable forms along the input."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,14 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.figures import style
+from harness.figures.bins import Curve
 from harness.figures.catalogue import Family, Plan
 from harness.figures.errors import error_figure
 from harness.figures.frame import Layout, line
 from harness.kernels import kernel_named
 from harness.numbers.formats import Format, format_named
-from harness.problems import problem_named
-from harness.studies.relatives.curves import Drawn
+from harness.problems import Problem, problem_named
 from harness.studies.study import Frames
+from harness.truth.errors import OUTCOMES
 
 FORMS = {"naive": "log(1 − e⁻ᵃ)", "expm1": "log(−expm1(−a))", "log1p": "log1p(−e⁻ᵃ)"}
 LOG2 = math.log10(math.log(2))
@@ -97,6 +99,29 @@ def _legend(figure: Figure) -> None:
         handles=handles, loc="lower left", bbox_to_anchor=(0.03, 0.0), ncols=len(handles), frameon=False,
         columnspacing=1.4, handletextpad=0.5,
     )  # fmt: skip
+
+
+@dataclass
+class Drawn:
+    """Give a figure its curves out of the table, as figures.material.Material does out of summaries."""
+
+    frame: pd.DataFrame
+    formats: list[Format] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.formats = [format_named(name) for name in dict.fromkeys(self.frame["format"])]
+        self._groups = dict(list(self.frame.groupby(["problem", "kernel", "format"], sort=False)))
+
+    def curve(self, problem: Problem, kernel: str, fmt: Format, target: str | None) -> Curve:
+        """Return the errors of one form along the input."""
+        rows = self._groups[problem.name, kernel, fmt.name]
+        at, top, median = (pd.to_numeric(rows[c]).to_numpy() for c in ("position", "max_ulp", "median_ulp"))
+        seen = [set(text.split()) for text in rows["outcomes"]]
+        return Curve(at, top, median, {o: np.array([o in s for s in seen]) for o in OUTCOMES})
+
+    def exhaustive(self, fmt: Format) -> bool:
+        """Tell whether every input of a format was visited."""
+        return fmt.bits <= 16
 
 
 def draw_errors(frames: Frames) -> Figure:

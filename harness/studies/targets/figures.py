@@ -1,9 +1,9 @@
-"""Figures of the targets: a map of kernels and targets, and the fused forms as the target nears 0 or 1."""
+"""Draw a map of kernels and targets, and the fused forms' errors as the target nears 0 or 1."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,11 @@ from matplotlib.patches import Patch
 
 from harness.figures import style
 from harness.figures.frame import Layout, line
-from harness.figures.heatmap import COLOURS, DARK, NONE_MEASURED, number
+from harness.figures.heatmap import Cell, cells
 from harness.numbers.formats import Format, format_named
 from harness.studies.study import Frames
+from harness.studies.targets.tables import FORMATS
 
-FORMATS = ("float16", "bfloat16", "float32", "float64")
 OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign")
 ROW = 0.185  # inches
 
@@ -33,10 +33,10 @@ def map_figure(frames: Frames) -> Figure:
     for name, (row, column) in zip(FORMATS, layout.places()):
         fmt = format_named(name)
         ax = layout.panel(figure, row, column, (-0.5, len(targets) - 0.5), (len(names) - 0.5, -0.5))
-        cells = frame[frame["format"] == name]
-        every = (cells["exhaustive"] == "true").all()
+        rows = frame[frame["format"] == name]
+        every = (rows["exhaustive"] == "true").all()
         layout.heading(ax, f"{fmt.name} (p = {fmt.precision}), {'every input' if every else 'sample: ≥'}")
-        _cells(ax, fmt, names, targets, cells)
+        cells(ax, (len(names), len(targets)), _found(fmt, names, targets, rows), left=0.47, apart=0.14, fontsize=6.5)
         layout.x_ticks(ax, range(len(targets)), [_label(t) for t in targets], name="target y")
         _kernels(ax, layout, names, column == 0)
     _map_legend(figure)
@@ -68,26 +68,12 @@ def _label(name: str) -> str:
     return name.replace("-", "−").replace("2^−p", "2⁻ᵖ").replace("2^−h", "2⁻ʰ")
 
 
-def _cells(ax: Axes, fmt: Format, names: list[tuple[str, str]], targets: list[str], cells: pd.DataFrame) -> None:
-    """Draw a coloured cell, a number, and a mark for each outcome, for every kernel and target."""
-    classes = np.full((len(names), len(targets)), NONE_MEASURED)
-    marks: dict[tuple[str, str], list[tuple[float, int]]] = {}
-    for r in cells.to_dict("records"):
+def _found(fmt: Format, names: list[tuple[str, str]], targets: list[str], rows: pd.DataFrame) -> Iterator[Cell]:
+    """Give the largest error of every kernel and target, with the outcomes there."""
+    for r in rows.to_dict("records"):
         row, column = names.index((r["problem"], r["kernel"])), targets.index(r["target_name"])
         ulp = float(r["max_ulp"]) if r["max_ulp"] else math.nan
-        index = NONE_MEASURED if math.isnan(ulp) else style.error_class(ulp, fmt)
-        classes[row, column] = index
-        ink = "#FFFFFF" if NONE_MEASURED > index >= DARK else "#000000"
-        ax.text(column - 0.47, row, number(ulp, fmt), color=ink, ha="left", va="center_baseline", fontsize=6.5)
-        for i, outcome in enumerate(o for o in OUTCOMES if r[o] not in ("", "0")):
-            marks.setdefault((outcome, ink), []).append((column + 0.42 - 0.14 * i, row))
-    ax.imshow(classes, cmap=COLOURS, vmin=-0.5, vmax=COLOURS.N - 0.5, aspect="auto", interpolation="nearest")
-    edges = [np.arange(n - 1) + 0.5 for n in classes.shape]
-    ax.hlines(edges[0], *ax.get_xlim(), color="#FFFFFF", lw=0.6)
-    ax.vlines(edges[1], *ax.get_ylim(), color="#FFFFFF", lw=0.6)
-    for (outcome, ink), places in marks.items():
-        marker = style.OUTCOME_LOOK[outcome][1]
-        line(ax, *zip(*places), ls="none", marker=marker, ms=3.1, mfc="none", mec=ink, mew=0.7, label=outcome)
+        yield row, column, fmt, ulp, [o for o in OUTCOMES if r[o] not in ("", "0")]
 
 
 def powers_figure(frames: Frames) -> Figure:

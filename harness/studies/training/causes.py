@@ -1,8 +1,9 @@
 """Which operation gives the first value that is not finite: the tape of one loss at one logit, read forward and back.
 
-The slope of an operation at its operand is what reverse mode multiplies the adjoint by.  An infinity may pass without harm, as in 1 / (1 + inf) = 0; so the operation that first gives it and
-the one that first makes a NaN of it are both named.  That a branch not taken can do so is known as the
-trap of `where`: https://github.com/pytorch/pytorch/issues/10729.
+The slope of an operation at its operand is what reverse mode multiplies the adjoint by.  An infinity may pass
+without harm, as in 1 / (1 + inf) = 0; so the operation that first gives it and the one that first makes a NaN
+of it are both named.  That a branch not taken can do so is known as the trap of `where`:
+https://github.com/pytorch/pytorch/issues/10729.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from harness.kernels import kernel_named, like
 from harness.kernels.tape import Traced
 from harness.numbers.formats import Format
-from harness.studies.training.network import Method
+from harness.studies.training.network import DifferentiatedLoss
 
 Array = np.ndarray
 
@@ -25,25 +26,24 @@ SIGNS = {
 }  # fmt: skip
 
 
-def cause(method: Method, fmt: Format, logit: float, target: float) -> tuple[str, str]:
+def cause(loss: DifferentiatedLoss, fmt: Format, logit: float, target: float) -> tuple[str, str]:
     """Return the first infinity or NaN of the loss, and of its gradient, each as an operation; empty where finite."""
     x, y = (np.array([v]).astype(fmt.dtype) for v in (logit, target))
-    chained = method.loss.problem == "bce"
+    chained = loss.kernel.problem == "bce"
     with np.errstate(all="ignore"):
         v = kernel_named("sigmoid", "branched")(x) if chained else x
-        forward, backward = trace(method, v, y)
-        if method.backward:
-            kernel = kernel_named(method.loss.problem + "_grad", method.backward)
-            backward = first(_values(_tape(kernel.function, kernel.parameters, v, y)))
+        forward, backward = trace(loss, v, y)
+        if loss.gradient:
+            backward = first(_values(_tape(loss.gradient.function, loss.gradient.parameters, v, y)))
         if chained and backward.endswith("inf"):
             slope = float((v * (like(1, v) - v))[0])
             backward += f", then times p (1 - p) = {_short(slope)}" + (" gives nan" if slope == 0 else "")
     return forward, backward
 
 
-def trace(method: Method, v: Array, y: Array) -> tuple[str, str]:
-    """Return the first value that is not finite, forward and in the gradient, of a method's own tape."""
-    tape = _tape(method.loss.function, method.loss.parameters, v, y)
+def trace(loss: DifferentiatedLoss, v: Array, y: Array) -> tuple[str, str]:
+    """Return the first value that is not finite, forward and in the gradient, of a loss's own tape."""
+    tape = _tape(loss.kernel.function, loss.kernel.parameters, v, y)
     return first(_values(tape)), first(_adjoints(tape, v))
 
 

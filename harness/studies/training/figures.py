@@ -1,4 +1,4 @@
-"""The figures of the study `training`."""
+"""Draw what losses do to training: reported and true loss over the steps, and test error and ulp errors by loss."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from matplotlib.lines import Line2D
 from harness.figures import style
 from harness.figures.frame import Layout, line
 from harness.numbers.formats import format_named
+from harness.problems import antiderivative_of, problem_named
 from harness.studies.study import Frames
-from harness.studies.training.words import FROM, HEADS, SETTINGS, method_name
+from harness.studies.training.tables import FROM, SETTINGS, loss_name
 
 Array = np.ndarray
 
@@ -25,6 +26,7 @@ LEAST, MOST = -4.0, 4.0  # of the losses shown, log10
 STEPS = (0, 1, 2, 5, 10, 20, 50, 100)
 FIGURES_OF_ERROR = {"max_ulp": ("worst case", "x"), "weighted_p99_ulp": ("99th percentile", "s"),
                     "weighted_mean_ulp": ("mean", "o")}  # fmt: skip
+HEADS = {**FROM, "bce_logits_grad": "gradient by the logit"}
 TARGET_COLOURS = {"0": "#0072B2", "1": "#D55E00"}
 
 
@@ -34,17 +36,17 @@ def numbers(frame: pd.DataFrame, column: str) -> Array:
 
 
 def loss_figure(setting: str, frames: Frames) -> Figure:
-    """Draw the loss as reported against the true loss over the steps: a row a method, a column a format."""
+    """Draw the loss as reported against the true loss over the steps: a row a loss, a column a format."""
     frame = frames["training_curves"]
     frame = frame[frame["setting"] == setting]
-    names, formats = list(dict.fromkeys(methods_of(frame))), list(frame["format"].unique())
+    names, formats = list(dict.fromkeys(losses_of(frame))), list(frame["format"].unique())
     layout = Layout(9.0, len(names), len(formats), 0.72, left=1.75, right=0.15, top=0.62, bottom=0.95,
                     gap_x=0.2, gap_y=0.16)  # fmt: skip
     data, model = frame.iloc[0][["data", "model"]]
     ends, powers = _ends(frame)
     figure = layout.figure(f"Does the reported loss tell the truth? {SETTINGS[setting].capitalize()}, {data}, {model}")
     for row, column in layout.places():
-        own = np.array([m == names[row] for m in methods_of(frame)])
+        own = np.array([m == names[row] for m in losses_of(frame)])
         part = frame[own & (frame["format"] == formats[column])]
         steps = numbers(part, "step")
         ax = layout.panel(figure, row, column, (-3, steps[-1] + 3), (ends[0], ends[1] + 0.25 * (ends[1] - ends[0])))
@@ -73,7 +75,7 @@ def _ends(frame: pd.DataFrame) -> tuple[tuple[float, float], list[int]]:
     return (low, high), list(range(int(low), int(high) + 1))[:: 1 if high - low < 4 else 2]
 
 
-def methods_of(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+def losses_of(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Return problem, kernel and gradient of each row."""
     return list(zip(frame["problem"], frame["kernel"], frame["gradient"]))
 
@@ -102,13 +104,13 @@ def _loss_legend(figure: Figure) -> None:
 
 
 class Rows:
-    """Place methods or kernels below one another, each problem under a heading of its own."""
+    """Place losses or kernels below one another, each problem under a heading of its own."""
 
     def __init__(self, frame: pd.DataFrame):
         self.at: dict[tuple[str, str, str], float] = {}
         self.heads: dict[str, float] = {}
         y = 0.0
-        for who in dict.fromkeys(methods_of(frame)):
+        for who in dict.fromkeys(losses_of(frame)):
             if who[0] not in self.heads:
                 self.heads[who[0]] = y
                 y += 1
@@ -122,12 +124,12 @@ class Rows:
                       gap_x=0.22, gap_y=0)  # fmt: skip
 
     def panel(self, layout: Layout, figure: Figure, column: int, xlim: tuple[float, float], title: str) -> Axes:
-        """Return a panel with a faint line for each method, named in the first column."""
+        """Return a panel with a faint line for each loss, named in the first column."""
         ax = layout.panel(figure, 0, column, xlim, (self.count - 0.4, -0.6))
         for who, y in self.at.items():
             line(ax, xlim, [y, y], color="#E4E4E4", lw=0.5, zorder=0)
             if column == 0:
-                ax.text(-layout.points_across(4), y, method_name(*who[1:]), ha="right", va="center_baseline",
+                ax.text(-layout.points_across(4), y, loss_name(*who[1:]), ha="right", va="center_baseline",
                         transform=ax.get_yaxis_transform())  # fmt: skip
         for problem, y in self.heads.items():
             if column == 0:
@@ -138,7 +140,7 @@ class Rows:
 
 
 def dot_figure(column: str, frames: Frames) -> Figure:
-    """Draw the median of a column with its least and largest by method and format, one mark a setting.
+    """Draw the median of a column with its least and largest by loss and format, one mark a setting.
 
     It is drawn for the data set and model that the curves are of.
     """
@@ -167,7 +169,7 @@ def _place(step: float) -> float:
 
 
 def _dots(ax: Axes, rows: Rows, frame: pd.DataFrame, column: str, errors: bool) -> None:
-    for (_, row), who in zip(frame.iterrows(), methods_of(frame)):
+    for (_, row), who in zip(frame.iterrows(), losses_of(frame)):
         if row[f"{column}_median"] == "":
             continue
         low, middle, high = (float(row[f"{column}_{w}"]) for w in ("min", "median", "max"))
@@ -184,7 +186,7 @@ def error_figure(problem: str, frames: Frames) -> Figure:
     frame = frame[frame["problem"] == problem].assign(gradient="")
     rows, formats = Rows(frame), list(frame["format"].unique())
     layout = rows.layout(len(formats))
-    what = "gradient" if problem.endswith("_grad") else "loss"
+    what = "gradient" if antiderivative_of(problem_named(problem)) else "loss"
     figure = layout.figure(f"How wrong is the {what} on the logits of trained models, and how wrong can it be?")
     for i, name in enumerate(formats):
         none = style.bits(format_named(name)) * np.log10(2)  # no correct bit from here on
@@ -201,7 +203,7 @@ def error_figure(problem: str, frames: Frames) -> Figure:
 
 def _marks(ax: Axes, rows: Rows, frame: pd.DataFrame, limits: tuple[float, float]) -> None:
     """Draw one mark a figure, at the edge where it is beyond; infinite ones as a triangle there."""
-    for (_, row), who in zip(frame.iterrows(), methods_of(frame)):
+    for (_, row), who in zip(frame.iterrows(), losses_of(frame)):
         y, colour = rows.at[who] + (-0.2 if row["target"] == "0" else 0.2), TARGET_COLOURS[row["target"]]
         for column, (_, marker) in FIGURES_OF_ERROR.items():
             value = float(row[column] or "nan")

@@ -15,9 +15,8 @@ import numpy as np
 from harness.kernels import kernel_named, kernels_of
 from harness.numbers.formats import FORMATS, Format, format_named
 from harness.problems import Problem, problem_named
-from harness.studies.training.network import Method
-from harness.studies.training.rows import STABLE
-from harness.studies.training.runs import Run, Task, task_named, train
+from harness.studies.training.network import DifferentiatedLoss, History, train
+from harness.studies.training.start import Setup, setup_named
 from harness.sweep.grid import Grid, spread
 from harness.sweep.streaming import sweep
 from harness.tables.rows import Case, Row, rows_of
@@ -27,26 +26,27 @@ from harness.truth.fast import evaluate
 
 Array = np.ndarray
 
+STABLE = ("bce_logits", "softplus_pair")  # trains these models; others are compared with its test error
 FINE = FORMATS["float32"]  # whose cells the logits are counted in
 POINTS = 128  # of a cell
 TARGETS = (0, 1)
 SHARE = 0.99
 
 
-def logits_of_trained(parameters: Mapping[str, Any], parts: Sequence[str]) -> list[tuple[Task, Run]]:
+def logits_of_trained(parameters: Mapping[str, Any], parts: Sequence[str]) -> list[tuple[Setup, History]]:
     """Train with the stable loss in float64 on every data set and model."""
-    method = Method(kernel_named(*STABLE))
-    tasks = [task_named(part, parameters) for part in parts]
-    return [(task, train(method, FORMATS["float64"], task)) for task in tasks]
+    loss = DifferentiatedLoss(kernel_named(*STABLE))
+    setups = [setup_named(part, parameters) for part in parts]
+    return [(setup, train(loss, FORMATS["float64"], setup)) for setup in setups]
 
 
-def distribution(trained: Sequence[tuple[Task, Run]]) -> list[Row]:
+def distribution(trained: Sequence[tuple[Setup, History]]) -> list[Row]:
     """Count the logits of all examples, rounded to float32, by target, cell and setting."""
     settings = list(trained[0][0].settings)
     counts: dict[tuple[int, int], list[int]] = {}
-    for _, run in trained:
+    for _, history in trained:
         for c in range(len(settings)):
-            logits, targets = run.logits[:, c].astype(np.float32), run.targets[:, c]
+            logits, targets = history.logits[:, c].astype(np.float32), history.targets[:, c]
             for y in TARGETS:
                 cells, number = np.unique(FINE.cell(FINE.ordinal(logits[targets == y])), return_counts=True)
                 for one, n in zip(cells, number):

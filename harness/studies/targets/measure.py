@@ -1,4 +1,7 @@
-"""Kernels at targets from 0 to 1: the worst error over all inputs, and how it grows towards 1."""
+"""Measure what kernels make of targets from 0 to 1: the worst error over all inputs, and how it grows towards 1.
+
+Beside that a part holds what labels, smoothing and NumPy's types do, each measured in a module of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,31 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from harness.kernels import kernel_named
-from harness.numbers.formats import Format
+from harness.numbers.formats import Format, format_named
 from harness.problems import PROBLEMS
+from harness.studies.study import Parameters, Tables
+from harness.studies.targets.formulas import formula_rows, promotion_rows
+from harness.studies.targets.labels import accepted_rows, label_rows
+from harness.studies.targets.smoothing import identity_rows, smoothing_rows
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.tables.rows import Case, Row, certified_extreme, rows_of
+
+
+def run(parameters: Parameters, part: str) -> Tables:
+    """Run everything in one format."""
+    fmt = format_named(part)
+    labels = label_rows(fmt)
+    return {
+        "targets": map_rows(fmt, parameters["grid"].get(part, "standard"), parameters["kernels"]),
+        "targets_powers": power_rows(fmt, parameters["step"].get(part, 1), parameters["fused"]),
+        "targets_smoothing": smoothing_rows(fmt, parameters["smoothing"]),
+        "targets_identity": identity_rows(fmt),
+        "targets_labels": labels,
+        "targets_accepted": accepted_rows(labels),
+        "targets_promotion": promotion_rows(fmt),
+        "targets_formulas": formula_rows(fmt),
+    }
 
 
 def named_targets(fmt: Format) -> dict[str, float]:
