@@ -52,3 +52,10 @@ def shown(rows: pd.DataFrame | Iterable[Cells], columns: Sequence[Column]) -> pd
 def plain(*names: str, **headings: str) -> list[Column]:
     """Return columns that are shown as the CSV has them: by their own names, or as `column=heading`."""
     return [Column(name, name) for name in names] + [Column(heading, name) for name, heading in headings.items()]
+
+
+def pick(frame: pd.DataFrame, **where: str) -> pd.DataFrame:
+    """Return the rows where the columns have these values."""
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    return frame

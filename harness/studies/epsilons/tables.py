@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.numbers.formats import format_named
 from harness.studies.study import Frames
-from harness.tables.views import Cells, Column, plain
+from harness.tables.views import Cells, Column, pick, plain
 from harness.tables.writer import SPURIOUS, decimal_input, percent, short
 
 
@@ -96,20 +96,20 @@ VIEWS = {
 def facts(frames: Frames) -> dict[str, Any]:
     """Compute which eps is best, what it costs, and what doing without one gives."""
     windows = frames["epsilons_windows"].set_index("format")["one_minus_eps_below_1"]
-    clamp = _pick(frames["epsilons_best"], input="probability", form="clamp", range="all", criterion="ulp")
-    common = _pick(frames["epsilons_circulating"], input="probability", eps="1e-7")
-    clamped = _pick(common, form="clamp")
-    normal = _pick(frames["epsilons_circulating"], input="probability", form="added", eps="least normal")
+    clamp = pick(frames["epsilons_best"], input="probability", form="clamp", range="all", criterion="ulp")
+    common = pick(frames["epsilons_circulating"], input="probability", eps="1e-7")
+    clamped = pick(common, form="clamp")
+    normal = pick(frames["epsilons_circulating"], input="probability", form="added", eps="least normal")
     whole = (normal[["spurious_nan", "spurious_inf", "dead_p"]] == "0").all(axis=1)
     at = {"input": "logit", "form": "clamp", "range": "10", "criterion": "ulp", "format": "float32"}
-    after_sigmoid = _pick(frames["epsilons_best"], **at).iloc[0]
+    after_sigmoid = pick(frames["epsilons_best"], **at).iloc[0]
     return {
         "formats": len(clamp),
         "least_below_1": windows.to_dict(),
         "agreeing": sum(eps == windows[fmt] for fmt, eps in zip(clamp["format"], clamp["best_eps"])),
         "plateaus": {fmt: short(loss) for fmt, loss in zip(clamp["format"], clamp["largest_loss_y1"])},
         "idle": list(clamped["format"][clamped["one_minus_eps"] == "0x1p+0"]),
-        "added_bias": _pick(common, form="added", format="float32").iloc[0]["confident_bias"],
+        "added_bias": pick(common, form="added", format="float32").iloc[0]["confident_bias"],
         "all_whole": whole.all(),
         "whole": list(normal["format"][whole]),
         "bits_lost": math.floor(math.log2(float(after_sigmoid["worst"]))),  # of a sample: at least so many
@@ -118,7 +118,7 @@ def facts(frames: Frames) -> dict[str, Any]:
     }
 
 
-def _pick(frame: pd.DataFrame, **where: str) -> pd.DataFrame:
+def pick(frame: pd.DataFrame, **where: str) -> pd.DataFrame:
     """Return the rows that have these cells."""
     for column, value in where.items():
         frame = frame[frame[column] == value]

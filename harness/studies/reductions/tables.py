@@ -8,7 +8,7 @@ import pandas as pd
 
 from harness.studies.reductions.stagnation import SHORTFALLS
 from harness.studies.study import Frames
-from harness.tables.views import Column, View, plain
+from harness.tables.views import Column, View, pick, plain
 from harness.tables.writer import percent, short
 
 SHOWN_N = (10, 10**3, 10**5, 10**6, 10**7, 10**8)  # on the page; the CSV has all
@@ -64,8 +64,8 @@ def facts(frames: Frames) -> dict[str, Any]:
     numpy = _last(table, quantity="sum", method="numpy", format="bfloat16")
     mixed = _last(table, quantity="mean", method="means_mixed_rows", format="float32", n="1000")
     return {
-        **{f"{f}_half_from": _pick(short_from, accumulator=f).iloc[0]["short_0.5_n"] for f in ("bfloat16", "float16")},
-        "percent_from": _pick(short_from, format="float32", accumulator="float32").iloc[0]["short_0.01_n"],
+        **{f"{f}_half_from": pick(short_from, accumulator=f).iloc[0]["short_0.5_n"] for f in ("bfloat16", "float16")},
+        "percent_from": pick(short_from, format="float32", accumulator="float32").iloc[0]["short_0.01_n"],
         "running_rel": single["max_rel"],
         "running_n": _power(single["n"]),
         "halves_ulp": _last(table, quantity="sum", method="pairwise", format="float32")["max_ulp"],
@@ -79,16 +79,9 @@ def facts(frames: Frames) -> dict[str, Any]:
     }
 
 
-def _pick(frame: pd.DataFrame, **where: str) -> pd.DataFrame:
-    """Return the rows where the columns have these values."""
-    for column, value in where.items():
-        frame = frame[frame[column] == value]
-    return frame
-
-
 def _last(frame: pd.DataFrame, **where: str) -> pd.Series:
     """Return the row of the largest batch."""
-    return _pick(frame, **where).iloc[-1]
+    return pick(frame, **where).iloc[-1]
 
 
 def _power(n: str) -> str:
