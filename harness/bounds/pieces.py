@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.bounds import intervals
+from harness.numbers.division import middle
 from harness.numbers.formats import Format
 from harness.numbers.wide import wide_dtype
 from harness.problems import PROBLEMS, Problem
@@ -68,8 +69,8 @@ def divide(problem: Problem, fmt: Format, targets: Array | None, cells: Array) -
             split = (last > first) & (_varies(fmt, least, most) | _wide(problem, fmt, first, last))
             done.append((first[~split], last[~split], least[:, ~split], most[:, ~split]))
             start, stop = first[split], last[split]
-            middle = start + (stop - start) // 2
-            first, last = np.concatenate([start, middle + 1]), np.concatenate([middle, stop])
+            half = middle(start, stop)
+            first, last = np.concatenate([start, half + 1]), np.concatenate([half, stop])
     columns = [np.concatenate(parts, axis=-1) for parts in zip(*done)]
     order = np.argsort(columns[0])
     first, last, least, most = (c[..., order] for c in columns)

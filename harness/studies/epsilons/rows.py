@@ -8,11 +8,12 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
+from harness.numbers.division import sectioning
 from harness.studies.epsilons.bias import BITS, certified_parts, confident_bias
 from harness.studies.epsilons.ladder import Bins, Candidate
 from harness.studies.epsilons.sweep import ERRORS, MARKED, TARGETS, Tally
 from harness.sweep.grid import Grid
-from harness.tables.rows import SECTIONS, Case, Row, row
+from harness.tables.rows import Case, Row, row
 from harness.truth.certified import significant
 
 Array = np.ndarray
@@ -131,13 +132,7 @@ def dead_end(found: Found, towards: int) -> int | None:
         return end
     place = int(np.searchsorted(found.ordinals, end))
     live = int(found.ordinals[place + towards])
-    while abs(live - end) > 1:
-        line = live - towards * np.unique(np.linspace(0, abs(live - end), SECTIONS).astype(np.int64))
-        dead = _slope(found, line) == 0
-        dead[0], dead[-1] = False, True
-        first = int(np.argmax(dead))
-        live, end = int(line[first - 1]), int(line[first])
-    return end
+    return sectioning(lambda ordinals: _slope(found, ordinals) != 0, live, end)[1]
 
 
 def _slope(found: Found, ordinals: Array) -> Array:
