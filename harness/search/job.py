@@ -12,7 +12,7 @@ from mpmath import mp
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem
-from harness.search.worst import Found, search
+from harness.search import SearchResult, search_worst
 from harness.sweep.grid import Grid
 from harness.tables import writer
 from harness.tables.rows import CONTRACT, Case, Row, certified_extreme, significant
@@ -44,11 +44,13 @@ def search_job(experiment: Experiment, fmt: Format, shard: int, out: Path) -> No
     """Search one shard of an experiment's tasks in a format and write their rows as JSON."""
     mine = tasks(experiment, fmt)[shard :: experiment.shards_of(fmt.name)]
     budget, seeds = experiment.search["budget"], experiment.search["seeds"]
-    rows = [row(*task, fmt, {s: search(*task[:2], fmt, task[2], budget, s) for s in seeds}) for task in mine]
+    rows = [row(*task, fmt, {s: search_worst(*task[:2], fmt, task[2], budget, s) for s in seeds}) for task in mine]
     files.write_json(out, rows)
 
 
-def row(problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format, searches: dict[int, Found]) -> Row:
+def row(
+    problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format, searches: dict[int, SearchResult]
+) -> Row:
     """Return a table's row: the worst input of all seeds certified, what was gained over the sample, and how well the seeds agree."""
     seed, found = max(searches.items(), key=lambda item: item[1].ulp)  # of equals, the first
     if len(found.point) == 2:  # the target was searched too
