@@ -60,7 +60,7 @@ class Pieces:
 
 
 def divide(problem: Problem, fmt: Format, targets: Array | None, cells: Array) -> Pieces:
-    """Divide cells (sorted) into pieces; targets have shape (T,) in the working format, or are None."""
+    """Halve cells (sorted) until each piece is narrow or one input; targets (T,) in the working format, or None."""
     first, last = _whole(problem, fmt, cells)
     done: list[tuple[Array, ...]] = []
     with np.errstate(all="ignore"):
@@ -132,6 +132,7 @@ def _varies(fmt: Format, least: Array, most: Array) -> Array:
 
 
 def _wide(problem: Problem, fmt: Format, first: Array, last: Array) -> Array:
+    """Tell which pieces are too wide: by WIDTH on the real line, by RATIO in the distance to the domain's ends."""
     lo, hi = (fmt.from_ordinal(n).astype(np.float64) for n in (first, last))
     finite = [end for end in problem.domain if np.isfinite(end)]
     if finite:
