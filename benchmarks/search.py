@@ -22,8 +22,7 @@ from harness.numbers.formats import format_named
 from harness.kernels import kernel_named
 from harness.problems import problem_named
 from harness.workflow.provenance import functions_differ
-from harness.search import race
-from harness.search.worst import search
+from harness.search import along, search_worst
 
 TABLES = Path(__file__).parent.parent / "results" / "tables"
 WANTED = 0.99
@@ -53,7 +52,7 @@ def main(problems: list[str]) -> int:
         target = fmt.parse(r["target"]) if r["target"] else None
         name = f"{r['problem']:15} {r['kernel']:20} {r['target']:4}"
         began = time.perf_counter()
-        found = search(problem, kernel, fmt, target)
+        found = search_worst(problem, kernel, fmt, target)
         ratios.append(found.ulp / float(r["max_ulp"]))
         print(
             f"{name} true {float(r['max_ulp']):12.6g} found {found.ulp:12.6g} ratio {ratios[-1]:.4f}"
@@ -71,5 +70,5 @@ if __name__ == "__main__":
     parser.add_argument("--strict", action="store_true")
     arguments = parser.parse_args()
     if arguments.strict:
-        race.LOOKED_AT = STRICT
+        along.LOOKED_AT = STRICT
     sys.exit(main(arguments.problems))

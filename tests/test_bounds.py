@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from harness.bounds import bound as bounds
 from harness.bounds import rules
 from harness.bounds.bound import Comparison, bound_ulp, check_bounds, compare
-from harness.bounds.bounded import RULES, Bounded, Setting
 from harness.bounds.functions import FunctionErrors, function_errors
 from harness.bounds.pieces import divide
+from harness.bounds.running_error import RULES, Bounded, Setting
 from harness.kernels import Kernel, kernel_named, kernels_of, like
 from harness.numbers.formats import FORMATS, Format
 from harness.numbers.wide import exact_mpf

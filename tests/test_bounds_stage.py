@@ -17,7 +17,7 @@ from harness.bounds import figure as figure
 from harness.bounds import job as bounds_stage
 from harness.bounds import table as bounds_table
 from harness.bounds.bound import BoundExceeded, Comparison
-from harness.bounds.figure import Material, bounds_figure, chosen, stairs
+from harness.bounds.figure import FigureData, bounds_figure, chosen, stairs
 from harness.bounds.functions import MEASURED_AS
 from harness.bounds.job import bounds_job, figure_names
 from harness.cli.main import main
@@ -311,7 +311,7 @@ def test_infinite_bounds_are_marked_and_unmeasured_cells_left_blank() -> None:
     bound[0, 20:40], bound[0, 40:], measured[0, 40:] = np.inf, np.nan, np.nan
     both = {"float16": {"k": Comparison(cells, bound, measured)}}
     with style.context():
-        drawn = bounds_figure(Material(PROBLEMS["bce_logits"], "0", both, {"float16": True}))
+        drawn = bounds_figure(FigureData(PROBLEMS["bce_logits"], "0", both, {"float16": True}))
     lines = {str(line.get_label()): line for line in drawn.axes[0].lines}
     found = stairs(PROBLEMS["bce_logits"], F16, both["float16"]["k"])
     for name, here in (("bound", np.isfinite(found.bound)), ("none", np.isinf(found.bound))):
@@ -321,9 +321,9 @@ def test_infinite_bounds_are_marked_and_unmeasured_cells_left_blank() -> None:
 
 def test_the_bound_is_drawn_above_the_measurement(swept: tuple[Experiment, list[Path]], tmp_path: Path) -> None:
     """Read the drawn curves back: the line of the bound over the upper edge of the area."""
-    seen: list[Material] = []
+    seen: list[FigureData] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figure, "draw", lambda material, folder, name: seen.append(material))
+        patch.setattr(figure, "draw", lambda data, folder, name: seen.append(data))
         bounds_job(swept[0], swept[1], [], tmp_path / "t.csv", tmp_path)
     with style.context():
         drawn = bounds_figure(seen[0])

@@ -10,18 +10,14 @@ import pytest
 from mpmath import mp
 
 from harness.kernels import Kernel, kernel_named, like
+from harness.numbers.division import changes
 from harness.numbers.formats import format_named
 from harness.problems import problem_named
-from harness.search import along
-from harness.search.along import LineSearch
-from harness.search.boxes import bisected
-from harness.search.interpolation import run_errors
+from harness.search import along, search_worst
+from harness.search.along import ExactValues, LineSearch, run_errors
 from harness.search.job import search_job, search_table_job
-from harness.search.lines import Line, errors_at
 from harness.search.published import published
-from harness.search.values import ExactValues
-from harness.search.visits import Found
-from harness.search.worst import search
+from harness.search.space import SearchLine, SearchResult, errors_at
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.tables import writer
@@ -55,7 +51,7 @@ def tabled_maximum(case: Case, target: str | None) -> float | None:
     return float(row["max_ulp"])
 
 
-def maximum_of_whole_cells(case: Case, found: Found) -> float:
+def maximum_of_whole_cells(case: Case, found: SearchResult) -> float:
     """Return the largest error of every input of the cells around the worst input found."""
     grid = Grid("exhaustive", case.problem, FLOAT32)
     at = int(FLOAT32.cell(np.array([found.point[0]]))[0])
@@ -70,7 +66,7 @@ def test_a_search_finds_99_percent_of_the_true_float32_maximum(problem, name, ta
     """On 2^20 evaluations; the sample that it starts from does not find so much, save by luck."""
     kernel, exact = kernel_named(problem, name), problem_named(problem)
     value = FLOAT32.parse(target) if target else None
-    found = search(exact, kernel, FLOAT32, value, budget=1 << 20, seed=0)
+    found = search_worst(exact, kernel, FLOAT32, value, budget=1 << 20, seed=0)
     case = Case(exact, name, kernel, Grid("standard", exact, FLOAT32), value)
     true = tabled_maximum(case, target) or maximum_of_whole_cells(case, found)
     assert found.ulp >= 0.99 * true
@@ -91,7 +87,7 @@ def test_a_branch_is_found_to_the_exact_neighbouring_number(fmt):
     """x alone above a threshold loses e^-x: worst at the first number above it, which no sample hits."""
     threshold = 7.654321
     kernel = planted(lambda x, good: np.where(x > like(str(threshold), x), x, good))
-    found = search(problem_named("softplus"), kernel, fmt, None, budget=1 << 18)
+    found = search_worst(problem_named("softplus"), kernel, fmt, None, budget=1 << 18)
     assert found.point == (int(fmt.ordinal(np.array([fmt.round(threshold)]))[0]) + 1,)
     assert found.sampled < found.ulp
 
@@ -100,23 +96,23 @@ def test_a_narrow_spike_is_found_at_its_tip():
     """An error that grows towards one input: the sample sees a slope, the search its tip."""
     tip = FLOAT64.round(-3.21)
     kernel = planted(lambda x, good: good * (1 + like("1e-12", x) / (abs(x - tip) + like("1e-9", x))))
-    found = search(problem_named("softplus"), kernel, FLOAT64, None, budget=1 << 19)
+    found = search_worst(problem_named("softplus"), kernel, FLOAT64, None, budget=1 << 19)
     assert abs(float(FLOAT64.from_ordinal(np.array(found.point))[0]) - float(tip)) < 1e-10
     assert found.sampled < 0.99 * found.ulp
 
 
-def test_a_saturation_point_is_bisected_by_the_kind_of_result():
+def test_a_saturation_point_is_halved_to_by_the_kind_of_result():
     """From 5.4321 up the kernel returns NaN, which has no error: the last good number is visited."""
     threshold = FLOAT64.round(5.4321)
     kernel = planted(lambda x, good: np.where(x >= threshold, like("nan", x), good))
-    run = LineSearch(Line(problem_named("softplus"), FLOAT64), kernel, 1 << 16, 0)
+    run = LineSearch(SearchLine(problem_named("softplus"), FLOAT64), kernel, 1 << 16, 0)
     points = FLOAT64.ordinal(np.array([1.0, 2.0, 5.0, 6.0, 7.0, 50.0]))
     assert int(FLOAT64.ordinal(np.array([threshold]))[0]) in run.jumps(points, run.visit(points[None]))
 
 
 def test_the_same_seed_gives_the_same_search_and_another_seed_another():
-    def run(seed: int) -> Found:
-        return search(problem_named("exp"), kernel_named("exp", "numpy"), FLOAT32, None, 1 << 17, seed)
+    def run(seed: int) -> SearchResult:
+        return search_worst(problem_named("exp"), kernel_named("exp", "numpy"), FLOAT32, None, 1 << 17, seed)
 
     assert run(1) == run(1)
     assert run(1).trace != run(2).trace
@@ -125,20 +121,20 @@ def test_the_same_seed_gives_the_same_search_and_another_seed_another():
 def test_targets_are_searched_too():
     """Where a clamp sets in the error jumps, and it is largest for one target, which no fixed target is."""
     problem, kernel = problem_named("bce_logits"), kernel_named("bce_logits", "sigmoid_clamp_log_100")
-    found = search(problem, kernel, FLOAT32, None, 1 << 20)
+    found = search_worst(problem, kernel, FLOAT32, None, 1 << 20)
     x, y = FLOAT32.from_ordinal(np.array(found.point))
     assert len(found.point) == 2 and 0 <= y <= 1
     case = Case(problem, kernel.name, kernel, Grid("standard", problem, FLOAT32), y)
     assert case.errors(FLOAT32.ordinal(np.array([x]))).ulp[0, 0] == found.ulp
     for fixed in ("0", "1", "0.1"):
-        assert found.ulp > search(problem, kernel, FLOAT32, FLOAT32.parse(fixed), 1 << 18).ulp
+        assert found.ulp > search_worst(problem, kernel, FLOAT32, FLOAT32.parse(fixed), 1 << 18).ulp
     assert found.trace == sorted(found.trace) and found.trace[-1][1] == found.ulp
     assert found.evaluations <= 1 << 20
 
 
 def in_runs(problem: str, name: str, target: str | None, fmt, at: float, count: int, stride: int):
     """Return what interpolation says about one run that starts at a number: pairs of ordinals and errors."""
-    exact = ExactValues(Line(problem_named(problem), fmt, fmt.parse(target) if target else None))
+    exact = ExactValues(SearchLine(problem_named(problem), fmt, fmt.parse(target) if target else None))
     start = fmt.ordinal(np.array([at], fmt.dtype))
     with np.errstate(all="ignore"):
         return list(run_errors(exact, kernel_named(problem, name), start, np.array([count]), np.array([stride])))
@@ -148,7 +144,8 @@ def in_runs(problem: str, name: str, target: str | None, fmt, at: float, count: 
 @pytest.mark.parametrize(("problem", "name", "target"), CASES)
 def test_interpolated_errors_are_those_of_exact_values(problem, name, target, fmt):
     """On runs of every size in use, one across a power of two of the input and one of the exact value."""
-    line, kernel = Line(problem_named(problem), fmt, fmt.parse(target) if target else None), kernel_named(problem, name)
+    line = SearchLine(problem_named(problem), fmt, fmt.parse(target) if target else None)
+    kernel = kernel_named(problem, name)
     for at, count, stride in ((0.2684, 8192, 1), (0.4999, 4096, 1), (1 - 2.0**-12, 8191, 1), (0.7, 33, 7)):
         [(ordinals, error)] = in_runs(problem, name, target, fmt, at, count, stride)
         assert len(ordinals) == count and ordinals[1] - ordinals[0] == stride
@@ -169,8 +166,8 @@ def test_one_wrong_result_in_a_run_is_seen_and_its_error_certified(fmt):
     kernel = planted(
         lambda x, good: np.where(x == bad, good * (1 + like("1e-5" if fmt is FLOAT32 else "1e-14", x)), good)
     )
-    run = LineSearch(Line(problem_named("softplus"), fmt), kernel, 1 << 16, 0)
-    run.look_at(fmt.ordinal(np.array([fmt.round(0.3)])), np.array([8192]), np.array([1]))
+    run = LineSearch(SearchLine(problem_named("softplus"), fmt), kernel, 1 << 16, 0)
+    run.look_at_runs(fmt.ordinal(np.array([fmt.round(0.3)])), np.array([8192]), np.array([1]))
     assert run.found.point == (int(fmt.ordinal(np.array([bad]))[0]),)
     assert run.found.ulp == run.errors(np.array([run.found.point]))[0] > 32
     assert run.found.interpolated == 8192 and run.found.evaluations < 16
@@ -179,7 +176,7 @@ def test_one_wrong_result_in_a_run_is_seen_and_its_error_certified(fmt):
 def test_powers_of_two_of_the_exact_value_are_found_to_the_neighbour():
     problem = problem_named("softplus")
     points = np.arange(*FLOAT32.finite_ordinals(-20.0, -0.5), 1 << 12)
-    steps = bisected(ExactValues(Line(problem, FLOAT32)).binade, points)
+    steps = changes(ExactValues(SearchLine(problem, FLOAT32)).binade, points)
     for k in range(-28, -1):
         with mp.workprec(200):
             x = mp.log(mp.expm1(mp.mpf(2) ** k))  # softplus(x) = 2^k
@@ -191,7 +188,9 @@ def test_powers_of_two_of_the_exact_value_are_found_to_the_neighbour():
 def test_the_zero_of_a_gradient_is_visited_on_both_sides(fmt):
     """There the exact value has lost all but its last bits, and so has every kernel: no sample comes so near."""
     y = fmt.parse("0.1")
-    found = search(problem_named("bce_logits_grad"), kernel_named("bce_logits_grad", "softplus_pair"), fmt, y, 1 << 18)
+    found = search_worst(
+        problem_named("bce_logits_grad"), kernel_named("bce_logits_grad", "softplus_pair"), fmt, y, 1 << 18
+    )
     with mp.workprec(200):
         zero = mp.log(mp.mpf(float(y)) / (1 - mp.mpf(float(y))))
         x = fmt.from_ordinal(np.array(found.point) + np.array([-1, 1]))
@@ -200,7 +199,7 @@ def test_the_zero_of_a_gradient_is_visited_on_both_sides(fmt):
 
 
 def test_few_inputs_stand_for_many_where_results_lie_less_dense():
-    exact = ExactValues(Line(problem_named("sigmoid"), FLOAT32))
+    exact = ExactValues(SearchLine(problem_named("sigmoid"), FLOAT32))
     low, high = (FLOAT32.ordinal(np.array(v, np.float32)) for v in ([1e-6, 4.0], [1.001e-6, 4.001]))
     few, many = exact.degrees(low, high)
     assert few <= 16 and many > 1000
@@ -225,7 +224,9 @@ def test_the_table_holds_the_worst_of_the_seeds_and_is_the_same_for_any_shards(t
     assert texts[0] == texts[1]
     for r in writer.read(tmp_path / "worst.csv").to_dict("records"):
         exact, value = problem_named(r["problem"]), FLOAT32.parse(r["target"]) if r["target"] else None
-        one = {s: search(exact, kernel_named(r["problem"], r["kernel"]), FLOAT32, value, 65536, s) for s in (3, 4)}
+        one = {
+            s: search_worst(exact, kernel_named(r["problem"], r["kernel"]), FLOAT32, value, 65536, s) for s in (3, 4)
+        }
         ulps = sorted(f.ulp for f in one.values())
         assert [float(r["least_ulp"]), float(r["max_ulp"])] == pytest.approx(ulps, rel=1e-6)
         assert one[int(r["seed"])].ulp == ulps[1]
@@ -237,9 +238,9 @@ def test_what_others_found_is_known(problem, name, target, monkeypatch):
     """A search of float64 finds no less than the worst inputs published, which it would not find alone."""
     kernel, exact = kernel_named(problem, name), problem_named(problem)
     value = None if target is None else FLOAT64.parse(target)
-    line = Line(exact, FLOAT64, value)
+    line = SearchLine(exact, FLOAT64, value)
     there = errors_at(exact, kernel, FLOAT64, line.inputs(published(exact, FLOAT64))).max()
-    assert search(exact, kernel, FLOAT64, value, budget=1 << 16).ulp >= there
+    assert search_worst(exact, kernel, FLOAT64, value, budget=1 << 16).ulp >= there
     monkeypatch.setattr(along, "published", lambda *_: np.empty(0, np.int64))
-    assert search(exact, kernel, FLOAT64, value, budget=1 << 16).ulp < there
+    assert search_worst(exact, kernel, FLOAT64, value, budget=1 << 16).ulp < there
     assert published(exact, FLOAT32).size == 0  # float32 has its exhaustive tables

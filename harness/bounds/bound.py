@@ -3,7 +3,7 @@
     |computed - exact| <= rounding + bias
 
 `rounding` bounds |c - f|, the computed value against the kernel's own formula in exact
-arithmetic, by running error analysis over each piece of a cell (bounded.py, pieces.py).
+arithmetic, by running error analysis over each piece of a cell (running_error.py, pieces.py).
 `bias` bounds |f - g|, that formula against the problem: both are evaluated in the wide format at
 the ends and the middle of each piece.
 # ASSUME: within a piece, |f - g| exceeds the largest of its three values by no more than they
@@ -21,10 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 
 import harness.bounds.rules  # noqa: F401  (the rules that Bounded applies)
-from harness.bounds.bounded import Bounded, Setting
 from harness.bounds.functions import FunctionErrors
 from harness.bounds.intervals import distance
 from harness.bounds.pieces import SLACK, Pieces, divide, exact_values
+from harness.bounds.running_error import Bounded, Setting
 from harness.kernels import Kernel
 from harness.kernels.lifted import Lifted
 from harness.numbers.formats import Format

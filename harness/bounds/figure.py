@@ -1,4 +1,8 @@
-"""Bound and measurement against the input: a row of panels for each of a few kernels, a column a format."""
+"""Bound and measurement against the input: a row of panels for each of a few kernels, a column a format.
+
+The horizontal axis is that of all figures of errors (figures/axes.py), the vertical one log2 of the error in
+ulps; the measured error is an area, its bound a line that must lie above it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ GAP = 5  # steps of the axis without an input, over which no line is drawn
 
 
 @dataclass(frozen=True)
-class Material:
+class FigureData:
     """Hold what one figure shows: one target's comparisons by format and kernel, each with one row."""
 
     problem: Problem
@@ -111,33 +115,33 @@ def _joined(axis: InputAxis, left: Array, right: Array) -> tuple[Array, Array]:
     return np.where(lone, left - 2 * step, left), np.where(lone, right + 2 * step, right)
 
 
-def bounds_figure(material: Material) -> Figure:
+def bounds_figure(data: FigureData) -> Figure:
     """Draw bounds and measurements of the chosen kernels."""
-    names, formats = chosen(material.compared), [FORMATS[f] for f in material.compared]
+    names, formats = chosen(data.compared), [FORMATS[f] for f in data.compared]
     layout = Layout(
         11.0, len(names), len(formats), 1.55, left=0.62, right=2.25,
         top=0.62, bottom=0.78, gap_x=0.36, gap_y=0.2,
     )  # fmt: skip
-    figure = layout.figure(material.title)
+    figure = layout.figure(data.title)
     for row, column in layout.places():
         fmt, last = formats[column], row == len(names) - 1
-        both = material.compared[fmt.name][names[row]]
-        ax = _panel(figure, layout, (row, column), material.problem, fmt, last)
-        _draw(ax, stairs(material.problem, fmt, both), fmt, f"{names[row]} {fmt.name}")
+        both = data.compared[fmt.name][names[row]]
+        ax = _panel(figure, layout, (row, column), data.problem, fmt, last)
+        _draw(ax, stairs(data.problem, fmt, both), fmt, f"{names[row]} {fmt.name}")
         if row == 0:
-            layout.heading(ax, style.format_title(fmt, material.exhaustive[fmt.name]))
+            layout.heading(ax, style.format_title(fmt, data.exhaustive[fmt.name]))
         if column == 0:
             layout.y_label(ax, "error (ulp)", 36)
         if fmt is formats[-1]:
-            layout.key(ax, names[row], _ratios(material, names[row]))
+            layout.key(ax, names[row], _ratios(data, names[row]))
     _legend(figure)
     return figure
 
 
-def _ratios(material: Material, name: str) -> list[tuple[None, str]]:
+def _ratios(data: FigureData, name: str) -> list[tuple[None, str]]:
     """Say how far the bound lies above the measurement, format by format."""
     entries: list[tuple[None, str]] = [(None, "median bound / measured")]
-    for fmt, by_kernel in material.compared.items():
+    for fmt, by_kernel in data.compared.items():
         ratio = by_kernel[name].median_ratio(FORMATS[fmt])
         entries.append((None, f"{fmt}: " + ("no error of ½ ulp" if np.isnan(ratio) else f"{ratio:.3g}")))
     return entries
@@ -188,7 +192,7 @@ def _legend(figure: Figure) -> None:
     )  # fmt: skip
 
 
-def draw(material: Material, folder: Path, name: str) -> list[Path]:
+def draw(data: FigureData, folder: Path, name: str) -> list[Path]:
     """Draw one figure and write it as PNG and SVG."""
     with style.context():
-        return style.save(bounds_figure(material), folder, name)
+        return style.save(bounds_figure(data), folder, name)

@@ -49,7 +49,7 @@ class Exceeded:
 
 
 @dataclass
-class Found:
+class FormatBounds:
     """Hold what one format gave: rows, violations, and for figures the drawn target's comparisons."""
 
     fmt: Format
@@ -61,7 +61,7 @@ class Found:
     drawn: dict[tuple[str, str], Comparison]  # by problem and kernel, one target
 
     @property
-    def told(self) -> dict:
+    def functions_described(self) -> dict:
         """Return on which errors of the functions the bounds stand, the largest of each in ulps."""
         largest = {name: table.upward(float(e.levels[0].max())) for name, e in self.functions.items()}
         return {"source": self.source, "max_ulp": largest}
@@ -84,8 +84,8 @@ def bounds_job(
     grid = _complete(inputs, experiment)
     known = _known_functions(exhaustive)
     found = [_bounds_in(experiment, fmt, grid, inputs, known.get(fmt.name)) for fmt in experiment.formats]
-    _fail(found)
-    from harness.bounds.figure import Material, draw  # loads the drawing library
+    _raise_if_exceeded(found)
+    from harness.bounds.figure import FigureData, draw  # loads the drawing library
 
     order = {p.name: i for i, p in enumerate(experiment.problems)}
     rows = sorted((r for f in found for r in f.rows), key=lambda r: order[str(r["problem"])])
@@ -95,20 +95,20 @@ def bounds_job(
             f.fmt.name: {k.name: f.drawn[problem.name, k.name] for k in experiment.kernels[problem.name]} for f in found
         }
         whole = {f.fmt.name: f.exhaustive for f in found}
-        draw(Material(problem, target if problem.has_target else None, by_format, whole), folder, name)
-    used = {f.fmt.name: f.told for f in found}
+        draw(FigureData(problem, target if problem.has_target else None, by_format, whole), folder, name)
+    used = {f.fmt.name: f.functions_described for f in found}
     table.write(out.with_suffix(""), rows, {"grid": grid, "function_errors": used})
 
 
 def _bounds_in(
     experiment: Experiment, fmt: Format, grid: str, inputs: Sequence[Path], known: dict[str, Summary] | None
-) -> Found:
+) -> FormatBounds:
     """Bound and compare all problems and kernels in one format."""
     summaries = merged(_of(inputs, fmt))
     functions = function_errors(fmt, known)
     whole = known is not None or fmt.bits <= 16
     exhaustive = Grid(grid, experiment.problems[0], fmt).exhaustive
-    found = Found(fmt, exhaustive, functions, "exhaustive" if whole else "sampled", [], [], {})
+    found = FormatBounds(fmt, exhaustive, functions, "exhaustive" if whole else "sampled", [], [], {})
     for problem in experiment.problems:
         kernels, measured = experiment.kernels[problem.name], summaries.get(problem.name, {})
         for k in kernels:
@@ -143,7 +143,7 @@ def _cases(problem: Problem, kernel: Kernel, grid: Grid, targets: np.ndarray | N
     return [Case(problem, kernel.name, kernel, grid, target) for target in chosen]
 
 
-def _add(found: Found, cases: list[Case], summary: Summary, bound: np.ndarray, drawn: int) -> None:
+def _add(found: FormatBounds, cases: list[Case], summary: Summary, bound: np.ndarray, drawn: int) -> None:
     """Add one kernel's violations, rows and curve."""
     found.exceeded += [Exceeded(cases[v.target], v) for v in check_bounds(summary, bound, found.fmt)]
     both = compare(summary, bound)
@@ -158,7 +158,7 @@ def _only(both: Comparison, t: int) -> Comparison:
     return replace(both, bound=both.bound[t : t + 1], measured=both.measured[t : t + 1])
 
 
-def _fail(found: list[Found]) -> None:
+def _raise_if_exceeded(found: list[FormatBounds]) -> None:
     """Raise BoundExceeded naming the worst violation, if there is any."""
     exceeded = [e for f in found for e in f.exceeded]
     if not exceeded:

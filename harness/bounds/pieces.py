@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.bounds import intervals
+from harness.numbers.division import middle
 from harness.numbers.formats import Format
 from harness.numbers.wide import wide_dtype
 from harness.problems import PROBLEMS, Problem
@@ -22,7 +23,7 @@ Array = np.ndarray
 
 RATIO = 1.25  # of the exact values within a piece; also of the distances to the domain's ends
 WIDTH = 0.25  # of a piece of the real line, e^0.25 = 1.28
-# Relative slack for the fast exact values (2^-48, see tiers.py) and the arithmetic on them.
+# Relative slack for the fast exact values (2^-48, see truth/fast.py) and the arithmetic on them.
 SLACK = 2.0**-40
 
 
@@ -59,7 +60,7 @@ class Pieces:
 
 
 def divide(problem: Problem, fmt: Format, targets: Array | None, cells: Array) -> Pieces:
-    """Divide cells (sorted) into pieces; targets have shape (T,) in the working format, or are None."""
+    """Halve cells (sorted) until each piece is narrow or one input; targets (T,) in the working format, or None."""
     first, last = _whole(problem, fmt, cells)
     done: list[tuple[Array, ...]] = []
     with np.errstate(all="ignore"):
@@ -68,8 +69,8 @@ def divide(problem: Problem, fmt: Format, targets: Array | None, cells: Array) -
             split = (last > first) & (_varies(fmt, least, most) | _wide(problem, fmt, first, last))
             done.append((first[~split], last[~split], least[:, ~split], most[:, ~split]))
             start, stop = first[split], last[split]
-            middle = start + (stop - start) // 2
-            first, last = np.concatenate([start, middle + 1]), np.concatenate([middle, stop])
+            half = middle(start, stop)
+            first, last = np.concatenate([start, half + 1]), np.concatenate([half, stop])
     columns = [np.concatenate(parts, axis=-1) for parts in zip(*done)]
     order = np.argsort(columns[0])
     first, last, least, most = (c[..., order] for c in columns)
@@ -131,6 +132,7 @@ def _varies(fmt: Format, least: Array, most: Array) -> Array:
 
 
 def _wide(problem: Problem, fmt: Format, first: Array, last: Array) -> Array:
+    """Tell which pieces are too wide: by WIDTH on the real line, by RATIO in the distance to the domain's ends."""
     lo, hi = (fmt.from_ordinal(n).astype(np.float64) for n in (first, last))
     finite = [end for end in problem.domain if np.isfinite(end)]
     if finite:

@@ -1,4 +1,4 @@
-"""The error rule of each operation that kernels use; see bounded.py for what the values mean.
+"""The error rule of each operation that kernels use; see running_error.py for what the values mean.
 
 Local errors: 0.5 ulp for + - * /, the measured number of ulps for each library function, none for
 negation, absolute value, maximum, minimum and branches, nor where the result is proved to be a
@@ -13,8 +13,8 @@ from collections.abc import Callable
 import numpy as np
 
 from harness.bounds import intervals
-from harness.bounds.bounded import RULES, Bounded, Condition, Setting
 from harness.bounds.intervals import Interval, hull, magnitude, mignitude, product, up
+from harness.bounds.running_error import RULES, Bounded, Condition, Setting
 from harness.numbers.wide import power_of_two_below
 
 Array = np.ndarray

@@ -1,4 +1,8 @@
-"""The table of a priori bounds: a row for each problem, kernel, format and target."""
+"""The table of a priori bounds: a row for each problem, kernel, format and target.
+
+It says how much of a kernel's range a bound covers (`bounded`), how far it lies above what was measured
+(`median_ratio`), and the largest bound and measurement (`max_bound_ulp`, `max_ulp`, in ulps).
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,11 @@ DIGITS = 9
 
 
 def row_of(case: Case, summary: Summary, both: Comparison, t: int) -> Row:
-    """Return one row; the largest error is computed again in mpmath, as in every table."""
+    """Return the row of target number t; the largest error is computed again in mpmath, as in every table.
+
+    cells: how many were measured; bounded: the share of them with a finite bound; active: how many
+    measure half an ulp or more; median_ratio: of bound / measured over those; empty where there is none.
+    """
     finite, cells = both.bound[np.isfinite(both.bound)], int(np.count_nonzero(~np.isnan(both.bound)))
     found: Row = {
         "problem": case.problem.name,

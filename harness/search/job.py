@@ -1,4 +1,9 @@
-"""The search stage: the worst input of every kernel of an experiment, found rather than visited."""
+"""The search stage: the worst input of every kernel of an experiment, found rather than visited.
+
+An experiment with `search` visits no grid.  Its searches are dealt out to shards, each of which writes its
+rows as JSON; the table is made of all of them.  A row's maximum is computed again in mpmath like every other
+table's, and is a lower bound: no row is `exhaustive`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,7 @@ from mpmath import mp
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem
-from harness.search.worst import Found, search
+from harness.search import SearchResult, search_worst
 from harness.sweep.grid import Grid
 from harness.tables import writer
 from harness.tables.rows import CONTRACT, Case, Row, certified_extreme, significant
@@ -27,12 +32,12 @@ HEADINGS = {
     "evaluations_to_best": "found after",
     "least_ulp": "least of the seeds (ulp)",
 }
-Task = tuple[Problem, Kernel, np.generic | None]
+Searched = tuple[Problem, Kernel, np.generic | None]  # problem, kernel, target
 
 
-def tasks(experiment: Experiment, fmt: Format) -> list[Task]:
+def searches_of(experiment: Experiment, fmt: Format) -> list[Searched]:
     """Return what is searched: each kernel for each target, or once where targets are searched too."""
-    found: list[Task] = []
+    found: list[Searched] = []
     for problem in experiment.problems:
         several = problem.has_target and not experiment.search["joint"]
         targets = list(targets_in(fmt, experiment.targets)) if several else [None]
@@ -41,15 +46,23 @@ def tasks(experiment: Experiment, fmt: Format) -> list[Task]:
 
 
 def search_job(experiment: Experiment, fmt: Format, shard: int, out: Path) -> None:
-    """Search one shard of an experiment's tasks in a format and write their rows as JSON."""
-    mine = tasks(experiment, fmt)[shard :: experiment.shards_of(fmt.name)]
+    """Run every n-th of an experiment's searches in a format, from number `shard` on, n its shards; write their rows as JSON."""
+    mine = searches_of(experiment, fmt)[shard :: experiment.shards_of(fmt.name)]
     budget, seeds = experiment.search["budget"], experiment.search["seeds"]
-    rows = [row(*task, fmt, {s: search(*task[:2], fmt, task[2], budget, s) for s in seeds}) for task in mine]
+    rows = []
+    for problem, kernel, target in mine:
+        results = {s: search_worst(problem, kernel, fmt, target, budget, s) for s in seeds}
+        rows.append(row(problem, kernel, target, fmt, results))
     files.write_json(out, rows)
 
 
-def row(problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format, searches: dict[int, Found]) -> Row:
-    """Return a table's row: the worst input of all seeds certified, what was gained over the sample, and how well the seeds agree."""
+def row(
+    problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format, searches: dict[int, SearchResult]
+) -> Row:
+    """Return a table's row from the searches of one kernel by seed: the worst input of all, computed again in mpmath.
+
+    Beside it the largest error of that seed's first sample and the least that a seed found, both in ulps.
+    """
     seed, found = max(searches.items(), key=lambda item: item[1].ulp)  # of equals, the first
     if len(found.point) == 2:  # the target was searched too
         target = fmt.from_ordinal(np.array(found.point[1:]))[0]
@@ -74,7 +87,10 @@ def row(problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format
 
 
 def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> None:
-    """Make the table of a search from the rows of all its shards, in the order of the tasks."""
+    """Make the table of a search from the rows of all its shards, in the order of problems, kernels, formats and targets.
+
+    `improvement` is max_ulp / sampled_ulp; empty where the sample saw no error, or one beyond float64.
+    """
     rows = [r for part in parts for r in json.loads(part.read_text(encoding="utf-8"))]
     for r in rows:
         sampled = mp.mpf(r["sampled_ulp"])

@@ -13,9 +13,7 @@ from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.search.along import search_along
-from harness.search.boxes import binades
-from harness.search.lines import Line, errors_at
-from harness.search.visits import Found, Visits
+from harness.search.space import BoxSearch, SearchLine, SearchResult, binade_boxes, errors_at
 
 Array = np.ndarray
 
@@ -25,21 +23,24 @@ TURNS = 4  # points of different inputs improved along the target, and then alon
 LINES = 3 + SAMPLED + 2 * TURNS
 
 
-def search_jointly(problem: Problem, kernel: Kernel, fmt: Format, budget: int, seed: int) -> Found:
-    """Return the worst pair of input and target found with about `budget` evaluations."""
-    run = Visits(
+def search_jointly(problem: Problem, kernel: Kernel, fmt: Format, budget: int, seed: int) -> SearchResult:
+    """Search for the pair of input and target of the largest ulp error with about `budget` evaluations.
+
+    The result's `point` are the ordinals of both; deterministic under the seed.
+    """
+    run = BoxSearch(
         lambda points: errors_at(problem, kernel, fmt, tuple(fmt.from_ordinal(p)[None] for p in points)), budget, seed
     )
     share = int(budget * SAMPLE_SHARE)
-    low, high = binades(fmt, problem.domain, share // 2)
+    low, high = binade_boxes(fmt, problem.domain, share // 2)
     points, ulp = run.sample(low, high, max(2, share // low.shape[1]))
     run.found.sampled = run.found.ulp
-    run.slopes(low, high, ulp.max(axis=1), budget * SLOPE_SHARE)
+    run.best_first(low, high, ulp.max(axis=1), budget * SLOPE_SHARE)
 
     def improved(point: tuple[int, ...], side: int) -> tuple[float, tuple[int, ...]]:
         """Search the line through a point along the input (side 0) or the target (side 1)."""
         fixed = fmt.from_ordinal(np.array(point[1 - side : 2 - side]))[0]
-        line = Line(problem, fmt, at=fixed) if side else Line(problem, fmt, target=fixed)
+        line = SearchLine(problem, fmt, at=fixed) if side else SearchLine(problem, fmt, target=fixed)
         found = search_along(line, kernel, (budget - spent) // LINES, seed)
         best = line.point(*found.point) if found.point else point  # no result on the line has an error
         run.found.add(found, best)
@@ -57,7 +58,10 @@ def search_jointly(problem: Problem, kernel: Kernel, fmt: Format, budget: int, s
 
 
 def worst_targets(binade: Array, targets: Array, ulp: Array) -> list[int]:
-    """Return the targets of the largest errors (boxes, samples), of so many different binades."""
+    """Return the ordinals of the targets of the largest errors, from SAMPLED different binades.
+
+    `binade` (boxes,) is where each box starts; `targets` and `ulp` (boxes, samples) are its samples.
+    """
     order = np.argsort(-ulp.max(axis=1), kind="stable")
     first = order[np.sort(np.unique(binade[order], return_index=True)[1])][:SAMPLED]
     return [int(targets[box, np.argmax(ulp[box])]) for box in first]

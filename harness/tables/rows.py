@@ -1,7 +1,7 @@
 """Turn summaries into the rows of a table: the contract's columns, every extreme certified.
 
 The sweep says where the extremes are; here each is computed again, the kernel at that one input
-and the truth in mpmath, and safe ranges are bisected to the last input within the budget.
+and the truth in mpmath, and safe ranges are divided down to the last input within the budget.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from mpmath import mp
 
 from harness.explain import explain
 from harness.kernels import Kernel
+from harness.numbers.division import sectioning
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.sweep.grid import Grid
@@ -38,7 +39,6 @@ FURTHER = (
 )  # fmt: skip
 COLUMNS = CONTRACT + FURTHER
 EXACT_DIGITS = 25
-SECTIONS = 257  # points of one step of the search for a boundary
 
 Call = Callable[..., np.ndarray]
 Row = dict[str, object]
@@ -98,7 +98,7 @@ def rows_of(
 
 
 def row(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
-    """Return one row: counts from the summary, extremes computed again, safe range bisected."""
+    """Return one row: counts from the summary, extremes computed again, safe range divided down."""
     points = int(summary.points.sum())
     counts = {name: int(m[t].sum()) for name, m in summary.outcomes.items()}
     found = {
@@ -189,7 +189,7 @@ def safe_range(case: Case, bad_below: int, bad_above: int, budget: float) -> Row
     """Return safe_lo and safe_hi, the ends of the inputs around the centre that keep the budget.
 
     On a sampled grid the boundary lies between the bad input nearest to the centre and the good
-    sample before it; it is found by repeated division, each time at the first bad point.
+    sample before it; it is found by sectioning, each time at the first bad point (see division.py).
     Both are empty where the centre itself is bad.
     """
     grid = case.grid
@@ -209,14 +209,7 @@ def _boundary(case: Case, bad: int, centre: int, budget: float) -> int:
     if case.grid.exhaustive or bad == centre:
         return bad
     good = case.grid.neighbour(bad, towards)
-    while abs(bad - good) > 1:
-        steps = np.unique(np.linspace(0, abs(bad - good), SECTIONS).astype(np.int64))
-        line = good - towards * steps
-        wrong = case.bad(line, budget)
-        wrong[0], wrong[-1] = False, True
-        first = int(np.argmax(wrong))
-        good, bad = int(line[first - 1]), int(line[first])
-    return bad
+    return sectioning(lambda ordinals: ~case.bad(ordinals, budget), good, bad)[1]
 
 
 def _hex(fmt: Format, ordinal: int) -> str:

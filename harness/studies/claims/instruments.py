@@ -19,6 +19,7 @@ from mpmath import mp
 
 from harness.explain.shadow import nodes, trace
 from harness.kernels import Kernel, kernel_named, kernels_of
+from harness.numbers.division import halving_one
 from harness.numbers.formats import format_named
 from harness.problems import problem_named
 from harness.sweep.grid import Grid
@@ -208,10 +209,7 @@ def _off(kernel: str, fmt: str, x: np.ndarray, target: str) -> np.ndarray:
 
 def _divide(without: int, with_: int, holds: Property) -> int:
     """Return the ordinal at which a property sets in, going from one that is without it to one that has it."""
-    while abs(with_ - without) > 1:
-        middle = (without + with_) // 2
-        without, with_ = (without, middle) if holds(np.array([middle]))[0] else (middle, with_)
-    return with_
+    return halving_one(holds, with_, without)[0]
 
 
 def _value(fmt: str, ordinal: int) -> float:

@@ -14,6 +14,7 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
+from harness.numbers.division import sectioning
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
 from harness.studies.epsilons.bias import BITS, bias, certified_parts, confident_bias
@@ -24,7 +25,7 @@ from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET, audit_sample
 from harness.sweep.summary import Summary
 from harness.sweep.tally import Block
-from harness.tables.rows import SECTIONS, Case, Row, row
+from harness.tables.rows import Case, Row, row
 from harness.truth.certified import significant
 from harness.truth.errors import NONE, RELATIVE_LIMIT, Errors, measure
 from harness.truth.fast import audit, evaluate
@@ -293,13 +294,7 @@ def dead_end(found: EpsAtTarget, towards: int) -> int | None:
         return end
     place = int(np.searchsorted(found.ordinals, end))
     live = int(found.ordinals[place + towards])
-    while abs(live - end) > 1:
-        line = live - towards * np.unique(np.linspace(0, abs(live - end), SECTIONS).astype(np.int64))
-        dead = _slope(found, line) == 0
-        dead[0], dead[-1] = False, True
-        first = int(np.argmax(dead))
-        live, end = int(line[first - 1]), int(line[first])
-    return end
+    return sectioning(lambda ordinals: _slope(found, ordinals) != 0, live, end)[1]
 
 
 def _slope(found: EpsAtTarget, ordinals: Array) -> Array:

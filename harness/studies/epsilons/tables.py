@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
-
 from harness.numbers.formats import format_named
 from harness.studies.study import Frames
 from harness.tables.views import Cells, Column, pick, plain
@@ -116,10 +114,3 @@ def facts(frames: Frames) -> dict[str, Any]:
         "bits": format_named("float32").precision,
         "stable_error": after_sigmoid["worst_without_eps"],
     }
-
-
-def pick(frame: pd.DataFrame, **where: str) -> pd.DataFrame:
-    """Return the rows that have these cells."""
-    for column, value in where.items():
-        frame = frame[frame[column] == value]
-    return frame

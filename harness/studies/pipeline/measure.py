@@ -14,6 +14,7 @@ import numpy as np
 from mpmath import mp
 
 from harness.kernels import kernel_named
+from harness.numbers.division import halving_one
 from harness.numbers.formats import Format
 from harness.studies.pipeline.curves import curve_rows, digit_rows
 from harness.studies.pipeline.pipelines import (
@@ -257,7 +258,5 @@ def _last(pipeline: Pipeline, grid: Grid, end: int, value: float) -> str:
 
     if not saturated(bad):
         return ""
-    while abs(bad - good) > 1:
-        middle = (good + bad) // 2
-        good, bad = (good, middle) if saturated(middle) else (middle, bad)
-    return fmt.hex(fmt.from_ordinal(np.array([good]))[0])
+    last = halving_one(lambda ordinals: np.array([saturated(int(o)) for o in ordinals]), bad, good)[1]
+    return fmt.hex(fmt.from_ordinal(np.array([last]))[0])

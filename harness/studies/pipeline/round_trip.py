@@ -14,6 +14,7 @@ import numpy as np
 from mpmath import mp
 
 from harness.kernels.registry import Array, like
+from harness.numbers.division import halving_one
 from harness.numbers.wide import wide_dtype
 from harness.studies.pipeline.pipelines import Pair
 from harness.tables.rows import Row
@@ -109,14 +110,15 @@ def _limits(pair: Pair, sigmoid: str, formula: str, ordinals: np.ndarray, x: np.
                 found[f"{word}_{name}"] = pair.probability.hex(pair.probability.from_ordinal(np.array([end]))[0])
                 continue
             bad = int(beyond.min() if outwards > 0 else beyond.max())
-            found[f"{word}_{name}"] = _bisected(pair, sigmoid, formula, int(end), bad)
+            found[f"{word}_{name}"] = _last_kept(pair, sigmoid, formula, int(end), bad)
     return found
 
 
-def _bisected(pair: Pair, sigmoid: str, formula: str, good: int, bad: int) -> str:
+def _last_kept(pair: Pair, sigmoid: str, formula: str, good: int, bad: int) -> str:
     """Return the last logit that keeps a digit between one that does and one that does not."""
-    while abs(bad - good) > 1:
-        middle = (good + bad) // 2
-        lost = relative_errors(pair, sigmoid, formula, np.array([middle]))[0] >= 1
-        good, bad = (good, middle) if lost else (middle, bad)
-    return pair.probability.hex(pair.probability.from_ordinal(np.array([good]))[0])
+
+    def lost(ordinals: np.ndarray) -> np.ndarray:
+        return relative_errors(pair, sigmoid, formula, ordinals) >= 1
+
+    last = halving_one(lost, bad, good)[1]
+    return pair.probability.hex(pair.probability.from_ordinal(np.array([last]))[0])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from mpmath import mp
 
 from harness.kernels import Kernel, kernels_of
+from harness.numbers.division import halving_one
 from harness.numbers.formats import Format
 from harness.problems import Problem, problem_named
 from harness.sweep.grid import Grid
@@ -49,13 +48,5 @@ def _last_finite(case: Case, grid: Grid, side: int) -> str:
     bad = np.flatnonzero(~finite(outward))
     if not bad.size:
         return ""
-    last = bisect(finite, int(outward[bad[0] - 1]), int(outward[bad[0]])) if bad[0] else int(outward[0])
+    last = halving_one(finite, int(outward[bad[0] - 1]), int(outward[bad[0]]))[0] if bad[0] else int(outward[0])
     return grid.fmt.hex(grid.fmt.from_ordinal(np.array([last]))[0])
-
-
-def bisect(holds: Callable[[Array], Array], good: int, bad: int) -> int:
-    """Return an ordinal that holds next to one that does not, between one of each."""
-    while abs(bad - good) > 1:
-        middle = (good + bad) // 2
-        good, bad = (middle, bad) if holds(np.array([middle]))[0] else (good, middle)
-    return good

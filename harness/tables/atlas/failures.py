@@ -1,7 +1,7 @@
 """Where and how a kernel fails: runs of inputs with one kind of failure, each with exact ends.
 
 Samples on either side of the problem's centre show which failures occur; the ends of each run are
-then bisected in bit order by the kernel's own values.  Kinds:
+then sectioned in bit order by the kernel's own values.  Kinds:
     nan, inf, zero, sign   the outcomes of errors.py
     stuck      one finite, nonzero value up to the end of the domain, where the exact value moves
     capped     finite at a pole, where the exact value is infinite
@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from harness.numbers.division import sectioning
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.sweep.grid import Grid, spread
 from harness.sweep.streaming import BUDGET
 from harness.sweep.tally import bad_points
-from harness.tables.rows import SECTIONS, Call, Case
+from harness.tables.rows import Call, Case
 from harness.truth.errors import Errors, measure
 from harness.truth.fast import evaluate
 
@@ -199,14 +200,14 @@ class _Side:
         return self.case.errors(ordinals).relative(0) > PERCENT
 
     def _failure(self, kind: str, start: int, end: int, test: Test | None = None, **rest: Any) -> Failure:
-        """Describe a run of samples; given a test of ordinals, bisect its ends."""
+        """Describe a run of samples; given a test of ordinals, divide its ends down to neighbours."""
         start, end = start % len(self.ordinals), end % len(self.ordinals)
         near, far = int(self.ordinals[start]), int(self.ordinals[end])
         to_end = end == len(self.ordinals) - 1
         if test and start:
-            near = _edge(test, near, int(self.ordinals[start - 1]))
+            near = sectioning(test, near, int(self.ordinals[start - 1]))[0]
         if test and not to_end:
-            far = _edge(test, far, int(self.ordinals[end + 1]))
+            far = sectioning(test, far, int(self.ordinals[end + 1]))[0]
         return Failure(kind, self.target, self.side, near, far, to_end, **rest)
 
 
@@ -214,16 +215,3 @@ def _run_start(states: np.ndarray, end: int) -> int:
     """Return where the run of true states that ends at `end` begins."""
     breaks = np.nonzero(~states[: end + 1])[0]
     return int(breaks[-1]) + 1 if breaks.size else 0
-
-
-def _edge(test: Test, inside: int, outside: int) -> int:
-    """Return the last ordinal from `inside` towards `outside` up to which the test is true."""
-    towards = 1 if outside > inside else -1
-    while abs(outside - inside) > 1:
-        steps = np.unique(np.linspace(0, abs(outside - inside), SECTIONS).astype(np.int64))
-        line = inside + towards * steps
-        state = test(line)
-        state[0], state[-1] = True, False
-        first = int(np.argmin(state))
-        inside, outside = int(line[first - 1]), int(line[first])
-    return inside

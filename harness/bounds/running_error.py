@@ -1,8 +1,10 @@
 """Running error analysis: computed values, exact values of the same formula, and their distance.
 
-A Bounded value says, for every input of an interval and every target: the computed value c lies
-in `computed`, the value f of the kernel's own formula in exact arithmetic lies in `exact`, and
-|c - f| <= `error`.  Where a formula branches, f follows the branch that the computation takes.
+A kernel is run on Bounded values in place of arrays, and each operation carries an error bound along,
+as rules.py says.  A Bounded value says, for every input of an interval and every target: the computed
+value c lies in `computed`, the value f of the kernel's own formula in exact arithmetic lies in
+`exact`, and |c - f| <= `error`.  Where a formula branches, f follows the branch that the computation takes.
+Bounds and ends are float64, rounded outward.
 
 Source: N. J. Higham (2002), doi:10.1137/1.9780898718027, section 3.3 (running error analysis).
 """
@@ -23,13 +25,16 @@ from harness.numbers.wide import power_of_two_below
 Array = np.ndarray
 
 
-# The rule of each operation, by NumPy's name; error_rules.py fills it in.
+# The rule of each operation, by NumPy's name; rules.py fills it in.
 RULES: dict[str, Callable[..., Bounded | Condition]] = {}
 
 
 @dataclass(frozen=True)
 class Condition:
-    """Say for which inputs and targets a comparison of computed values is surely true, surely false."""
+    """Say where a comparison of computed values is surely true, surely false; elsewhere it is undecided.
+
+    Truth values of shape (T, P), for T targets and P intervals of inputs.
+    """
 
     true: Array
     false: Array
@@ -37,14 +42,14 @@ class Condition:
 
 @dataclass(frozen=True)
 class Setting:
-    """Hold what all values of one run share: format, the functions' errors, intervals of the input."""
+    """Hold what all values of one run share: format, the functions' errors, intervals of the input of shape (1, P)."""
 
     fmt: Format
     functions: Mapping[str, FunctionErrors]
     x: Interval
 
     def ulp(self, v: Array) -> Array:
-        """Return the working format's ulp at |v|; infinite at infinity."""
+        """Return max(2^⌊log2 |v|⌋, 2^emin) 2^(1-p), the working format's ulp at |v|; infinite at infinity."""
         at = np.maximum(power_of_two_below(np.ascontiguousarray(abs(v))), self.fmt.min_normal)
         return np.maximum(at * self.fmt.machine_epsilon, self.fmt.smallest_subnormal)
 
@@ -77,7 +82,7 @@ class Setting:
 
 
 class Bounded(Lifted):
-    """Hold intervals and an error bound for each target and each interval of inputs; see above.
+    """Hold intervals and an error bound for each target and each interval of inputs, shape (T, P); see above.
 
     `multiple` is m where the value is exactly m x, computed and exact alike, else NaN: with it
     max(x, 0) - x y is known to be 0, not some number within the interval's width.
@@ -97,16 +102,16 @@ class Bounded(Lifted):
 
     @classmethod
     def of_input(cls, setting: Setting) -> Bounded:
-        """Return the input itself."""
+        """Return the input itself, which is exact."""
         return cls(setting, setting.x, setting.x, np.zeros((1, 1)), np.ones((1, 1)))
 
     def constant(self, value: Array) -> Bounded:
-        """Return constants of the working format, shape () or (T, 1)."""
+        """Lift constants of the working format, of shape () or (T, 1): exact values without width."""
         v = np.atleast_2d(value.astype(np.float64))
         return Bounded(self.setting, (v, v), (v, v), 0 * v, np.where(v == 0, 0.0, np.nan))
 
     def apply(self, name: str, *operands: Bounded) -> Bounded | Condition:
-        """Apply an operation by its rule; TypeError where there is none."""
+        """Apply the operation of this NumPy name by its rule; TypeError where there is none."""
         if name not in RULES:
             raise TypeError(f"no error bound is known for {name}; known operations: {', '.join(RULES)}")
         with np.errstate(all="ignore"):
