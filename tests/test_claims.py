@@ -11,10 +11,10 @@ import pytest
 from harness.studies import claims as study
 from harness.studies.claims import limits, speed
 from harness.studies.claims import measures as m
-from harness.studies.claims.asking import LIBRARIES, Answer, Unavailable, answer, ask
+from harness.studies.claims.asking import LIBRARIES, Answer, answer, ask
 from harness.studies.claims.entry import CLAIMS, NO_REASON, VERDICTS, Checked, Claim, claim, in_order
 from harness.studies.study import load
-from harness.systems.registry import Library
+from harness.systems.registry import Library, Unavailable
 from harness.tables.writer import to_csv
 from harness.workflow.provenance import functions_differ
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.studies.claims.lines import LINES, key
-from harness.systems.registry import Library, library_named
+from harness.systems.registry import Library, Unavailable, library_named
 from harness.systems.run.supervise import Request, Result, evaluate
 
 # How entries call a library, and its name in the register of systems.
@@ -26,10 +26,6 @@ LIMIT_S = 60.0
 
 # Of a library and a line: what became of it.
 Answers = Mapping[tuple[str, str], Result]
-
-
-class Unavailable(Exception):
-    """A library could not be run; the message says which and why."""
 
 
 @dataclass(frozen=True)

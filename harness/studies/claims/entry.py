@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.studies.claims.asking import LIBRARIES, Answers, Unavailable, answers_to
+from harness.studies.claims.asking import LIBRARIES, Answers, answers_to
+from harness.systems.registry import Unavailable
 from harness.tables.rows import Row
 
 VERDICTS = ("right", "wrong", "depends", "unavailable")
