@@ -20,7 +20,7 @@ from harness.systems import adapters, job, registry
 from harness.systems.commands import command
 from harness.systems.measure import inputs
 from harness.systems.measure.rows import COLUMNS
-from harness.systems.pages import advice, faults, findings_page, probes, surprises, systems_page
+from harness.systems.pages import FIGURES, advice, faults, findings_page, probes, surprises, systems_page
 from harness.systems.run.supervise import Request, evaluate
 from harness.tables import writer
 
@@ -292,10 +292,8 @@ def test_advice_goes_to_a_call_that_is_better() -> None:
 def test_pages_and_figures_are_written(known: Path, parts: list[dict]) -> None:
     paths = [str(known / f"{name}.json") for name in ("absent", "fake")]
     assert main(["systems-pages", *paths, "--docs", str(known / "docs"), "--figures", str(known / "figures")]) == 0
-    from harness.systems.pages.figures import NAMES
-
     assert sorted(p.name for p in (known / "docs").iterdir()) == ["findings.md", "systems.md"]
-    assert sorted(p.stem for p in (known / "figures").glob("*.png")) == sorted(NAMES)
+    assert sorted(p.stem for p in (known / "figures").glob("*.png")) == sorted(FIGURES)
 
 
 # -- the lines that reproduce ---------------------------------------------------------------------

@@ -31,11 +31,11 @@ def shell(python: str, **environment: str) -> str:
 
 
 def evaluated(imports: str, expression: str) -> Callable[[], Call]:
-    """Return the loader of a call that evaluates an expression in x and y, after the imports of a user."""
+    """Return the loader of a call that evaluates an expression in x and y, with NumPy as np and further imports."""
 
     def load() -> Call:
         known: dict[str, Any] = {}
-        exec(f"import numpy as np; {imports}", known)
+        exec(f"import numpy as np\n{imports}", known)
         code = compile(expression, "a system's expression", "eval")
         return lambda x, y=None: eval(code, {**known, "x": x, "y": y})
 
@@ -49,6 +49,6 @@ def printed(imports: str, expression: str) -> Callable[[Point], str | None]:
         if at.fmt == "bfloat16":
             return None
         inputs = f"x, y = np.array([[{at.x}], [{at.y}]], '{at.fmt}')" if at.y else f"x = np.array([{at.x}], '{at.fmt}')"
-        return shell(f"{imports}; import numpy as np; {inputs}; print({expression}[0])")
+        return shell("; ".join(filter(None, [imports, "import numpy as np", inputs, f"print(({expression})[0])"])))
 
     return write

@@ -16,6 +16,7 @@ from harness.figures.frame import Layout, line
 from harness.figures.heatmap import COLOURS, DARK, NONE_MEASURED, ROW, number
 from harness.figures.plateaus import Linear, Logarithmic
 from harness.numbers.formats import format_named
+from harness.systems.pages import FIGURES
 from harness.systems.pages.probes import Returned
 from harness.systems.registry import differentiated, is_gradient, libraries, library_named, system_of, systems_of
 from harness.tables.rows import Row
@@ -23,14 +24,14 @@ from harness.truth.errors import OUTCOMES
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
 SPURIOUS = tuple(name for name in OUTCOMES if name != "capped")
-# Each figure's losses; their gradients stand beside them.
-LOSSES = {"logits": "bce_logits", "probabilities": "bce"}
+OF_LOGITS, OF_PROBABILITIES, PLATEAUS = FIGURES
+# The loss of each figure; its gradient stands beside it.
+LOSSES = {OF_LOGITS: "bce_logits", OF_PROBABILITIES: "bce"}
 TITLES = {
-    "logits": "Which library's loss from a logit can be trusted where |x| ≤ 20?",
-    "probabilities": "Which library's loss from a probability can be trusted where the logit is within ±20?",
+    OF_LOGITS: "Which library's loss from a logit can be trusted where |x| ≤ 20?",
+    OF_PROBABILITIES: "Which library's loss from a probability can be trusted where the logit is within ±20?",
 }
 TICKS = (0.0, 20.0, 40.0, 60.0)
-NAMES = (*(f"systems_{name}" for name in LOSSES), "systems_plateaus")
 
 
 def draw(rows: Sequence[Row], returned: Sequence[Returned], out: Path) -> list[Path]:
@@ -38,8 +39,8 @@ def draw(rows: Sequence[Row], returned: Sequence[Returned], out: Path) -> list[P
     written: list[Path] = []
     with style.context():
         for name, loss in LOSSES.items():
-            written += style.save(worst_figure(rows, loss, TITLES[name]), out, f"systems_{name}")
-        written += style.save(plateau_figure(returned), out, "systems_plateaus")
+            written += style.save(worst_figure(rows, loss, TITLES[name]), out, name)
+        written += style.save(plateau_figure(returned), out, PLATEAUS)
     return written
 
 
@@ -139,7 +140,7 @@ def plateau_figure(returned: Sequence[Returned]) -> Figure:
     figure = layout.figure(
         "What do the calls that introductions show return for a wrong prediction, run as they run by default?"
     )
-    loss = LOSSES["logits"]
+    loss = LOSSES[OF_LOGITS]
     rows, calls = [(p, t) for p in (loss, differentiated(loss)) for t in ("0", "1")], _calls_by_default(returned)
     shown: set[int] = set()
     for i, (problem, target) in enumerate(rows):
