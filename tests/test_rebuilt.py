@@ -16,8 +16,8 @@ from harness.search import job as search
 from harness.studies import page as pages
 from harness.studies import study
 from harness.systems.measure.inputs import QUESTION
-from harness.systems.pages import figures as systems_figures
 from harness.systems.pages import FIGURES as SYSTEMS_FIGURES
+from harness.systems.pages import figures as systems_figures
 from harness.systems.pages import findings_page, probes, systems_page, table
 from harness.tables import special_values, writer
 from harness.tables.atlas import entries as atlas

@@ -6,15 +6,14 @@ in `x` and `y`, that expression is both: `evaluated` makes the call of it, `prin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.numbers.formats import format_named
 from harness.systems.registry import Call, Point, system_of
-from harness.tables.rows import Row
 
 
-def command(row: Row, x: float) -> str | None:
+def command(row: Mapping[str, object], x: float) -> str | None:
     """Return the line that prints the value of a row's system at an input; None where there is none."""
     write = system_of(row).command
     if write is None:

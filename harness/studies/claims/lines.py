@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import os
 from functools import partial
-from importlib import import_module
 
 import numpy as np
 
+from harness.systems.commands import evaluated
 from harness.systems.registry import Call, System
 
 LINES = "HARNESS_CLAIM_LINES"
@@ -34,6 +34,5 @@ def _system(library: str, line: str, names: tuple[str, ...]) -> System:
 
 def _load(line: str, names: tuple[str, ...]) -> Call:
     """Import the library and return a call that evaluates the line, whatever its inputs."""
-    known = {"np": np, **{name: import_module(name) for name in names}}
-    code = compile(line, "a claim's line", "eval")
-    return lambda x: np.full(x.shape, float(eval(code, known)))
+    value = evaluated("; ".join(f"import {name}" for name in names), line)()
+    return lambda x: np.full(x.shape, float(value(x)))

@@ -171,13 +171,15 @@ def _printing_model(loss: str, gradient: bool, dtype: str) -> Callable[[Point], 
     return _printing(loss, gradient, "float32", f"torch.autocast('cpu', torch.{dtype}).__enter__(); {made}")
 
 
-# name, function, the same as it is typed, problem, replica of the value in each of MODES, and of the gradient
-CALLS: tuple[tuple[str, Function, str, str, tuple[str, ...], tuple[str, ...]], ...] = (
+# name, function, the same as it is typed, problem,
+# whether introductions teach it, replica of the value in each of MODES, and of the gradient
+CALLS: tuple[tuple[str, Function, str, str, bool, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "torch.nn.functional.binary_cross_entropy",
         _bce,
         "F.binary_cross_entropy(x, y)",
         "bce",
+        False,
         ("clamp_log_100", "torch_autocast", "torch_compile"),
         ("torch", "torch_autocast", "torch_compile"),
     ),
@@ -186,6 +188,7 @@ CALLS: tuple[tuple[str, Function, str, str, tuple[str, ...], tuple[str, ...]], .
         _bce_with_logits,
         "F.binary_cross_entropy_with_logits(x, y)",
         "bce_logits",
+        True,
         ("torch", "torch_autocast", "torch_compile"),
         ("torch", "torch_inside32", "torch_inside32"),
     ),
@@ -194,12 +197,13 @@ CALLS: tuple[tuple[str, Function, str, str, tuple[str, ...], tuple[str, ...]], .
         _sigmoid_bce,
         "F.binary_cross_entropy(x.sigmoid(), y)",
         "bce_logits",
+        True,
         ("torch_sigmoid", "torch_sigmoid_autocast", "torch_sigmoid_compile"),
         ("torch_sigmoid", "torch_sigmoid_autocast", "torch_sigmoid_compile"),
     ),
-    ("torch.sigmoid", _sigmoid, "", "sigmoid", ("inside32",) * 3, ()),
-    ("torch.nn.functional.softplus", _softplus, "", "softplus", ("torch",) * 3, ()),
-    ("torch.nn.functional.logsigmoid", _logsigmoid, "", "log_sigmoid", ("torch_inside32",) * 3, ()),
+    ("torch.sigmoid", _sigmoid, "", "sigmoid", False, ("inside32",) * 3, ()),
+    ("torch.nn.functional.softplus", _softplus, "", "softplus", False, ("torch",) * 3, ()),
+    ("torch.nn.functional.logsigmoid", _logsigmoid, "", "log_sigmoid", False, ("torch_inside32",) * 3, ()),
 )
 MODES = (("eager", _eager), ("autocast_bfloat16", _autocast("bfloat16")), ("compile", _compiled))
 # name, function, the same as it is typed, replicas of value and gradient
@@ -226,8 +230,7 @@ def systems(library: str) -> list[System]:
 
 def _calls(library: str) -> list[System]:
     found = []
-    for name, function, typed, problem, *replicas in CALLS:
-        from_logits = problem == "bce_logits"
+    for name, function, typed, problem, taught, *replicas in CALLS:
         for i, (mode, wrap) in enumerate(MODES):
             for gradient in (False, True) if replicas[True] else (False,):
                 eager = mode == "eager"
@@ -240,8 +243,8 @@ def _calls(library: str) -> list[System]:
                         load(function, wrap, gradient),
                         replicas[gradient][i],
                         command=_printing(typed, gradient) if typed and eager else None,
-                        taught=from_logits,
-                        by_default=from_logits and eager,
+                        taught=taught,
+                        by_default=taught and eager,
                     )
                 )
     return found

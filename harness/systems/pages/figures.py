@@ -61,20 +61,7 @@ def worst_figure(rows: Sequence[Row], loss: str, title: str) -> Figure:
     for column, (problem, target) in enumerate(panels):
         ax = layout.panel(figure, 0, column, (-0.5, len(FORMATS) - 0.5), (tall - 0.5, -0.5))
         what = "gradient" if is_gradient(problem) else "loss"
-        ax.text(
-            0.5, 1 + layout.points_up(27), f"{what}, y = {target}", transform=ax.transAxes, ha="center", weight="bold"
-        )
-        for i, name in enumerate(FORMATS):
-            kind = "every input" if format_named(name).bits <= 16 and _exhaustive(mine, name) else "≥, sample"
-            ax.text(
-                i,
-                1 + layout.points_up(3),
-                f"{name}\n{kind}",
-                transform=ax.get_xaxis_transform(),
-                ha="center",
-                va="bottom",
-                fontsize=6,
-            )
+        _headings(ax, layout, f"{what}, y = {target}", mine)
         if keys:
             _cells(ax, keys, [r for r in mine if r["problem"] == problem and r["target"] == target])
         ax.hlines(_edges(keys), *ax.get_xlim(), color="#000000", lw=0.8)
@@ -82,6 +69,15 @@ def worst_figure(rows: Sequence[Row], loss: str, title: str) -> Figure:
             layout.y_ticks(ax, range(len(keys)), [_label(k) for k in keys], size=0)
     _worst_legend(figure)
     return figure
+
+
+def _headings(ax: Axes, layout: Layout, title: str, rows: Sequence[Row]) -> None:
+    """Write a panel's title, and above each column its format and whether every input was visited."""
+    ax.text(0.5, 1 + layout.points_up(27), title, transform=ax.transAxes, ha="center", weight="bold")
+    place, up = ax.get_xaxis_transform(), 1 + layout.points_up(3)
+    for i, name in enumerate(FORMATS):
+        kind = "every input" if format_named(name).bits <= 16 and _exhaustive(rows, name) else "≥, sample"
+        ax.text(i, up, f"{name}\n{kind}", transform=place, ha="center", va="bottom", fontsize=6)
 
 
 def _exhaustive(rows: Sequence[Row], fmt: str) -> bool:
