@@ -212,6 +212,8 @@ def test_parts_that_cannot_be_merged_are_refused(known: Path, parts: list[dict],
     assert "unknown library 'nope'" in capsys.readouterr().err
     with pytest.raises(UsageError, match="different grids"):
         job.in_order([parts[0], {**parts[1], "grid": "standard"}])
+    with pytest.raises(UsageError, match="unknown library 'gone'"):
+        job.in_order([{**parts[0], "library": "gone"}])
     (known / "broken.json").write_text("[]")
     with pytest.raises(UsageError, match="not a part"):
         job.read_part(known / "broken.json")

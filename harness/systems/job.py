@@ -80,7 +80,7 @@ def read_part(path: Path) -> dict:
 
 
 def systems_table_job(paths: list[Path], out: Path) -> None:
-    """Make the systems' table from the parts of all libraries, in the order of the registry."""
+    """Make the systems' table from the parts of all libraries, in the order of the register."""
     parts = in_order([read_part(p) for p in paths])
     rows: list[Row] = [row for part in parts for row in part["rows"]]
     path = out.with_suffix("")
@@ -105,9 +105,9 @@ def systems_pages_job(paths: list[Path], docs: Path, figures: Path) -> None:
 
 
 def in_order(parts: list[dict]) -> list[dict]:
-    """Return parts in the registry's order; UsageError where two are of one library or the grids differ."""
+    """Return parts in the register's order; UsageError where one is of no library, two of one, or the grids differ."""
     names = [entry.name for entry in libraries()]
-    parts = sorted(parts, key=lambda part: names.index(part["library"]))
+    parts = sorted(parts, key=lambda part: names.index(library_named(part["library"]).name))
     given = [part["library"] for part in parts]
     for name in set(given):
         if given.count(name) > 1:
