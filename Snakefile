@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.figures import figure_names
 from harness.studies import study
+from harness.systems.pages import FIGURES as SYSTEM_FIGURES
 from harness.systems.registry import libraries
 from harness.workflow import experiments
 from harness.workflow.dependencies import sources
@@ -48,8 +49,7 @@ SHARDS = {
 }
 FIGURES = {name: figure_names(EXPERIMENTS[name]) for name in MAIN}
 LIBRARIES = [library.name for library in libraries()]
-QUICK_LIBRARIES = ["torch", "tensorflow", "keras-tensorflow", "jax", "optax", "sklearn", "scipy"]
-SYSTEM_FIGURES = ["systems_logits", "systems_probabilities", "systems_plateaus"]
+QUICK_LIBRARIES = [library.name for library in libraries() if library.quick]
 # The code that each stage runs: an edit reruns the stages that depend on it, and nothing else.
 CODE = {
     (stage, name): sources([f"harness.{stage}"], e)

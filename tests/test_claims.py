@@ -11,10 +11,10 @@ import pytest
 from harness.numbers.formats import format_named
 from harness.studies.claims import instruments as m
 from harness.studies.claims import measure
-from harness.studies.claims.asking import LIBRARIES, LibraryUnavailable, LineValue, ask, value_of
+from harness.studies.claims.asking import LIBRARIES, LineValue, ask, value_of
 from harness.studies.claims.entry import CLAIMS, NO_REASON, VERDICTS, Checked, Claim, claim, in_order
 from harness.studies.study import load, study_of
-from harness.systems.registry import Library
+from harness.systems.registry import Library, Unavailable
 from harness.tables.writer import to_csv
 from harness.workflow.provenance import functions_differ
 
@@ -140,10 +140,10 @@ def test_a_missing_or_a_crashing_library_is_told():
         ask(Library("gone", "", ("no_such_library",)), ["1"]),
         ask(NUMPY, ["1", "__import__('os')._exit(3)"]),
     )
-    with pytest.raises(LibraryUnavailable, match="gone: not installed: No module named 'no_such_library'"):
+    with pytest.raises(Unavailable, match="gone: not installed: No module named 'no_such_library'"):
         value_of("gone", missing[0])
     assert value_of("numpy", crashing[0]) == LineValue(1.0)
-    with pytest.raises(LibraryUnavailable, match="exit code 3"):
+    with pytest.raises(Unavailable, match="exit code 3"):
         value_of("numpy", crashing[1])
     asked = Claim("x", "It works.", lambda torch: Checked("1", True), "", {"torch": ["1"]})
     row = asked.row({("torch", "1"): missing[0]})

@@ -15,9 +15,10 @@ from harness.figures import catalogue, job, style
 from harness.search import job as search
 from harness.studies import page as pages
 from harness.studies import study
-from harness.systems.measure.question import QUESTION
-from harness.systems.pages import effects, findings_page, guide_page, reading
+from harness.systems.measure.inputs import QUESTION
+from harness.systems.pages import FIGURES as SYSTEMS_FIGURES
 from harness.systems.pages import figures as systems_figures
+from harness.systems.pages import findings_page, probes, systems_page, table
 from harness.tables import special_values, writer
 from harness.tables.atlas import entries as atlas
 from harness.workflow import experiments
@@ -112,8 +113,8 @@ def test_special_values(tmp_path):
 
 
 def test_table_of_systems():
-    shown = reading.frame(rows_of("systems"))
-    same(writer.to_markdown(shown, QUESTION, reading.NOTE), TABLES / "systems.md")
+    shown = table.shown(rows_of("systems"))
+    same(writer.to_markdown(shown, QUESTION, table.NOTE), TABLES / "systems.md")
     same(writer.to_latex(shown, QUESTION, "systems"), TABLES / "systems.tex")
 
 
@@ -130,14 +131,14 @@ def systems():
     left = iter(rows)
     parts = []
     for library, grid, values in held["parts"]:
-        probes = [{"x": held["x"][i], "value": value} for i, value in values]
-        parts.append({"library": library, "grid": grid, "rows": [next(left) for _ in probes], "probes": probes})
+        there = [{"x": held["x"][i], "value": value} for i, value in values]
+        parts.append({"library": library, "grid": grid, "rows": [next(left) for _ in there], "probes": there})
     assert next(left, None) is None
-    return rows, effects.answers(parts)
+    return rows, probes.returned(parts)
 
 
 def test_page_of_systems(systems):
-    same(guide_page.page(*systems), DOCS / "systems.md")
+    same(systems_page.page(*systems), DOCS / "systems.md")
 
 
 def test_page_of_findings(systems):
@@ -146,7 +147,7 @@ def test_page_of_findings(systems):
 
 def test_figures_of_systems(systems, tmp_path):
     systems_figures.draw(*systems, tmp_path)
-    for name in systems_figures.NAMES:
+    for name in SYSTEMS_FIGURES:
         assert (tmp_path / f"{name}.svg").read_bytes() == (FIGURES / f"{name}.svg").read_bytes(), name
 
 

@@ -14,9 +14,10 @@ import pytest
 
 from harness import UsageError
 from harness.numbers.formats import FORMATS
-from harness.systems.adapters.replicas import kernel_of
+from harness.problems import problem_named
 from harness.systems.measure.agreement import agreement
 from harness.systems.registry import Library, System, libraries, systems_of
+from harness.systems.replicas import kernel_of
 from harness.systems.run.supervise import Request, Result, evaluate
 
 FAKE = """
@@ -147,7 +148,7 @@ def test_every_system_names_a_replica_that_computes(library: str) -> None:
     for system in systems_of(library):
         for name in system.formats:
             x = np.array([0.25, 0.75]).astype(FORMATS[name].dtype)
-            inputs = (x, x) if "bce" in system.problem else (x,)
+            inputs = (x, x) if problem_named(system.problem).has_target else (x,)
             assert kernel_of(system)(*inputs).shape == x.shape, system.key
 
 
@@ -171,8 +172,8 @@ def _spot_requests(library: str) -> list[tuple[System, Request]]:
         if s.mode in ("compile", "xla", "graph", "jit"):
             continue
         dtype = FORMATS[s.formats[-1]].dtype
-        x = (PROBABILITIES if s.problem in ("bce", "bce_grad") else LOGITS).astype(dtype)
-        y = np.ones((), dtype) if "bce" in s.problem else None
+        x = (PROBABILITIES if problem_named(s.problem).input == "probability" else LOGITS).astype(dtype)
+        y = np.ones((), dtype) if problem_named(s.problem).has_target else None
         found.append((s, Request(s.key, x, y)))
     return found
 

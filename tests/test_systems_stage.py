@@ -15,20 +15,26 @@ import pytest
 
 from harness import UsageError
 from harness.cli.main import main
-from harness.systems import job, registry
-from harness.systems.adapters import lines
-from harness.systems.measure import question
-from harness.systems.measure.measured import COLUMNS
-from harness.systems.pages import effects, findings, findings_page, guide, guide_page
+from harness.numbers.formats import format_named
+from harness.systems import adapters, job, registry
+from harness.systems.commands import command
+from harness.systems.measure import inputs
+from harness.systems.measure.rows import COLUMNS
+from harness.systems.pages import FIGURES, advice, faults, findings_page, probes, surprises, systems_page
 from harness.systems.run.supervise import Request, evaluate
 from harness.tables import writer
 
 FAKE = """
 import os, signal, time
 import numpy as np
-from harness.systems.registry import System
+from harness.systems.registry import Library, System
 
 __version__ = "0.1"
+
+LIBRARIES = [
+    Library(name, __name__, ("fake_library",), {"PYTHONPATH": os.path.dirname(__file__)}, "it is a fake")
+    for name in ("fake", "absent")
+]
 
 def right(x, y):
     x64, y64 = x.astype(float), y.astype(float)
@@ -87,11 +93,7 @@ def known(folder: Path):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         patch.setattr(job, "CALL_LIMIT_S", 2.0)
-        for name in ("fake", "absent"):
-            entry = registry.Library(
-                name, "fake_library", ("fake_library",), {"PYTHONPATH": str(folder)}, "it is a fake"
-            )
-            patch.setitem(registry._LIBRARIES, name, entry)
+        patch.setattr(adapters, "__path__", [*adapters.__path__, str(folder)])
         yield folder
 
 
@@ -163,26 +165,26 @@ def test_the_truth_of_a_smoothed_target_is_at_the_smoothed_target(parts: list[di
 
 def test_too_many_inputs_are_thinned_evenly_and_not_called_exhaustive() -> None:
     few, every = (
-        question.inputs("bce_logits", "float16", "standard", 300),
-        question.inputs("bce_logits", "float16", "standard", None),
+        inputs.inputs("bce_logits", "float16", "standard", 300),
+        inputs.inputs("bce_logits", "float16", "standard", None),
     )
     assert len(few.x) <= 300 < len(every.x) and not few.exhaustive and every.exhaustive
     assert 0 in few.ordinals and every.ordinals[0] == few.ordinals[0] and every.ordinals[-1] == few.ordinals[-1]
 
 
 def test_targets_and_formats_are_those_that_a_system_takes() -> None:
-    asked = question.tasks("xgboost", "standard")
+    asked = inputs.combinations("xgboost", "standard")
     assert {(t.fmt.name, float(t.given)) for t in asked} == {("float32", 0.0), ("float32", 1.0)}  # type: ignore[arg-type]
     assert all(len(t.inputs.x) <= 4096 for t in asked)
-    soft = [t for t in question.tasks("optax", "standard") if t.fmt.name == "bfloat16" and t.system.mode == "jit"]
+    soft = [t for t in inputs.combinations("optax", "standard") if t.fmt.name == "bfloat16" and t.system.mode == "jit"]
     assert {float(t.given) for t in soft} == {0.0, 1.0, 0.10009765625}  # type: ignore[arg-type]
 
 
 def test_an_input_that_was_not_recorded_is_never_looked_up(parts: list[dict]) -> None:
     for r in _rows(parts, "planted"):
-        inputs = question.inputs("bce_logits", "float16", "quick", None)
-        at = [inputs.grid.fmt.parse(r[c]) for c in ("safe_lo", "safe_hi", "max_ulp_input", "near_ulp_input")]
-        assert np.isin(inputs.grid.fmt.ordinal(np.array(at)), inputs.ordinals).all()
+        given = inputs.inputs("bce_logits", "float16", "quick", None)
+        at = [given.grid.fmt.parse(r[c]) for c in ("safe_lo", "safe_hi", "max_ulp_input", "near_ulp_input")]
+        assert np.isin(given.grid.fmt.ordinal(np.array(at)), given.ordinals).all()
 
 
 # -- table ----------------------------------------------------------------------------------------
@@ -210,19 +212,21 @@ def test_parts_that_cannot_be_merged_are_refused(known: Path, parts: list[dict],
     assert "unknown library 'nope'" in capsys.readouterr().err
     with pytest.raises(UsageError, match="different grids"):
         job.in_order([parts[0], {**parts[1], "grid": "standard"}])
+    with pytest.raises(UsageError, match="unknown library 'gone'"):
+        job.in_order([{**parts[0], "library": "gone"}])
     (known / "broken.json").write_text("[]")
     with pytest.raises(UsageError, match="not a part"):
         job.read_part(known / "broken.json")
 
 
-# -- effects and pages ----------------------------------------------------------------------------
+# -- faults and pages -----------------------------------------------------------------------------
 
 
-def _answer(problem: str, x: float, value: float, fmt: str = "float32", target: str = "0") -> effects.Answer:
+def _answer(problem: str, x: float, value: float, fmt: str = "float32", target: str = "0") -> probes.Returned:
     row = {"problem": problem, "format": fmt, "target": target, "label_smoothing": "", "library": "torch",
            "system": "torch.sigmoid + binary_cross_entropy", "mode": "eager", "version": "torch==0"}  # fmt: skip
-    exact, rounded = effects._exact(problem, fmt, target, (x,))
-    return effects.Answer(row, np.array([x]), np.array([value]), exact, rounded)
+    exact, rounded = probes._exact(problem, fmt, target, (x,))
+    return probes.Returned(row, np.array([x]), np.array([value]), exact, rounded)
 
 
 @pytest.mark.parametrize(
@@ -239,35 +243,35 @@ def _answer(problem: str, x: float, value: float, fmt: str = "float32", target: 
         ("bce_logits_grad", 9.0, 0.9, []),
     ],
 )
-def test_effects_are_found_by_rule(problem: str, x: float, value: float, kinds: list[str]) -> None:
-    assert [e.kind for e in effects.effects(_answer(problem, x, value))] == kinds
+def test_faults_are_found_by_rule(problem: str, x: float, value: float, kinds: list[str]) -> None:
+    assert [e.kind for e in faults.faults(_answer(problem, x, value))] == kinds
 
 
-def test_a_zero_that_is_the_rounded_truth_is_no_effect() -> None:
-    assert not list(effects.effects(_answer("bce_logits", -20.0, 0.0, "float16")))
-    assert not list(effects.effects(_answer("bce_logits", 9.0, float(np.float32(9.00012340)), "float32")))
+def test_a_zero_that_is_the_rounded_truth_is_no_fault() -> None:
+    assert not list(faults.faults(_answer("bce_logits", -20.0, 0.0, "float16")))
+    assert not list(faults.faults(_answer("bce_logits", 9.0, float(np.float32(9.00012340)), "float32")))
 
 
 def test_float32_results_of_float64_inputs_are_found() -> None:
-    (found,) = effects.effects(_answer("bce_logits", 0.0, float(np.float32(math.log(2))), "float64"))
+    (found,) = faults.faults(_answer("bce_logits", 0.0, float(np.float32(math.log(2))), "float64"))
     assert found.kind == "narrowed"
-    assert not list(effects.effects(_answer("bce_logits", 0.0, math.log(2), "float64")))
+    assert not list(faults.faults(_answer("bce_logits", 0.0, math.log(2), "float64")))
 
 
 def test_findings_are_ranked_by_likelihood_and_a_mended_call_leaves_the_page() -> None:
     far, near = _answer("bce_logits_grad", 40.0, 0.0), _answer("bce_logits", 9.0, 15.9)
-    found = findings.findings([far, near])
-    assert [f.effect.x for f in found] == [9.0] and found[0].likelihood == 27
-    assert [f.effect.x for f in findings.findings([far])] == [40.0]
+    found = surprises.surprises([far, near])
+    assert [f.fault.x for f in found] == [9.0] and found[0].likelihood == 27
+    assert [f.fault.x for f in surprises.surprises([far])] == [40.0]
     mended = replace(near, value=near.rounded)
-    assert findings.findings([mended]) == []
+    assert surprises.surprises([mended]) == []
     page = findings_page.page([far, near])
     assert "the loss is 15.9, where it should be 9.00012" in page and "3 × 3 × 3 = 27" in page
 
 
 def test_pages_say_what_the_fakes_do(parts: list[dict]) -> None:
-    answers = effects.answers(parts)
-    page = guide_page.page([r for p in parts for r in p["rows"]], answers)
+    answers = probes.returned(parts)
+    page = systems_page.page([r for p in parts for r in p["rows"]], answers)
     assert "`crashing`: Gave no result: crashed with signal 11 (SIGSEGV)." in page
     assert "Prints to standard output: `printing`." in page
     assert "`dead`: Its gradient dies from x = 6.5 (y = 0) in float16: 0 for 0.998499; " in page
@@ -282,18 +286,16 @@ def test_pages_say_what_the_fakes_do(parts: list[dict]) -> None:
 
 def test_advice_goes_to_a_call_that_is_better() -> None:
     bad, good = _answer("bce_logits", 9.0, 15.9), _answer("bce_logits", 9.0, 9.000123)
-    made = [guide.Call("torch", n, [a.row | {"near_ulp": "1"}], [a]) for n, a in (("bad", bad), ("good", good))]
-    assert "Use `good` instead" in guide.sentences(made[0], made)
-    assert "Nothing else" in guide.sentences(made[1], made)
+    made = [advice.KnownCall("torch", n, [a.row | {"near_ulp": "1"}], [a]) for n, a in (("bad", bad), ("good", good))]
+    assert "Use `good` instead" in advice.sentences(made[0], made)
+    assert "Nothing else" in advice.sentences(made[1], made)
 
 
 def test_pages_and_figures_are_written(known: Path, parts: list[dict]) -> None:
     paths = [str(known / f"{name}.json") for name in ("absent", "fake")]
     assert main(["systems-pages", *paths, "--docs", str(known / "docs"), "--figures", str(known / "figures")]) == 0
-    from harness.systems.pages.figures import NAMES
-
     assert sorted(p.name for p in (known / "docs").iterdir()) == ["findings.md", "systems.md"]
-    assert sorted(p.stem for p in (known / "figures").glob("*.png")) == sorted(NAMES)
+    assert sorted(p.stem for p in (known / "figures").glob("*.png")) == sorted(FIGURES)
 
 
 # -- the lines that reproduce ---------------------------------------------------------------------
@@ -302,13 +304,10 @@ def test_pages_and_figures_are_written(known: Path, parts: list[dict]) -> None:
 def test_every_taught_call_has_a_line() -> None:
     for entry in registry.libraries():
         for system in registry.systems_of(entry.name):
-            if (
-                system.name in findings.TAUGHT.get(findings.family(entry.name), ())
-                and entry.name not in findings.UNTRAINED
-            ):
+            if system.taught and entry.trains:
                 row = {"library": entry.name, "system": system.name, "problem": system.problem,
                        "mode": system.mode, "format": "float16", "target": "1"}  # fmt: skip
-                assert lines.line(row, 9.0) or system.mode in ("compile", "autocast_bfloat16"), system.key
+                assert command(row, 9.0) or system.mode in ("compile", "autocast_bfloat16"), system.key
 
 
 @pytest.mark.parametrize("library", ["torch", "sklearn", "scipy", "optax"])
@@ -325,12 +324,12 @@ def test_a_line_prints_what_the_system_returned(library: str) -> None:
             "format": fmt,
             "target": "1",
         }
-        if "bce" in system.problem and system.mode != "jit_x32" and (text := lines.line(row, 0.75)):
-            x = np.array([0.75]).astype(question.format_named(fmt).dtype)
+        if "bce" in system.problem and system.mode != "jit_x32" and (text := command(row, 0.75)):
+            x = np.array([0.75]).astype(format_named(fmt).dtype)
             chosen.append((text, Request(system.key, x, np.ones((), x.dtype))))
     for (text, _), result in zip(chosen, evaluate(library, [r for _, r in chosen])):
         assert result.output is not None, result.reason
-        command = text.replace("python -c", f"{sys.executable} -c")
-        printed = subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
+        typed = text.replace("python -c", f"{sys.executable} -c")
+        printed = subprocess.run(typed, shell=True, capture_output=True, text=True, check=True).stdout
         # NumPy prints a float32 by the digits that name it among float32 numbers.
         assert np.float64(printed.split()[-1]).astype(result.output.dtype) == result.output[0], text

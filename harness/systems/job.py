@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from harness import UsageError
-from harness.systems.measure.measured import COLUMNS, measured
-from harness.systems.measure.question import QUESTION, Task, tasks
-from harness.systems.pages import effects, findings_page, guide_page, reading
+from harness.systems.measure.inputs import QUESTION, Combination, combinations
+from harness.systems.measure.rows import COLUMNS, measurements
+from harness.systems.pages import findings_page, probes, systems_page, table
 from harness.systems.registry import Library, libraries, library_named
 from harness.systems.run.supervise import Request, Result, evaluate
 from harness.tables import writer
@@ -30,18 +30,18 @@ def systems_job(library: str, grid: str, out: Path) -> None:
     The part holds rows of the table, what was returned at the probes, and audits of the reference.
     """
     entry = library_named(library)
-    asked = tasks(library, grid)
+    asked = combinations(library, grid)
     began = time.monotonic()
     results = answers(entry, asked)
     called = time.monotonic()
-    done = measured(asked, results)
+    done = measurements(asked, results)
     files.write_json(
         out,
         {
             "library": library,
             "grid": grid,
             "rows": done.rows,
-            "probes": [probes(*pair) for pair in zip(asked, results)],
+            "probes": [at_probes(*pair) for pair in zip(asked, results)],
             "audit": done.audits,
             "provenance": provenance(),
         },
@@ -50,17 +50,17 @@ def systems_job(library: str, grid: str, out: Path) -> None:
     print(f"{library}: {len(asked)} rows, {spent}", file=sys.stderr, flush=True)
 
 
-def answers(library: Library, asked: list[Task]) -> list[Result]:
-    """Return what a library returns for each task, from one process if all goes well."""
+def answers(library: Library, asked: list[Combination]) -> list[Result]:
+    """Return what a library returns for each combination, from one process if all goes well."""
     requests = [Request(t.system.key, t.inputs.x, t.given) for t in asked]
     return evaluate(library, requests, timeout_s=CALL_LIMIT_S)
 
 
-def probes(task: Task, result: Result) -> dict:
-    """Return a task's probes: inputs and what was returned there, as shortest decimals of float64; empty without a result."""
+def at_probes(asked: Combination, result: Result) -> dict:
+    """Return what came at a combination's probes: inputs and values as shortest decimals of float64; empty without a result."""
     if result.output is None:
         return {"x": [], "value": []}
-    x, value = task.inputs.probes, result.output[len(task.inputs.ordinals) :]
+    x, value = asked.inputs.probes, result.output[len(asked.inputs.ordinals) :]
     return {"x": _decimals(x), "value": _decimals(value)}
 
 
@@ -80,13 +80,13 @@ def read_part(path: Path) -> dict:
 
 
 def systems_table_job(paths: list[Path], out: Path) -> None:
-    """Make the systems' table from the parts of all libraries, in the order of the registry."""
+    """Make the systems' table from the parts of all libraries, in the order of the register."""
     parts = in_order([read_part(p) for p in paths])
     rows: list[Row] = [row for part in parts for row in part["rows"]]
     path = out.with_suffix("")
     files.write_text(path.with_suffix(".csv"), writer.to_csv(rows, COLUMNS))
-    frame = reading.frame(rows)
-    files.write_text(path.with_suffix(".md"), writer.to_markdown(frame, QUESTION, reading.NOTE))
+    frame = table.shown(rows)
+    files.write_text(path.with_suffix(".md"), writer.to_markdown(frame, QUESTION, table.NOTE))
     files.write_text(path.with_suffix(".tex"), writer.to_latex(frame, QUESTION, path.stem))
     audit = {part["library"]: part["audit"] for part in parts}
     writer.write_sidecar(path, len(rows), {"grid": parts[0]["grid"], "audit": audit})
@@ -98,16 +98,16 @@ def systems_pages_job(paths: list[Path], docs: Path, figures: Path) -> None:
 
     parts = in_order([read_part(p) for p in paths])
     rows: list[Row] = [row for part in parts for row in part["rows"]]
-    returned = effects.answers(parts)
-    files.write_text(docs / "systems.md", guide_page.page(rows, returned))
+    returned = probes.returned(parts)
+    files.write_text(docs / "systems.md", systems_page.page(rows, returned))
     files.write_text(docs / "findings.md", findings_page.page(returned))
     drawings.draw(rows, returned, figures)
 
 
 def in_order(parts: list[dict]) -> list[dict]:
-    """Return parts in the registry's order; UsageError where two are of one library or the grids differ."""
+    """Return parts in the register's order; UsageError where one is of no library, two of one, or the grids differ."""
     names = [entry.name for entry in libraries()]
-    parts = sorted(parts, key=lambda part: names.index(part["library"]))
+    parts = sorted(parts, key=lambda part: names.index(library_named(part["library"]).name))
     given = [part["library"] for part in parts]
     for name in set(given):
         if given.count(name) > 1:

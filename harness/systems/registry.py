@@ -1,7 +1,7 @@
-"""The register of systems: the losses of real libraries, and the kernels that replicate them.
+"""The register of systems: the losses of real libraries as users call them, found in the adapters' folder.
 
-Importing this module, or any adapter module, imports no library under test: `System.load`
-does, and only worker.py calls it, in a process of its own.
+A library is one file in adapters/ (see there).  Importing this module, or any adapter, imports no library
+under test: `System.load` does, and only run/worker.py calls it, in a process of its own.
 """
 
 from __future__ import annotations
@@ -11,15 +11,31 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 from importlib import import_module
+from pkgutil import iter_modules
 
 import numpy as np
 
 from harness import UsageError
+from harness.problems import Problem, antiderivative_of, gradient_of, problem_named
+from harness.systems import adapters
 
 # What an adapter gives: f(x) or f(x, y), 1-D arrays of one format in, one array of that shape out.
 Call = Callable[..., np.ndarray]
 
 ALL_FORMATS = ("float16", "bfloat16", "float32", "float64")
+
+
+class Unavailable(Exception):
+    """A library, or one of its systems, gives no usable result; the message says why."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Hold one input and target as they are typed: `x` with a decimal point, `y` as short as it goes, and a format."""
+
+    x: str
+    y: str
+    fmt: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,12 @@ class System:
     model, ...).  `load` imports the library and returns the call, which gives losses per element,
     in whatever format the library returns.  `replica` names the kernel that is its documented
     formula (see replicas.kernel_of).  `notes` say where it differs from the replica, and why.
+    `command` gives the line of shell that prints the value at a point, as a user would type it, or
+    None where the format cannot be typed.
+
+    The last three say how likely a user is to meet it: `taught` in the library's own introductions
+    to binary classification; `public`, by a documented name; `by_default`, one of the calls that the
+    figure of plateaus draws, in the mode in which it runs if nothing is said.
     """
 
     name: str
@@ -43,6 +65,10 @@ class System:
     hard_targets: bool = False  # takes the targets 0 and 1 only
     label_smoothing: float = 0.0  # the exact problem is then at `effective_target`
     max_points: int | None = None  # called once per input: give it no more than these
+    command: Callable[[Point], str | None] | None = None
+    taught: bool = False
+    public: bool = True
+    by_default: bool = False
 
     @property
     def key(self) -> str:
@@ -57,10 +83,16 @@ class System:
 
 @dataclass(frozen=True)
 class Library:
-    """Say which adapter module holds a library's systems, and how its process is set up.
+    """Say which adapter module holds a library's systems, how its process is set up, and what its users do.
 
     `versions` are the import names whose __version__ is recorded, the library itself first.
     `notes` say why its systems differ from their replicas, as far as that was verified.
+    `order` is its place among the libraries, the least first; libraries of one adapter stay together.
+    `product` is what a user calls it (Keras is one, whatever its backend), the name itself if empty.
+    `default_format` is the format of its results if nothing is said; `default_mode` ends the name of
+    the mode that it takes of itself, empty where there is one mode or none is preferred.
+    `trains` tells whether gradients can be had; `source_only` that nothing is called, the systems being
+    the replicas themselves; `quick` that it is part of the quick table.
     """
 
     name: str
@@ -68,98 +100,73 @@ class Library:
     versions: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     notes: str = ""
+    order: int = 500
+    product: str = ""
+    default_format: str = "float32"
+    default_mode: str = ""
+    trains: bool = True
+    source_only: bool = False
+    quick: bool = False
+
+    @property
+    def family(self) -> str:
+        """Return what a user calls the library."""
+        return self.product or self.name
+
+    @property
+    def backend(self) -> str:
+        """Return what tells the library from others of its product; empty where it is the only one."""
+        return self.name.removeprefix(f"{self.product}-") if self.product else ""
 
 
-OWN_MATHS = "its exp, log and log1p of float32 and float64 are not NumPy's, and differ in the last places"
-FLUSH = "subnormal numbers of float32 and bfloat16 are flushed to zero"
-TF_NOTES = f"{FLUSH}; {OWN_MATHS}"
-XLA16 = "XLA's log1p of float16 is not computed in float32, and differs from NumPy's"
-MEAN32 = "the function form takes float64's mean in float32, and calls the result float64"
-CLASS32 = "the class form casts float64 to float32"
+def differentiated(problem: str, gradient: bool = True) -> str:
+    """Return the name of a problem's derivative, or with gradient=False its own; ValueError where none is declared."""
+    if not gradient:
+        return problem
+    found = gradient_of(problem_named(problem))
+    if found is None:
+        raise ValueError(f"problem {problem!r} names no gradient")
+    return found.name
 
 
-def _keras(backend: str, notes: str, **environment: str) -> Library:
-    versions = ("keras",) if backend == "numpy" else ("keras", backend)
-    settings = {"KERAS_BACKEND": backend, **environment}
-    return Library(f"keras-{backend}", "harness.systems.adapters.keras3", versions, settings, f"{notes}; {CLASS32}")
+def is_gradient(problem: str | Problem) -> bool:
+    """Tell whether a problem is another's derivative."""
+    return antiderivative_of(problem_named(problem) if isinstance(problem, str) else problem) is not None
 
 
-# float64 needs JAX_ENABLE_X64; the mode jit_x32 shows what happens without it.
-_JAX = {"JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"}
-_OV_NOTES = "float64 and float16 are computed in float32; what it does with bfloat16 is not replicated"
-_LIBRARIES = {
-    entry.name: entry
-    for entry in (
-        Library(
-            "torch",
-            "harness.systems.adapters.pytorch",
-            ("torch",),
-            {},
-            f"{OWN_MATHS}; subnormal numbers are kept; under autocast on the CPU both losses turn 16-bit "
-            "inputs into float32; the 1e-12 of binary_cross_entropy's backward is a float32 constant in eager mode",
-        ),
-        Library("tensorflow", "harness.systems.adapters.tensorflow_", ("tensorflow",), {}, f"{TF_NOTES}; {XLA16}"),
-        _keras("tensorflow", f"{TF_NOTES}; under XLA a bfloat16 sigmoid goes into the loss unrounded"),
-        _keras("jax", f"{FLUSH}; {OWN_MATHS}; {MEAN32}", **_JAX),
-        _keras("torch", f"{OWN_MATHS}; {MEAN32}"),
-        _keras("numpy", "convert_to_tensor makes float32 of float64"),
-        _keras("openvino", f"softplus is log(1 + exp x); {_OV_NOTES}"),
-        Library("tf_keras", "harness.systems.adapters.tf_keras_", ("tf_keras", "tensorflow"), {}, TF_NOTES),
-        Library("jax", "harness.systems.adapters.jax_", ("jax", "jaxlib"), _JAX, f"{FLUSH}; {OWN_MATHS}"),
-        Library(
-            "optax",
-            "harness.systems.adapters.jax_",
-            ("optax", "jax", "jaxlib"),
-            _JAX,
-            f"{FLUSH}; {OWN_MATHS}",
-        ),
-        Library("sklearn", "harness.systems.adapters.sklearn_", ("sklearn",)),
-        Library(
-            "scipy",
-            "harness.systems.adapters.scipy_",
-            ("scipy",),
-            {},
-            "float32 functions use the C library's expf and log1pf, not NumPy's SIMD loops; xlog1py has its own log1p",
-        ),
-        Library("statsmodels", "harness.systems.adapters.statsmodels_", ("statsmodels",)),
-        Library(
-            "pytensor",
-            "harness.systems.adapters.pytensor_",
-            ("pytensor",),
-            {},
-            "compiled by Numba with fastmath, which lets infinities become NaN and reorders products",
-        ),
-        Library(
-            "xgboost", "harness.systems.adapters.boosting", ("xgboost",), {}, "the C library's float32 exp and log"
-        ),
-        Library("lightgbm", "harness.systems.adapters.boosting", ("lightgbm",)),
-        Library("catboost", "harness.systems.adapters.boosting", ("catboost",)),
-        Library(
-            "replica",
-            "harness.systems.adapters.ancestors",
-            ("numpy",),
-            {},
-            "source only: the systems are the replicas",
-        ),
-    )
-}
+def adapter_modules() -> list[str]:
+    """Return the import names of the adapters, wherever `adapters.__path__` finds them."""
+    return [f"{adapters.__name__}.{found.name}" for found in iter_modules(adapters.__path__)]
 
 
 def libraries() -> list[Library]:
-    """Return the libraries in the order in which they are shown; 'replica' holds the source-only systems."""
-    return list(_LIBRARIES.values())
+    """Return the libraries that adapters declare, in the order in which they are shown."""
+    return list(_libraries(tuple(adapters.__path__)).values())
+
+
+@cache
+def _libraries(folders: tuple[str, ...]) -> dict[str, Library]:
+    """Return the libraries by name; ValueError where two adapters declare one."""
+    declared = [entry for module in adapter_modules() for entry in import_module(module).LIBRARIES]
+    found: dict[str, Library] = {}
+    for entry in sorted(declared, key=lambda entry: entry.order):
+        if entry.name in found:
+            raise ValueError(f"library {entry.name!r} is declared by {found[entry.name].module} and {entry.module}")
+        found[entry.name] = entry
+    return found
 
 
 def library_named(name: str) -> Library:
     """Return one library; UsageError lists the known names."""
-    if name not in _LIBRARIES:
-        raise UsageError(f"unknown library {name!r}; known libraries: {', '.join(_LIBRARIES)}")
-    return _LIBRARIES[name]
+    known = _libraries(tuple(adapters.__path__))
+    if name not in known:
+        raise UsageError(f"unknown library {name!r}; known libraries: {', '.join(known)}")
+    return known[name]
 
 
 @cache
 def systems_in(module: str, library: str) -> dict[str, System]:
-    """Return the systems that an adapter module declares for a library, by key."""
+    """Return the systems that an adapter module declares for a library, by key; ValueError for a key used twice."""
     found: dict[str, System] = {}
     for system in import_module(module).systems(library):
         if system.key in found:
@@ -172,3 +179,13 @@ def systems_of(library: str) -> list[System]:
     """Return the systems of a library; UsageError lists the known libraries."""
     entry = library_named(library)
     return list(systems_in(entry.module, entry.name).values())
+
+
+def system_of(row: Mapping[str, object]) -> System:
+    """Return the system that a row of the table is about; UsageError where its library or it is gone."""
+    entry = library_named(str(row["library"]))
+    key = f"{row['system']}:{row['problem']}:{row['mode']}"
+    there = systems_in(entry.module, entry.name)
+    if key not in there:
+        raise UsageError(f"library {entry.name!r} has no system {key!r}")
+    return there[key]

@@ -12,11 +12,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 
 import numpy as np
 
-from harness.systems.registry import Call, Library, System, library_named
+from harness.systems.commands import evaluated
+from harness.systems.registry import Call, Library, System, Unavailable, library_named
 from harness.systems.run.supervise import Request, Result, evaluate
 
 # How entries call a library, and its name in the register of systems.
@@ -33,10 +33,6 @@ LINES = "HARNESS_CLAIM_LINES"  # the variable that holds a process's lines
 
 # Of a library and a line: what became of it.
 Results = Mapping[tuple[str, str], Result]
-
-
-class LibraryUnavailable(Exception):
-    """A library could not be run; the message says which and why."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +73,14 @@ def ask_all(lines: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Result]:
 
 
 def values_of(results: Results, library: str, lines: Sequence[str]) -> list[LineValue]:
-    """Return what a library's lines gave; LibraryUnavailable where it could not be run."""
+    """Return what a library's lines gave; Unavailable where it could not be run."""
     return [value_of(LIBRARIES[library], results[library, line]) for line in lines]
 
 
 def value_of(library: str, result: Result) -> LineValue:
-    """Return what a line gave; LibraryUnavailable where its library could not be run."""
+    """Return what a line gave; Unavailable where its library could not be run."""
     if result.status == "unavailable":
-        raise LibraryUnavailable(f"{library}: {result.reason}")
+        raise Unavailable(f"{library}: {result.reason}")
     if result.output is None:
         return LineValue(math.nan, result.reason.split(":")[0])
     return LineValue(float(result.output[0]))
@@ -105,6 +101,5 @@ def _system(library: str, line: str, names: tuple[str, ...]) -> System:
 
 def _load(line: str, names: tuple[str, ...]) -> Call:
     """Import the library and return a call that evaluates the line, whatever its inputs."""
-    known = {"np": np, **{name: import_module(name) for name in names}}
-    code = compile(line, "a claim's line", "eval")
-    return lambda x: np.full(x.shape, float(eval(code, known)))
+    value = evaluated("; ".join(f"import {name}" for name in names), line)()
+    return lambda x: np.full(x.shape, float(value(x)))

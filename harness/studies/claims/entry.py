@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.studies.claims.asking import LIBRARIES, LibraryUnavailable, Results, values_of
+from harness.studies.claims.asking import LIBRARIES, Results, values_of
+from harness.systems.registry import Unavailable
 from harness.tables.rows import Row
 
 VERDICTS = ("right", "wrong", "depends", "unavailable")
@@ -53,7 +54,7 @@ class Claim:
             verdict = {True: "right", False: "wrong", None: "depends"}[found.holds]
             versions = found.versions or ", ".join(results[k, v[0]].version for k, v in asked.items())
             reason = getattr(found, verdict) or NO_REASON
-        except LibraryUnavailable as e:
+        except Unavailable as e:
             found, verdict, reason = Checked("", None), "unavailable", str(e)
         return {
             "claim": self.name,

@@ -11,9 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from harness.systems.registry import Call, System
+from harness.kernels.registry import Array
+from harness.systems.registry import Call, Library, System
+from harness.systems.replicas import replica
 
-Array = np.ndarray
+LIBRARIES = (
+    Library("xgboost", __name__, ("xgboost",), {}, "the C library's float32 exp and log", order=100),
+    Library("lightgbm", __name__, ("lightgbm",), order=100, default_format="float64"),
+    Library("catboost", __name__, ("catboost",), order=100, default_format="float64"),
+)
+
+# -- calls -------------------------------------------------------------------------------------
 
 
 def _load_xgboost() -> Call:
@@ -112,3 +120,55 @@ SYSTEMS = (
 def systems(library: str) -> list[System]:
     """Return the systems of one of the three."""
     return [s for s in SYSTEMS if s.library == library]
+
+
+# -- replicas ----------------------------------------------------------------------------------
+
+
+@replica(
+    "bce_logits",
+    "xgboost",
+    r"p = 1/(e^{\min(-x, 88.7)} + 1 + 10^{-16});\ -y\log\max(p,10^{-16}) - (1-y)\log\max(1-p,10^{-16})",
+    "xgboost==3.2.0 src/common/math.h, src/metric/elementwise_metric.cu",
+    "float32; a term of zero weight is skipped",
+)
+def xgboost_logloss(x: Array, y: Array) -> Array:
+    """Compute XGBoost's sigmoid and logloss."""
+    f32 = np.float32
+    p = f32(1) / ((np.exp(np.minimum(-x.astype(f32), f32(88.7))) + f32(1)) + f32(1e-16))
+    return np.where(y == 1, -np.log(np.maximum(p, f32(1e-16))), -np.log(np.maximum(f32(1) - p, f32(1e-16))))
+
+
+def _lightgbm(x: Array, y: Array, floor: np.floating) -> Array:
+    p = 1 / (1 + np.exp(-x.astype(np.float64)))
+    q = np.where(y > 0, p, 1 - p)
+    return np.where(q > floor, -np.log(q), np.float64(-np.log(floor)))
+
+
+replica(
+    "bce_logits",
+    "lightgbm",
+    r"q = y > 0\ ?\ p : 1-p;\ -\log\max(q, 10^{-15})",
+    "lightgbm==4.7.0 src/metric/binary_metric.hpp",
+    "double; the floor and its log are float32",
+)(lambda x, y: _lightgbm(x, y, np.float32(1e-15)))
+replica(
+    "bce_logits",
+    "lightgbm_cross_entropy",
+    r"-\log\max(q, 10^{-12})",
+    "lightgbm==4.7.0 src/metric/xentropy_metric.hpp",
+    "double",
+)(lambda x, y: _lightgbm(x, y, np.float64(1e-12)))
+
+
+@replica(
+    "bce_logits",
+    "catboost",
+    r"(\mathrm{finite}(e^x)\ ?\ \log(1+e^x) : x) - y x",
+    "catboost==1.2.10 catboost/libs/metrics/metric.cpp",
+    "double",
+)
+def catboost_logloss(x: Array, y: Array) -> Array:
+    """Compute CatBoost's Logloss."""
+    e = np.exp(x.astype(np.float64))
+    return np.where(np.isfinite(e), np.log(1 + e), x) - y * x

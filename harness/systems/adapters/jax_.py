@@ -7,7 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from harness.systems.registry import ALL_FORMATS, Call, System
+from harness.kernels import activations, bce_logits
+from harness.kernels.registry import Array, like
+from harness.systems.adapters.tensorflow_ import FLUSH, OWN_MATHS
+from harness.systems.casts import in32
+from harness.systems.commands import shell
+from harness.systems.registry import ALL_FORMATS, Call, Library, Point, System, differentiated
+from harness.systems.replicas import replica
+
+# float64 needs JAX_ENABLE_X64; the mode jit_x32 shows what happens without it.
+ENVIRONMENT = {"JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"}
+LIBRARIES = tuple(
+    Library(name, __name__, versions, ENVIRONMENT, f"{FLUSH}; {OWN_MATHS}", order=50, quick=True)
+    for name, versions in (("jax", ("jax", "jaxlib")), ("optax", ("optax", "jax", "jaxlib")))
+)
+
+# -- calls -------------------------------------------------------------------------------------
 
 Function = Callable[..., Any]  # arrays in, array out
 
@@ -36,7 +51,7 @@ def _optax(x: Any, y: Any) -> Any:
     return optax.sigmoid_binary_cross_entropy(x, y)
 
 
-def differentiated(function: Function) -> Function:
+def derivative(function: Function) -> Function:
     """Return d(function)/d(first argument) per element, by jax.vjp."""
 
     def gradient(x: Any, *rest: Any) -> Any:
@@ -54,7 +69,7 @@ def load(function: Function, mode: str, gradient: bool) -> Callable[[], Call]:
     def loaded() -> Call:
         import jax
 
-        run = differentiated(function) if gradient else function
+        run = derivative(function) if gradient else function
         run = jax.jit(run) if mode != "eager" else run
 
         def call(*inputs: np.ndarray) -> np.ndarray:
@@ -66,27 +81,83 @@ def load(function: Function, mode: str, gradient: bool) -> Callable[[], Call]:
     return loaded
 
 
-# library, name, function, problem of the value, its replica, replica of the gradient
-CALLS = (
-    ("jax", "jax.nn.sigmoid", _sigmoid, "sigmoid", "reciprocal", ""),
-    ("jax", "jax.nn.softplus", _softplus, "softplus", "shifted", ""),
-    ("jax", "jax.nn.log_sigmoid", _log_sigmoid, "log_sigmoid", "negated_softplus", ""),
-    ("optax", "optax.sigmoid_binary_cross_entropy", _optax, "bce_logits", "softplus_pair", "jax"),
+def x64(fmt: str) -> dict[str, str]:
+    """Return the setting without which JAX makes float32 of float64."""
+    return {"JAX_ENABLE_X64": "1"} if fmt == "float64" else {}
+
+
+def _printing(call: str, mode: str, gradient: bool) -> Callable[[Point], str]:
+    """Return the writer of a line that prints a call of two numbers in a mode, or its gradient."""
+    run = f"jax.grad({call})" if gradient else call
+    run = run if mode == "eager" else f"jax.jit({run})"
+
+    def write(at: Point) -> str:
+        python = f"import jax, optax, jax.numpy as jnp; print(float({run}(*jnp.array([{at.x}, {at.y}], '{at.fmt}'))))"
+        return shell(python, **({} if mode == "jit_x32" else x64(at.fmt)))
+
+    return write
+
+
+OPTAX = "optax.sigmoid_binary_cross_entropy"
+# library, name, function, problem, replicas of the value and, if it is taken, of the gradient
+CALLS: tuple[tuple[str, str, Function, str, tuple[str, ...]], ...] = (
+    ("jax", "jax.nn.sigmoid", _sigmoid, "sigmoid", ("reciprocal",)),
+    ("jax", "jax.nn.softplus", _softplus, "softplus", ("shifted",)),
+    ("jax", "jax.nn.log_sigmoid", _log_sigmoid, "log_sigmoid", ("negated_softplus",)),
+    ("optax", OPTAX, _optax, "bce_logits", ("softplus_pair", "jax")),
 )
 
 
 def systems(library: str) -> list[System]:
-    """Return the systems of jax or of optax."""
-    found = []
-    for owner, name, function, problem, replica, grad_replica in CALLS:
-        if owner != library:
-            continue
-        for mode in ("eager", "jit", "jit_x32"):
-            # Only float64 inputs meet the default widths.
-            x32 = mode == "jit_x32"
-            formats = ("float64",) if x32 else ALL_FORMATS
-            for gradient in (False, True) if grad_replica else (False,):
-                kernel = (grad_replica if gradient else replica) + ("_x32" if x32 else "")
-                loader = load(function, mode, gradient)
-                found.append(System(name, library, problem + "_grad" * gradient, mode, loader, kernel, formats=formats))
-    return found
+    """Return the systems of jax or of optax; only float64 inputs meet the default widths of jit_x32."""
+    return [
+        System(
+            name,
+            library,
+            differentiated(problem, bool(gradient)),
+            mode,
+            load(function, mode, bool(gradient)),
+            f"{replica}_x32" if mode == "jit_x32" else replica,
+            formats=("float64",) if mode == "jit_x32" else ALL_FORMATS,
+            command=_printing(name, mode, bool(gradient)) if name == OPTAX else None,
+            taught=name == OPTAX,
+            by_default=name == OPTAX and mode == "jit",
+        )
+        for owner, name, function, problem, replicas in CALLS
+        if owner == library
+        for mode in ("eager", "jit", "jit_x32")
+        for gradient, replica in enumerate(replicas)
+    ]
+
+
+# -- replicas ----------------------------------------------------------------------------------
+
+
+def jax_pair_gradient(x: Array, y: Array) -> Array:
+    """Compute -y exp(-x - sp(-x)) + (1-y) exp(x - sp(x)): logaddexp's own derivative."""
+
+    def slope(v: Array) -> Array:
+        zero, out = like(0, v), activations.softplus_shifted(v)  # an infinite one counts as 0 there
+        top: Array = np.where(np.isposinf(v), zero, v)
+        return np.exp(top - np.where(np.isposinf(out), zero, out))
+
+    return -y * slope(-x) + (like(1, x) - y) * slope(x)
+
+
+replica(
+    "bce_logits_grad",
+    "jax",
+    r"(1-y) e^{x - \mathrm{sp}(x)} - y e^{-x - \mathrm{sp}(-x)}",
+    "jax==0.10.2 jax/_src/numpy/ufuncs.py: logaddexp",
+    "x - softplus(x) cancels for large x",
+)(jax_pair_gradient)
+JAX = "jax==0.10.2 jax/_src/nn/functions.py"
+X32 = "float64 inputs are rounded to float32 first, without a warning"
+for _problem, _name, _function in (
+    ("sigmoid", "reciprocal", activations.sigmoid_reciprocal),
+    ("softplus", "shifted", activations.softplus_shifted),
+    ("log_sigmoid", "negated_softplus", activations.log_sigmoid_negated_softplus),
+    ("bce_logits", "softplus_pair", bce_logits.softplus_pair),
+    ("bce_logits_grad", "jax", jax_pair_gradient),
+):
+    replica(_problem, f"{_name}_x32", rf"\text{{{_name} in float32}}", JAX, X32)(in32(_function))

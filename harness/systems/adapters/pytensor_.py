@@ -7,7 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from harness.systems.registry import Call, System
+from harness.kernels import activations, kernel_named
+from harness.kernels.registry import Array, like
+from harness.systems.registry import Call, Library, System, differentiated
+from harness.systems.replicas import replica
+
+LIBRARIES = (
+    Library(
+        "pytensor",
+        __name__,
+        ("pytensor",),
+        {},
+        "compiled by Numba with fastmath, which lets infinities become NaN and reorders products",
+        order=90,
+    ),
+)
+
+# -- calls -------------------------------------------------------------------------------------
 
 Symbol = Any
 
@@ -64,22 +80,49 @@ def _load(function: Callable[..., Symbol], inputs: int, gradient: bool) -> Calla
     return load
 
 
-# name, function, inputs, problem, replica, replica of the gradient
-CALLS = (
-    ("pytensor.tensor.sigmoid", _sigmoid, 1, "sigmoid", "reciprocal", ""),
-    ("pytensor.tensor.softplus", _softplus, 1, "softplus", "maechler64", ""),
-    ("pytensor log(sigmoid(x))", _log_sigmoid, 1, "log_sigmoid", "pytensor", ""),
-    ("pytensor log of probability", _bce, 2, "bce", "naive_log1p", "naive_log1p"),
-    ("pytensor log of sigmoid", _sigmoid_bce, 2, "bce_logits", "pytensor", "pytensor"),
+# name, function, inputs, problem, replicas of the value and, if it is taken, of the gradient
+CALLS: tuple[tuple[str, Callable[..., Symbol], int, str, tuple[str, ...]], ...] = (
+    ("pytensor.tensor.sigmoid", _sigmoid, 1, "sigmoid", ("reciprocal",)),
+    ("pytensor.tensor.softplus", _softplus, 1, "softplus", ("maechler64",)),
+    ("pytensor log(sigmoid(x))", _log_sigmoid, 1, "log_sigmoid", ("pytensor",)),
+    ("pytensor log of probability", _bce, 2, "bce", ("naive_log1p", "naive_log1p")),
+    ("pytensor log of sigmoid", _sigmoid_bce, 2, "bce_logits", ("pytensor", "pytensor")),
 )
 
 
 def systems(library: str) -> list[System]:
     """Return the systems of pytensor."""
-    found = []
-    for name, function, inputs, problem, replica, grad_replica in CALLS:
-        found.append(System(name, library, problem, "default", _load(function, inputs, False), replica))
-        if grad_replica:
-            load = _load(function, inputs, True)
-            found.append(System(name, library, problem + "_grad", "default", load, grad_replica))
-    return found
+    return [
+        System(
+            name,
+            library,
+            differentiated(problem, bool(gradient)),
+            "default",
+            _load(function, inputs, bool(gradient)),
+            replica,
+        )
+        for name, function, inputs, problem, replicas in CALLS
+        for gradient, replica in enumerate(replicas)
+    ]
+
+
+# -- replicas ----------------------------------------------------------------------------------
+
+PYTENSOR = "pytensor==3.0.7 pytensor/tensor/rewriting/math.py: log(sigmoid(x)) becomes -softplus(-x)"
+
+
+def _softplus64(x: Array) -> Array:
+    return kernel_named("softplus", "maechler64")(x)
+
+
+replica("log_sigmoid", "pytensor", r"-\mathrm{softplus}(-x)", PYTENSOR)(lambda x: -_softplus64(-x))
+replica("bce_logits", "pytensor", r"y\,\mathrm{softplus}(-x) + (1-y)\,\mathrm{softplus}(x)", PYTENSOR)(
+    lambda x, y: y * _softplus64(-x) + (like(1, x) - y) * _softplus64(x)
+)
+
+
+@replica("bce_logits_grad", "pytensor", r"-y (1-\sigma(x)) + (1-y)\,\sigma(x)", PYTENSOR, "1 - sigma cancels")
+def pytensor_gradient(x: Array, y: Array) -> Array:
+    """Compute the gradient as PyTensor's rewrites leave it."""
+    one, s = like(1, x), activations.sigmoid_reciprocal(x)
+    return -y * (one - s) + (one - y) * s

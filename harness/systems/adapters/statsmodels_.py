@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.systems.registry import Call, System
+from harness.kernels.registry import Array
+from harness.systems.casts import widen16
+from harness.systems.registry import Call, Library, System
+from harness.systems.replicas import replica
 
-Array = np.ndarray
+LIBRARIES = (Library("statsmodels", __name__, ("statsmodels",), order=80, default_format="float64"),)
+
+# -- calls -------------------------------------------------------------------------------------
 
 
 def _load_logit() -> Call:
@@ -57,3 +62,32 @@ def systems(library: str) -> list[System]:
             hard_targets=True,
         ),
     ]
+
+
+# -- replicas ----------------------------------------------------------------------------------
+
+
+@replica(
+    "bce_logits",
+    "statsmodels_logit",
+    r"-\log(1/(1+e^{-qx})),\ q = 2y-1",
+    "statsmodels==0.15.0 statsmodels/discrete/discrete_model.py",
+    "bfloat16 comes back as float32",
+)
+@widen16
+def statsmodels_logit(x: Array, y: Array) -> Array:
+    """Compute -Logit.loglikeobs."""
+    q = 2 * y - 1
+    return -np.log(1 / (1 + np.exp(-(q * x))))
+
+
+@replica(
+    "bce",
+    "statsmodels_binomial",
+    r"-(y \log((p + 10^{-20})/(1-p + 10^{-20})) + \log(1-p + 10^{-20}))",
+    "statsmodels==0.15.0 statsmodels/genmod/families/family.py",
+)
+def statsmodels_binomial(p: Array, y: Array) -> Array:
+    """Compute -Binomial.loglike_obs for hard targets."""
+    # n is 1.0 in float64 there, and so is the sum.
+    return -(y * np.log((p + 1e-20) / (1 - p + 1e-20)) + np.float64(1) * np.log(1 - p + 1e-20))

@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from harness.kernels import bce_logits, kernel_named
+from harness.kernels.registry import Array, like
 from harness.systems.adapters import tensorflow_
-from harness.systems.registry import ALL_FORMATS, System
+from harness.systems.adapters.keras_ import SIGMOID_LAYER, printing_model
+from harness.systems.adapters.keras_.backends import CLIP, SHIFTED, Backend, clipped_p, inside_clip, product_left
+from harness.systems.adapters.keras_.forms import declare
+from harness.systems.commands import shell
+from harness.systems.registry import Call, Library, Point, System, differentiated
+
+LIBRARIES = (
+    Library(
+        "tf_keras",
+        __name__,
+        ("tf_keras", "tensorflow"),
+        {},
+        f"{tensorflow_.FLUSH}; {tensorflow_.OWN_MATHS}",
+        order=40,
+    ),
+)
+
+# -- calls -------------------------------------------------------------------------------------
 
 Function = Callable[..., Any]  # tensors of shape (n,) in, tensor of shape (n,) out
 
@@ -52,49 +73,117 @@ def _model(formats: tuple[str, ...]) -> Function:
     return run
 
 
+Building = Callable[[], Function]
+KERAS, IMPORTS = "tf_keras.losses", "tensorflow as tf, tf_keras"
+# name, the same as it is typed, problem, builder, form (which names the replica)
+CALLS: tuple[tuple[str, str, str, Building, str], ...] = (
+    (
+        f"{KERAS}.binary_crossentropy",
+        f"{KERAS}.binary_crossentropy(y, x)",
+        "bce",
+        lambda: _function,
+        "function",
+    ),
+    (
+        f"{KERAS}.binary_crossentropy(from_logits=True)",
+        f"{KERAS}.binary_crossentropy(y, x, from_logits=True)",
+        "bce_logits",
+        lambda: _function_logits,
+        "function",
+    ),
+    (
+        f"{KERAS}.BinaryCrossentropy",
+        f"{KERAS}.BinaryCrossentropy()(y, x)",
+        "bce",
+        lambda: _class,
+        "function",
+    ),
+    (
+        "tf_keras.activations.sigmoid + binary_crossentropy",
+        f"{KERAS}.binary_crossentropy(y, tf_keras.activations.sigmoid(x))",
+        "bce_logits",
+        lambda: _sigmoid_then_function,
+        "sigmoid",
+    ),
+)
+MODEL = "tf_keras Dense(sigmoid) + BinaryCrossentropy"
+MODEL_FORMATS = (("model", ("float32", "float64")), ("model_mixed", ("float16", "bfloat16")))
+
+
+def _load(build: Building, mode: str, gradient: bool) -> Callable[[], Call]:
+    return lambda: tensorflow_.load(build(), mode, gradient)()
+
+
 def systems(library: str) -> list[System]:
     """Return the systems of tf_keras."""
-    call = "tf_keras.losses.binary_crossentropy"
-    every = (
-        (call, "bce", "eager", lambda: _function, "function", ALL_FORMATS),
-        (
-            f"{call}(from_logits=True)",
-            "bce_logits",
+    return [*_calls(library), *_models(library)]
+
+
+def _calls(library: str) -> list[System]:
+    return [
+        System(
+            name,
+            library,
+            differentiated(problem, gradient),
             "eager",
-            lambda: _function_logits,
-            "function",
-            ALL_FORMATS,
-        ),
-        ("tf_keras.losses.BinaryCrossentropy", "bce", "eager", lambda: _class, "function", ALL_FORMATS),
-        (
-            "tf_keras.activations.sigmoid + binary_crossentropy",
-            "bce_logits",
-            "eager",
-            lambda: _sigmoid_then_function,
-            "sigmoid",
-            ALL_FORMATS,
-        ),
-    )
-    models = tuple(
-        (
-            "tf_keras Dense(sigmoid) + BinaryCrossentropy",
-            "bce_logits",
+            _load(build, "eager", gradient),
+            f"tf_keras_{form}",
+            command=tensorflow_.printing(IMPORTS, typed, "eager", gradient),
+        )
+        for name, typed, problem, build, form in CALLS
+        for gradient in (False, True)
+    ]
+
+
+def _models(library: str) -> list[System]:
+    return [
+        System(
+            MODEL,
+            library,
+            differentiated("bce_logits", gradient),
             f"{prefix}_{mode}",
-            lambda f=formats: _model(f),
-            "sigmoid",
-            formats,
+            _load(partial(_model, formats), mode, gradient),
+            "tf_keras_graph_sigmoid" if gradient and mode == "graph" else "tf_keras_sigmoid",
+            formats=formats,
+            command=_printing_model(f"{prefix}_{mode}", gradient),
+            taught=True,
         )
         for mode in ("eager", "graph")
-        for prefix, formats in (("model", ("float32", "float64")), ("model_mixed", ("float16", "bfloat16")))
-    )
-    found = []
-    for name, problem, mode, build, form, formats in every + models:
-        traced = "graph" if mode.endswith("graph") else "eager"
-        for gradient in (False, True):
+        for prefix, formats in MODEL_FORMATS
+        for gradient in (False, True)
+    ]
 
-            def load(build: Any = build, traced: str = traced, gradient: bool = gradient) -> Any:
-                return tensorflow_.load(build(), traced, gradient)()
 
-            replica = f"tf_keras_graph_{form}" if gradient and traced == "graph" else f"tf_keras_{form}"
-            found.append(System(name, library, problem + "_grad" * gradient, mode, load, replica, formats=formats))
-    return found
+def _printing_model(mode: str, gradient: bool) -> Callable[[Point], str]:
+    write = printing_model("tf_keras", SIGMOID_LAYER, mode, gradient)
+    return lambda at: shell(write(at))
+
+
+# -- replicas ----------------------------------------------------------------------------------
+
+
+def _add_eps(p: Array, y: Array) -> Array:
+    return kernel_named("bce", "clip_add_eps_1e-7")(p, y)
+
+
+def _add_eps_grad(p: Array, y: Array) -> Array:
+    one, eps, q = like(1, p), like("1e-7", p), clipped_p(p)
+    g = -y * (one / (q + eps)) + (one - y) * (one / ((one - q) + eps))
+    return inside_clip(p, g)
+
+
+LEGACY = (CLIP + r"-(y \log(q+\epsilon) + (1-y) \log((1-q)+\epsilon))", SHIFTED)
+_eager = Backend(
+    "tf_keras",
+    "tf_keras==2.21.0 tf_keras/src/backend.py",
+    LEGACY,
+    _add_eps,
+    _add_eps_grad,
+    bce_logits.lse_log1p,
+    tensorflow_.tf_fused_eager,
+    tensorflow_.eigen_sigmoid,
+    product_left,
+    recovers=True,
+)
+for _backend in (_eager, replace(_eager, name="tf_keras_graph", fused_grad=tensorflow_.tf_fused_graph)):
+    declare(_backend)

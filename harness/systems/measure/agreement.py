@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.numbers.formats import Format, format_of
-from harness.systems.adapters.replicas import kernel_of
 from harness.systems.registry import System
+from harness.systems.replicas import kernel_of
 
 
 @dataclass(frozen=True)

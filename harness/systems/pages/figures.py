@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,38 +16,31 @@ from harness.figures.frame import Layout, line
 from harness.figures.heatmap import COLOURS, DARK, NONE_MEASURED, ROW, number
 from harness.figures.plateaus import Linear, Logarithmic
 from harness.numbers.formats import format_named
-from harness.systems.pages.effects import Answer
+from harness.systems.pages import FIGURES
+from harness.systems.pages.probes import Returned
+from harness.systems.registry import differentiated, is_gradient, libraries, library_named, system_of, systems_of
 from harness.tables.rows import Row
 from harness.truth.errors import OUTCOMES
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
 SPURIOUS = tuple(name for name in OUTCOMES if name != "capped")
-PROBLEMS = {"logits": ("bce_logits", "bce_logits_grad"), "probabilities": ("bce", "bce_grad")}
+OF_LOGITS, OF_PROBABILITIES, PLATEAUS = FIGURES
+# The loss of each figure; its gradient stands beside it.
+LOSSES = {OF_LOGITS: "bce_logits", OF_PROBABILITIES: "bce"}
 TITLES = {
-    "logits": "Which library's loss from a logit can be trusted where |x| ≤ 20?",
-    "probabilities": "Which library's loss from a probability can be trusted where the logit is within ±20?",
+    OF_LOGITS: "Which library's loss from a logit can be trusted where |x| ≤ 20?",
+    OF_PROBABILITIES: "Which library's loss from a probability can be trusted where the logit is within ±20?",
 }
-# Calls that introductions show, as they run by default: library, call, mode in float32 and float64, in 16 bits.
-DEFAULTS = (
-    ("torch", "torch.nn.functional.binary_cross_entropy_with_logits", "eager", "eager"),
-    ("torch", "torch.sigmoid + binary_cross_entropy", "eager", "eager"),
-    ("tensorflow", "tf.nn.sigmoid_cross_entropy_with_logits", "graph", "graph"),
-    ("keras-tensorflow", "keras Dense(sigmoid) + BinaryCrossentropy", "model_xla", "model_mixed_xla"),
-    ("keras-jax", "keras Dense(sigmoid) + BinaryCrossentropy", "model_jit", "model_mixed_jit"),
-    ("keras-torch", "keras Dense(sigmoid) + BinaryCrossentropy", "model_eager", "model_mixed_eager"),
-    ("optax", "optax.sigmoid_binary_cross_entropy", "jit", "jit"),
-)
 TICKS = (0.0, 20.0, 40.0, 60.0)
-NAMES = ("systems_logits", "systems_probabilities", "systems_plateaus")
 
 
-def draw(rows: Sequence[Row], answers: Sequence[Answer], out: Path) -> list[Path]:
+def draw(rows: Sequence[Row], returned: Sequence[Returned], out: Path) -> list[Path]:
     """Draw every figure of the systems, as PNG and SVG; return the files."""
     written: list[Path] = []
     with style.context():
-        for name, problems in PROBLEMS.items():
-            written += style.save(worst_figure(rows, problems, TITLES[name]), out, f"systems_{name}")
-        written += style.save(plateau_figure(answers), out, "systems_plateaus")
+        for name, loss in LOSSES.items():
+            written += style.save(worst_figure(rows, loss, TITLES[name]), out, name)
+        written += style.save(plateau_figure(returned), out, PLATEAUS)
     return written
 
 
@@ -56,8 +49,9 @@ def draw(rows: Sequence[Row], answers: Sequence[Answer], out: Path) -> list[Path
 Key = tuple[str, str]  # library and call
 
 
-def worst_figure(rows: Sequence[Row], problems: tuple[str, str], title: str) -> Figure:
+def worst_figure(rows: Sequence[Row], loss: str, title: str) -> Figure:
     """Draw a table of colours and numbers: calls x formats, for loss and gradient and each hard target."""
+    problems = (loss, differentiated(loss))
     mine = [r for r in rows if r["problem"] in problems and not r["label_smoothing"]]
     keys = list(dict.fromkeys((str(r["library"]), str(r["system"])) for r in mine))
     tall = max(1, len(keys))  # an empty table still has its figure
@@ -66,21 +60,8 @@ def worst_figure(rows: Sequence[Row], problems: tuple[str, str], title: str) -> 
     panels = [(p, t) for p in problems for t in ("0", "1")]
     for column, (problem, target) in enumerate(panels):
         ax = layout.panel(figure, 0, column, (-0.5, len(FORMATS) - 0.5), (tall - 0.5, -0.5))
-        what = "gradient" if problem.endswith("_grad") else "loss"
-        ax.text(
-            0.5, 1 + layout.points_up(27), f"{what}, y = {target}", transform=ax.transAxes, ha="center", weight="bold"
-        )
-        for i, name in enumerate(FORMATS):
-            kind = "every input" if format_named(name).bits <= 16 and _exhaustive(mine, name) else "≥, sample"
-            ax.text(
-                i,
-                1 + layout.points_up(3),
-                f"{name}\n{kind}",
-                transform=ax.get_xaxis_transform(),
-                ha="center",
-                va="bottom",
-                fontsize=6,
-            )
+        what = "gradient" if is_gradient(problem) else "loss"
+        _headings(ax, layout, f"{what}, y = {target}", mine)
         if keys:
             _cells(ax, keys, [r for r in mine if r["problem"] == problem and r["target"] == target])
         ax.hlines(_edges(keys), *ax.get_xlim(), color="#000000", lw=0.8)
@@ -90,19 +71,23 @@ def worst_figure(rows: Sequence[Row], problems: tuple[str, str], title: str) -> 
     return figure
 
 
+def _headings(ax: Axes, layout: Layout, title: str, rows: Sequence[Row]) -> None:
+    """Write a panel's title, and above each column its format and whether every input was visited."""
+    ax.text(0.5, 1 + layout.points_up(27), title, transform=ax.transAxes, ha="center", weight="bold")
+    place, up = ax.get_xaxis_transform(), 1 + layout.points_up(3)
+    for i, name in enumerate(FORMATS):
+        kind = "every input" if format_named(name).bits <= 16 and _exhaustive(rows, name) else "≥, sample"
+        ax.text(i, up, f"{name}\n{kind}", transform=place, ha="center", va="bottom", fontsize=6)
+
+
 def _exhaustive(rows: Sequence[Row], fmt: str) -> bool:
     return all(r["exhaustive"] in (True, "true") for r in rows if r["format"] == fmt)
 
 
 def _label(key: Key) -> str:
-    library, name = key
-    return (
-        f"{name}  [{library.removeprefix('keras-')}]"
-        if library.startswith("keras-")
-        else name
-        if library != "replica"
-        else f"{name}  [source]"
-    )
+    library, name = library_named(key[0]), key[1]
+    where = "source" if library.source_only else library.backend
+    return f"{name}  [{where}]" if where else name
 
 
 def _edges(keys: Sequence[Key]) -> list[float]:
@@ -145,21 +130,22 @@ def _worst_legend(figure: Figure) -> None:
 # -- plateaus -----------------------------------------------------------------------------------
 
 
-def plateau_figure(answers: Sequence[Answer]) -> Figure:
+def plateau_figure(returned: Sequence[Returned]) -> Figure:
     """Draw loss and gradient against the logit, as the default calls return them: rows loss and gradient by target."""
     layout = Layout(13.0, 4, len(FORMATS), 1.6, left=0.8, right=3.0, top=0.62, bottom=0.85, gap_x=0.4, gap_y=0.42)
     figure = layout.figure(
         "What do the calls that introductions show return for a wrong prediction, run as they run by default?"
     )
-    rows = [(p, t) for p in PROBLEMS["logits"] for t in ("0", "1")]
-    shown: dict[int, str] = {}
+    loss = LOSSES[OF_LOGITS]
+    rows, calls = [(p, t) for p in (loss, differentiated(loss)) for t in ("0", "1")], _calls_by_default(returned)
+    shown: set[int] = set()
     for i, (problem, target) in enumerate(rows):
-        gradient = problem.endswith("_grad")
+        gradient = is_gradient(problem)
         axis = Logarithmic(-40, 10, (-40, -20, 0)) if gradient else Linear(112.0)
         for j, fmt in enumerate(FORMATS):
             sign = 1 if target == "0" else -1
             across = (-20.0, 62.0) if target == "0" else (-62.0, 20.0)
-            ax = layout.panel(figure, i, j, across, axis.limits(len(DEFAULTS) // 2))
+            ax = layout.panel(figure, i, j, across, axis.limits(len(calls) // 2))
             layout.x_ticks(
                 ax,
                 [sign * v for v in TICKS],
@@ -167,25 +153,34 @@ def plateau_figure(answers: Sequence[Answer]) -> Figure:
                 name="logit x",
             )
             layout.y_ticks(ax, *axis.ticks())
-            _curves(ax, axis, [_default(answers, d, fmt, problem, target) for d in DEFAULTS], shown)
+            _curves(ax, axis, [_returned(there, fmt, problem, target) for there in calls.values()], shown)
             if i == 0:
                 layout.heading(ax, f"{fmt} (p = {format_named(fmt).precision})")
             if j == 0:
                 layout.y_label(ax, f"{'|gradient|' if gradient else 'loss'}, y = {target}", 44, "bold")
-    _plateau_legend(figure, layout, shown)
+    _plateau_legend(figure, layout, list(calls), shown)
     return figure
 
 
-def _default(
-    answers: Sequence[Answer], default: tuple[str, str, str, str], fmt: str, problem: str, target: str
-) -> Answer | None:
-    library, name, mode, mixed = default
-    wanted = {"library": library, "system": name, "problem": problem, "format": fmt, "target": target}
-    wanted["mode"] = mixed if format_named(fmt).bits <= 16 else mode
-    return next((a for a in answers if all(a.row[c] == v for c, v in wanted.items())), None)
+def _calls_by_default(returned: Sequence[Returned]) -> dict[Key, list[Returned]]:
+    """Return what the calls that adapters mark as default returned, by call, in the order of the libraries."""
+    found: dict[Key, list[Returned]] = {}
+    for library in libraries():
+        for system in systems_of(library.name):
+            if system.by_default:
+                found.setdefault((library.name, system.name), [])
+    for one in returned:
+        if system_of(one.row).by_default:
+            found[str(one.row["library"]), str(one.row["system"])].append(one)
+    return found
 
 
-def _curves(ax: Axes, axis: Linear | Logarithmic, found: Sequence[Answer | None], shown: dict[int, str]) -> None:
+def _returned(there: Sequence[Returned], fmt: str, problem: str, target: str) -> Returned | None:
+    wanted = {"problem": problem, "format": fmt, "target": target}
+    return next((r for r in there if all(r.row[c] == v for c, v in wanted.items())), None)
+
+
+def _curves(ax: Axes, axis: Linear | Logarithmic, found: Sequence[Returned | None], shown: set[int]) -> None:
     """Draw the exact values and one curve for each default call that answered; marks where one is NaN or infinite."""
     there = [(i, a) for i, a in enumerate(found) if a is not None]
     if isinstance(axis, Logarithmic):
@@ -195,8 +190,8 @@ def _curves(ax: Axes, axis: Linear | Logarithmic, found: Sequence[Answer | None]
         line(ax, first.x, axis.place(first.exact), color=style.TRUTH, lw=7, solid_capstyle="butt", zorder=1)
     marked = 0
     for i, a in there:
-        colour, width, dashes = style.LINES[i]
-        shown[i] = a.row["system"]  # type: ignore[assignment]
+        colour, width, dashes = style.LINES[i % len(style.LINES)]
+        shown.add(i)
         line(ax, a.x, axis.place(a.value), color=colour, lw=width, ls=dashes, zorder=3 + i, solid_capstyle="butt")
         spurious = ~np.isfinite(a.value) & np.isfinite(a.rounded)
         for outcome, kind in (("spurious_nan", np.isnan), ("spurious_inf", np.isinf)):
@@ -206,9 +201,9 @@ def _curves(ax: Axes, axis: Linear | Logarithmic, found: Sequence[Answer | None]
         marked += bool(spurious.any())
 
 
-def _plateau_legend(figure: Figure, layout: Layout, shown: dict[int, str]) -> None:
+def _plateau_legend(figure: Figure, layout: Layout, calls: Sequence[Key], shown: Collection[int]) -> None:
     exact = Line2D([], [], color=style.TRUTH, lw=7, label="exact")
-    handles = [exact, *(style.line_handle(i, _break(DEFAULTS[i])) for i in sorted(shown))]
+    handles = [exact, *(style.line_handle(i % len(style.LINES), _break(calls[i])) for i in sorted(shown))]
     place = (1 - (layout.right - 0.05) / layout.width, 1 - layout.top / layout.height)
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=place, frameon=False, handlelength=2.2,
                   labelspacing=0.8, borderaxespad=0)  # fmt: skip
@@ -217,7 +212,7 @@ def _plateau_legend(figure: Figure, layout: Layout, shown: dict[int, str]) -> No
                   bbox_to_anchor=(0.03, 0.0), ncols=3, frameon=False, columnspacing=1.6)  # fmt: skip
 
 
-def _break(default: tuple[str, str, str, str]) -> str:
+def _break(call: Key) -> str:
     """Write a call on two or three lines."""
-    library, name, _, _ = default
+    library, name = call
     return f"{name.removeprefix('torch.nn.functional.').replace(' + ', chr(10) + '+ ')}\n({library})"

@@ -21,6 +21,7 @@ import numpy as np
 import harness
 from harness import UsageError
 from harness.numbers.formats import format_of
+from harness.systems import adapters
 from harness.systems.registry import Library, library_named
 from harness.systems.run.worker import read_array, write_array
 
@@ -105,6 +106,7 @@ def _write_job(folder: Path, library: Library, requests: Sequence[Request]) -> d
         }
         lines.append({**line, "output": f"output{index}.npy"})
     return {
+        "adapters": list(adapters.__path__),
         "module": library.module,
         "library": library.name,
         "versions": list(library.versions),

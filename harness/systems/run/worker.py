@@ -19,13 +19,10 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 
 from harness.numbers.formats import format_named, format_of
-from harness.systems.registry import Call, System, systems_in
+from harness.systems import adapters
+from harness.systems.registry import Call, System, Unavailable, systems_in
 
 PRINTED_CHARACTERS = 200
-
-
-class Unavailable(Exception):
-    """No usable result, though the library raised no error itself."""
 
 
 def read_array(path: Path, dtype: str) -> np.ndarray:
@@ -109,6 +106,7 @@ def main(folder: Path) -> None:
     """Answer every request of the job in order."""
     job = json.loads((folder / "job.json").read_text())
     channel, printed = _divert_stdout(folder)
+    adapters.__path__ = job["adapters"]
     systems = systems_in(job["module"], job["library"])
     loaded: dict[str, tuple[Call, str]] = {}
 

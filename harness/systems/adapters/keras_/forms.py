@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from harness.kernels.registry import Array
-from harness.systems.adapters.keras_backends import BACKENDS, Backend, Function
-from harness.systems.adapters.replicas import in32, replica
+from harness.systems.adapters.keras_.backends import Backend, Function
+from harness.systems.casts import in32
+from harness.systems.registry import differentiated
+from harness.systems.replicas import replica
 
 FORMS = {
     "function": "in the format of p or x",
@@ -17,7 +19,7 @@ FORMS = {
 }
 
 
-def _declare(b: Backend) -> None:
+def declare(b: Backend) -> None:
     """Declare the replicas of each form on one backend."""
 
     def sigmoid_loss(x: Array, y: Array) -> Array:
@@ -43,28 +45,17 @@ def _declare(b: Backend) -> None:
     def in_mean(function: Function) -> Function:
         return lambda x, y: b.mean(function(x, y))
 
-    forms: tuple[tuple[str, str, Function], ...] = (
-        ("bce", "function", in_mean(b.bce)),
-        ("bce_grad", "function", b.bce_grad),
-        ("bce", "class", in32(b.bce)),
-        ("bce_grad", "class", cast_back(b.bce_grad)),
-        ("bce_logits", "function", in_mean(b.fused)),
-        ("bce_logits_grad", "function", b.fused_grad),
-        ("bce_logits", "class", in32(b.fused)),
-        ("bce_logits_grad", "class", cast_back(b.fused_grad)),
-        ("bce_logits", "sigmoid", in_mean(sigmoid_loss)),
-        ("bce_logits_grad", "sigmoid", sigmoid_grad),
-        ("bce_logits", "model", model),
-        ("bce_logits_grad", "model", model_grad),
-        ("bce_logits", "float32_sigmoid", in32(sigmoid_loss)),
-        ("bce_logits_grad", "float32_sigmoid", cast_back(sigmoid_grad)),
+    # problem, form, the loss and its gradient, and whether the logit is there to compute from
+    forms: tuple[tuple[str, str, Function, Function, bool], ...] = (
+        ("bce", "function", in_mean(b.bce), b.bce_grad, False),
+        ("bce", "class", in32(b.bce), cast_back(b.bce_grad), False),
+        ("bce_logits", "function", in_mean(b.fused), b.fused_grad, True),
+        ("bce_logits", "class", in32(b.fused), cast_back(b.fused_grad), True),
+        ("bce_logits", "sigmoid", in_mean(sigmoid_loss), sigmoid_grad, b.recovers),
+        ("bce_logits", "model", model, model_grad, b.recovers),
+        ("bce_logits", "float32_sigmoid", in32(sigmoid_loss), cast_back(sigmoid_grad), True),
     )
-    for problem, form, function in forms:
-        formula = b.formulas["logits" in problem and (b.recovers or form not in ("sigmoid", "model"))]
-        if problem.endswith("_grad"):
-            formula = rf"\partial \left[{formula}\right]"
-        replica(problem, f"{b.name}_{form}", formula, b.source, FORMS[form])(function)
-
-
-for _backend in BACKENDS:
-    _declare(_backend)
+    for problem, form, loss, gradient, from_logit in forms:
+        formula, name, notes = b.formulas[from_logit], f"{b.name}_{form}", FORMS[form]
+        replica(problem, name, formula, b.source, notes)(loss)
+        replica(differentiated(problem), name, rf"\partial \left[{formula}\right]", b.source, notes)(gradient)

@@ -8,8 +8,21 @@ import numpy as np
 
 from harness.kernels import activations, bce
 from harness.kernels.registry import Array, like, machine_epsilon
-from harness.systems.adapters.replicas import find, replica
-from harness.systems.registry import Call, System
+from harness.systems.registry import Call, Library, System
+from harness.systems.replicas import find, replica
+
+LIBRARIES = (
+    Library(
+        "replica",
+        __name__,
+        ("numpy",),
+        {},
+        "source only: the systems are the replicas",
+        order=1000,
+        trains=False,
+        source_only=True,
+    ),
+)
 
 KERAS_NUMPY = "keras==2.3.1 keras/backend/numpy_backend.py"
 THEANO = "Theano==1.0.5 theano/tensor/nnet/nnet.py and sigm.py"

@@ -1,30 +1,28 @@
-"""What each backend of Keras 3, and tf_keras, computes: the ground of the replicas in keras_replicas.py."""
+"""What each backend of Keras 3 computes: losses and gradients from p and from x, and the sigmoid between.
+
+The replicas in forms.py put each form's casts around it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from harness.kernels import activations, bce_logits, gradients, kernel_named
 from harness.kernels import bce as probability
 from harness.kernels.registry import Array, like
-from harness.systems.adapters.replicas import inside32
-from harness.systems.adapters.torch_replicas import (
+from harness.systems.adapters.jax_ import jax_pair_gradient
+from harness.systems.adapters.tensorflow_ import eigen_sigmoid, tf_clip_gradient, tf_fused_eager, tf_fused_graph
+from harness.systems.adapters.torch_ import (
     sigmoid32,
     torch_floor,
     torch_logits,
     torch_logits_grad,
     torch_sigmoid_backward,
 )
-from harness.systems.adapters.xla_replicas import (
-    eigen_sigmoid,
-    jax_pair_gradient,
-    tf_clip_gradient,
-    tf_fused_eager,
-    tf_fused_graph,
-)
+from harness.systems.casts import inside32, narrow64
 
 Function = Callable[..., Array]
 
@@ -50,13 +48,14 @@ class Backend:
     mean: Function = lambda v: v
 
 
-def _clip(p: Array) -> Array:
+def clipped_p(p: Array) -> Array:
+    """Compute min(max(p, 1e-7), 1 - 1e-7)."""
     return probability.clip(p, like("1e-7", p))
 
 
-def _mask(p: Array, g: Array) -> Array:
+def inside_clip(p: Array, g: Array) -> Array:
     """Give 0 outside [eps, 1 - eps]."""
-    return np.where(_clip(p) == p, g, like(0, p))
+    return np.where(clipped_p(p) == p, g, like(0, p))
 
 
 def _clipped(p: Array, y: Array) -> Array:
@@ -71,7 +70,8 @@ def _product(p: Array, g: Array) -> Array:
     return g * (p * (like(1, p) - p))
 
 
-def _product_left(p: Array, g: Array) -> Array:
+def product_left(p: Array, g: Array) -> Array:
+    """Compute (g p) (1 - p), the sigmoid's backward as TensorFlow multiplies it."""
     return (g * p) * (like(1, p) - p)
 
 
@@ -89,21 +89,6 @@ def _numpy_bce(p: Array, y: Array) -> Array:
     """Compute the backend's own lines: np.clip with Python scalars makes float32 of bfloat16."""
     q = np.clip(p, 1e-7, 1.0 - 1e-7)
     return -(y * np.log(q) + (1.0 - y) * np.log(1.0 - q))
-
-
-def _add_eps(p: Array, y: Array) -> Array:
-    return kernel_named("bce", "clip_add_eps_1e-7")(p, y)
-
-
-def _add_eps_grad(p: Array, y: Array) -> Array:
-    one, eps, q = like(1, p), like("1e-7", p), _clip(p)
-    g = -y * (one / (q + eps)) + (one - y) * (one / ((one - q) + eps))
-    return _mask(p, g)
-
-
-def narrow64(function: Function) -> Function:
-    """Round float64 inputs to float32 first: convert_to_tensor makes floatx of them."""
-    return lambda *inputs: function(*(v.astype(np.float32) if v.dtype == np.float64 else v for v in inputs))
 
 
 def openvino(function: Function) -> Function:
@@ -138,40 +123,23 @@ TF, JAX = (LOGS, SHIFTED), (LOGS, PAIR)
 TORCH = (CLIP + r"(y-1) \max(\log\mathrm{1p}(-q), -100) - y \max(\log q, -100)", r"(1-y) x - \log\sigma(x)")
 NUMPY = (LOGS, r"p = \sigma(x);\ " + LOGS)
 OPENVINO = (LOGS, r"y \log(1+e^{-x}) + (1-y) \log(1+e^{x})")
-LEGACY = (CLIP + r"-(y \log(q+\epsilon) + (1-y) \log((1-q)+\epsilon))", SHIFTED)
 SOURCE = "keras==3.15.1 keras/src/backend/{}/nn.py, keras/src/losses"
-_tf = (_clipped, tf_clip_gradient, bce_logits.lse_log1p)
+_eager = Backend(
+    "keras_tensorflow",
+    SOURCE.format("tensorflow"),
+    TF,
+    _clipped,
+    tf_clip_gradient,
+    bce_logits.lse_log1p,
+    tf_fused_eager,
+    eigen_sigmoid,
+    product_left,
+    recovers=True,
+)
 BACKENDS = (
-    Backend(
-        "keras_tensorflow",
-        SOURCE.format("tensorflow"),
-        TF,
-        *_tf,
-        tf_fused_eager,
-        eigen_sigmoid,
-        _product_left,
-        True,
-    ),
-    Backend(
-        "keras_tensorflow_graph",
-        SOURCE.format("tensorflow"),
-        TF,
-        *_tf,
-        tf_fused_graph,
-        eigen_sigmoid,
-        _product_left,
-        True,
-    ),
-    Backend(
-        "keras_tensorflow_xla",
-        SOURCE.format("tensorflow"),
-        TF,
-        *_tf,
-        tf_fused_eager,
-        xla_sigmoid,
-        _product_left,
-        True,
-    ),
+    _eager,
+    replace(_eager, name="keras_tensorflow_graph", fused_grad=tf_fused_graph),
+    replace(_eager, name="keras_tensorflow_xla", sigmoid=xla_sigmoid),
     Backend(
         "keras_jax",
         SOURCE.format("jax"),
@@ -188,8 +156,8 @@ BACKENDS = (
         "keras_torch",
         SOURCE.format("torch"),
         TORCH,
-        lambda p, y: probability.clamp_log_100(_clip(p), y),
-        lambda p, y: _mask(p, torch_floor(_clip(p), y)),
+        lambda p, y: probability.clamp_log_100(clipped_p(p), y),
+        lambda p, y: inside_clip(p, torch_floor(clipped_p(p), y)),
         torch_logits,
         torch_logits_grad,
         sigmoid32,
@@ -217,29 +185,5 @@ BACKENDS = (
         gradients.sigmoid_minus_target,
         _openvino_sigmoid,
         _product,
-    ),
-    Backend(
-        "tf_keras",
-        "tf_keras==2.21.0 tf_keras/src/backend.py",
-        LEGACY,
-        _add_eps,
-        _add_eps_grad,
-        bce_logits.lse_log1p,
-        tf_fused_eager,
-        eigen_sigmoid,
-        _product_left,
-        True,
-    ),
-    Backend(
-        "tf_keras_graph",
-        "tf_keras==2.21.0 tf_keras/src/backend.py",
-        LEGACY,
-        _add_eps,
-        _add_eps_grad,
-        bce_logits.lse_log1p,
-        tf_fused_graph,
-        eigen_sigmoid,
-        _product_left,
-        True,
     ),
 )

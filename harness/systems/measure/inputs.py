@@ -81,7 +81,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Task:
+class Combination:
     """Name one row of the table: a system in one format at one target (None where the problem has none).
 
     `given` is the target that the system is called with, `effective` the one that its label smoothing
@@ -105,12 +105,12 @@ class Task:
         return None if self.effective is None else self.fmt.round(float(self.effective))
 
 
-def tasks(library: str, grid: str) -> list[Task]:
+def combinations(library: str, grid: str) -> list[Combination]:
     """Return the rows that a library owes; UsageError for an unknown library or a grid that is not offered."""
     if grid not in ASKED:
         raise UsageError(f"systems are swept on the grids {' and '.join(ASKED)}, not on {grid!r}")
     return [
-        Task(system, problem, inputs(system.problem, name, grid, system.max_points), *target)
+        Combination(system, problem, inputs(system.problem, name, grid, system.max_points), *target)
         for system in systems_of(library)
         for problem in [problem_named(system.problem)]
         for name in ASKED[grid][0]

@@ -16,7 +16,7 @@ from harness.sweep.streaming import BUDGET, audit_sample
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep.tally import Block
 from harness.systems.measure.agreement import agreement
-from harness.systems.measure.question import Inputs, Task
+from harness.systems.measure.inputs import Combination, Inputs
 from harness.systems.run.supervise import Result
 from harness.tables.rows import CONTRACT, Case, Row, certified_extreme, extremes, significant
 from harness.truth.errors import NONE, Errors, measure
@@ -35,62 +35,64 @@ EXTREMES = tuple(name for name in COLUMNS if name.startswith("max_"))
 
 
 @dataclass
-class Measured:
-    """Hold the rows of a library in the order of its tasks, and the audits of the fast reference."""
+class Measurements:
+    """Hold the rows of a library in the order of its combinations, and the audits of the fast reference."""
 
     rows: list[Row]
     audits: dict[str, dict] = field(default_factory=dict)
 
 
-def measured(tasks: Sequence[Task], results: Sequence[Result], budget: float = BUDGET) -> Measured:
-    """Return the row of every task; tiers.AuditFailure where the fast reference breaks its bound."""
-    done = Measured([{} for _ in tasks])
-    for indices in _alike(tasks):
-        first = tasks[indices[0]]
+def measurements(
+    combinations: Sequence[Combination], results: Sequence[Result], budget: float = BUDGET
+) -> Measurements:
+    """Return the row of every combination, in order; AuditFailure where the fast reference breaks its bound."""
+    done = Measurements([{} for _ in combinations])
+    for indices in _alike(combinations):
+        first = combinations[indices[0]]
         with np.errstate(all="ignore"):
             answered = any(results[i].status == "ok" for i in indices)
             exact = _exact(first, done.audits) if answered else None
             for i in indices:
-                done.rows[i] = _named(tasks[i], results[i])
+                done.rows[i] = _named(combinations[i], results[i])
                 if exact is not None and results[i].status == "ok":
-                    done.rows[i] |= _answered(tasks[i], results[i], exact, budget)
+                    done.rows[i] |= _answered(combinations[i], results[i], exact, budget)
     return done
 
 
-def _alike(tasks: Sequence[Task]) -> Iterator[list[int]]:
-    """Yield the indices of tasks that have problem, inputs and effective target in common."""
+def _alike(combinations: Sequence[Combination]) -> Iterator[list[int]]:
+    """Yield the indices of combinations that have problem, inputs and effective target in common."""
     groups: dict[tuple, list[int]] = {}
-    for i, task in enumerate(tasks):
-        target = None if task.effective is None else float(task.effective)
-        groups.setdefault((task.problem.name, id(task.inputs), target), []).append(i)
+    for i, asked in enumerate(combinations):
+        target = None if asked.effective is None else float(asked.effective)
+        groups.setdefault((asked.problem.name, id(asked.inputs), target), []).append(i)
     yield from groups.values()
 
 
-def _exact(task: Task, audits: dict[str, dict]) -> Exact:
-    """Return the exact values at a task's inputs and target, after an audit of the fast reference there."""
-    grid, target = task.inputs.grid, task.effective
+def _exact(asked: Combination, audits: dict[str, dict]) -> Exact:
+    """Return the exact values at a combination's inputs and target, after an audit of the fast reference there."""
+    grid, target = asked.inputs.grid, asked.effective
     column = None if target is None else target.reshape(1, 1)
     sample = audit_sample(grid, grid.cells)
-    worst = audit(task.problem, task.fmt, sample, None if target is None else target.reshape(1))
-    kept = audits.setdefault(f"{task.problem.name} {task.fmt.name}", {"log2_relative_error": -1e9, "points": 0})
+    worst = audit(asked.problem, asked.fmt, sample, None if target is None else target.reshape(1))
+    kept = audits.setdefault(f"{asked.problem.name} {asked.fmt.name}", {"log2_relative_error": -1e9, "points": 0})
     kept["log2_relative_error"] = round(max(kept["log2_relative_error"], worst), 2)
     kept["points"] += sample.size
-    x = task.fmt.from_ordinal(task.inputs.ordinals)[None, :]
-    return evaluate(task.problem, task.fmt, x, *([] if column is None else [column]))
+    x = asked.fmt.from_ordinal(asked.inputs.ordinals)[None, :]
+    return evaluate(asked.problem, asked.fmt, x, *([] if column is None else [column]))
 
 
-def _named(task: Task, result: Result) -> Row:
+def _named(asked: Combination, result: Result) -> Row:
     """Return a row's first columns, and its outcome where there is no result."""
-    system, n = task.system, len(task.inputs.ordinals)
+    system, n = asked.system, len(asked.inputs.ordinals)
     return {
         **dict.fromkeys(COLUMNS, ""),
-        "problem": task.problem.name,
+        "problem": asked.problem.name,
         "kernel": f"{system.library}:{system.key}",
-        "format": task.fmt.name,
-        "target": "" if task.target is None else task.fmt.short(task.target),
-        "grid": task.inputs.grid.name,
+        "format": asked.fmt.name,
+        "target": "" if asked.target is None else asked.fmt.short(asked.target),
+        "grid": asked.inputs.grid.name,
         "points": n,
-        "exhaustive": task.inputs.exhaustive,
+        "exhaustive": asked.inputs.exhaustive,
         "system": system.name,
         "library": system.library,
         "version": result.version,
@@ -104,18 +106,18 @@ def _named(task: Task, result: Result) -> Row:
     }
 
 
-def _answered(task: Task, result: Result, exact: Exact, budget: float) -> Row:
+def _answered(asked: Combination, result: Result, exact: Exact, budget: float) -> Row:
     """Return the columns that need a result: errors, outcomes, safe range, and the replica's agreement."""
     assert result.output is not None
-    inputs, fmt = task.inputs, task.fmt
+    inputs, fmt = asked.inputs, asked.fmt
     recorded = result.output[: len(inputs.ordinals)]
     computed = recorded.astype(fmt.dtype)
-    errors = measure(computed[None, :], exact, task.problem.nonnegative)
+    errors = measure(computed[None, :], exact, asked.problem.nonnegative)
     # The rows need no statistics per cell: all inputs are one.
     summary = Summary(1, np.zeros(1, np.int64))
     block = Block(inputs.ordinals, 1, 0, whole_cells=False, centre=inputs.grid.centre)
     summary.update(block, errors, budget)
-    case = recorded_case(task, computed)
+    case = recorded_case(asked, computed)
     returned = format_of(recorded.dtype)
     return {
         **{name: v for name, v in extremes(case, summary, 0, budget).items() if name in EXTREMES},
@@ -124,19 +126,19 @@ def _answered(task: Task, result: Result, exact: Exact, budget: float) -> Row:
         "correctly_rounded": significant(int(summary.correctly_rounded[0]) / len(computed)),
         **{name: int(m[0].sum()) for name, m in summary.outcomes.items()},
         **_safe_range(inputs, int(summary.bad_below[0]), int(summary.bad_above[0])),
-        **_agreement(task, recorded),
+        **_agreement(asked, recorded),
         "upcast": returned.name if returned != fmt else "",
     }
 
 
-def recorded_case(task: Task, computed: np.ndarray) -> Case:
+def recorded_case(asked: Combination, computed: np.ndarray) -> Case:
     """Return the case whose function looks up what was recorded at the grid's inputs."""
-    ordinals = task.inputs.ordinals
+    ordinals = asked.inputs.ordinals
 
     def look_up(x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
-        return computed[np.searchsorted(ordinals, task.fmt.ordinal(x[0]))][None, :]
+        return computed[np.searchsorted(ordinals, asked.fmt.ordinal(x[0]))][None, :]
 
-    return Case(task.problem, task.system.key, look_up, task.inputs.grid, task.target)
+    return Case(asked.problem, asked.system.key, look_up, asked.inputs.grid, asked.target)
 
 
 def _near(case: Case, inputs: Inputs, errors: Errors) -> Row:
@@ -168,8 +170,8 @@ def _safe_range(inputs: Inputs, bad_below: int, bad_above: int) -> Row:
     return {"safe_lo": fmt.hex(ends[0]), "safe_hi": fmt.hex(ends[1])}
 
 
-def _agreement(task: Task, recorded: np.ndarray) -> Row:
-    found = agreement(task.system, recorded, task.fmt.from_ordinal(task.inputs.ordinals), task.given)
+def _agreement(asked: Combination, recorded: np.ndarray) -> Row:
+    found = agreement(asked.system, recorded, asked.fmt.from_ordinal(asked.inputs.ordinals), asked.given)
     return {
         "agreement": significant(found.identical),
         "replica_max_steps": significant(found.max_steps),

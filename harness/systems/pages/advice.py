@@ -1,0 +1,213 @@
+"""What a user should know of each system, in two sentences: their facts are found here, advice.md.j2 words them.
+
+The first says where it goes wrong, the second which call does better.  A system here is a call by its
+name: loss and gradient, all modes and formats together; hard targets without smoothing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from harness.problems import Problem, problem_named
+from harness.systems.pages.faults import KINDS, Fault, faults
+from harness.systems.pages.notation import given, number, variable
+from harness.systems.pages.probes import Returned
+from harness.systems.registry import library_named
+from harness.tables.rows import Row
+from harness.tables.templates import render
+
+TEMPLATE = Path(__file__).with_name("advice.md.j2")
+GRAVE, SLIGHT = ("invalid", "dead", "off", "plateau", "narrowed"), ("cancelled", "faded")
+SMALL = 100.0  # ulp: up to two digits
+ORDER = ("bfloat16", "float16", "float32", "float64")
+# For y = 0 and y = 1 a loss from a logit is this problem's value at (1 - 2y) x.
+OF_HARD_TARGETS = "softplus"
+
+
+@dataclass(frozen=True)
+class KnownCall:
+    """Gather what is known of one call of one library."""
+
+    library: str
+    name: str
+    rows: list[Row]
+    returned: list[Returned]
+
+    @cached_property
+    def main(self) -> str:
+        """Return the format that a user gets by default, or the first that there is."""
+        there = [str(r["format"]) for r in self.rows]
+        default = library_named(self.library).default_format
+        return default if default in there else there[0]
+
+    @cached_property
+    def faults(self) -> dict[str, list[Fault]]:
+        """Return the faults at hard targets by kind, the nearest to the centre first."""
+        found: dict[str, list[Fault]] = {}
+        for returned in self.returned:
+            if str(returned.row["target"]) in ("", "0", "1") and not returned.row["label_smoothing"]:
+                for fault in faults(returned):
+                    found.setdefault(fault.kind, []).append(fault)
+        return {k: sorted(found[k], key=lambda f: f.logit) for k in KINDS if k in found}
+
+    def first(self, kind: str) -> tuple[bool, float]:
+        """Return how soon a kind shows, the main format before the others."""
+        f = min(self.faults[kind], key=lambda f: (f.returned.fmt.name != self.main, f.logit))
+        return f.returned.fmt.name != self.main, f.logit
+
+    @property
+    def problem(self) -> Problem:
+        """Return the exact function, of several (a loss and its gradient) the first."""
+        return problem_named(str(self.rows[0]["problem"]))
+
+    @property
+    def from_logits(self) -> bool:
+        """Tell whether the call takes logits."""
+        return self.problem.input != "probability"
+
+    @property
+    def is_loss(self) -> bool:
+        """Tell whether the call is a loss."""
+        return self.problem.has_target
+
+    @cached_property
+    def reach(self) -> tuple[float, float]:
+        """Return the least sizes of a logit at which a grave and a slight fault show in the main format; infinite for none."""
+        return self._least(GRAVE), self._least(SLIGHT)
+
+    @cached_property
+    def near(self) -> float:
+        """Return the largest ulp error in the main format where the logit is at most 20 in size; infinite where unknown."""
+        found = [float(str(r["near_ulp"])) for r in self.rows if r["format"] == self.main and r["near_ulp"] != ""]
+        return max(found, default=math.inf)
+
+    @property
+    def owner(self) -> str:
+        """Return whose calls may be advised instead: the library's own; of a replica, those of the same product."""
+        if not library_named(self.library).source_only:
+            return self.library
+        return self.name.split(":")[0] if ":" in self.name else re.split(r"[ .]", self.name)[0]
+
+    def _least(self, kinds: tuple[str, ...]) -> float:
+        there = [f for kind in kinds for f in self.faults.get(kind, ()) if f.returned.fmt.name == self.main]
+        return min((f.logit for f in there), default=math.inf)
+
+
+def calls(rows: Sequence[Row], returned: Sequence[Returned]) -> list[KnownCall]:
+    """Return the calls in the order of the table; smoothed ones are left to the table."""
+    found: dict[tuple, KnownCall] = {}
+    for row in rows:
+        if not row["label_smoothing"]:
+            key = (row["library"], row["system"])
+            found.setdefault(key, KnownCall(str(row["library"]), str(row["system"]), [], [])).rows.append(row)
+    for one in returned:
+        key = (one.row["library"], one.row["system"])
+        if key in found:
+            found[key].returned.append(one)
+    return list(found.values())
+
+
+# -- the facts of the sentences ----------------------------------------------------------------
+
+
+def sentences(call: KnownCall, every: Sequence[KnownCall]) -> str:
+    """Return what a user should know of a call, in two sentences."""
+    return render(
+        TEMPLATE,
+        reasons="" if call.returned else _reasons(call),
+        faults=[_fault(kind, call.faults[kind], call) for kind in _told(call)],
+        main=call.main,
+        near=_near(call),
+        **(_better(call, every) if call.returned else {}),
+    )
+
+
+def _told(call: KnownCall) -> list[str]:
+    """Return which kinds are told: of two that say nearly the same, one; a dead gradient tells more than one that is off."""
+    kinds = list(call.faults)
+    if {"dead", "off"} <= set(kinds):
+        kinds.remove("dead" if call.first("dead")[0] > call.first("off")[0] else "off")
+    if {"cancelled", "faded"} <= set(kinds):
+        kinds.remove(max("cancelled", "faded", key=call.first))
+    return kinds
+
+
+def _fault(kind: str, found: list[Fault], call: KnownCall) -> dict[str, object]:
+    """Return the facts of one kind of fault: values in the main format, and where it begins in the others."""
+    nearest = {f: next((e for e in found if e.returned.fmt.name == f), None) for f in ORDER}
+    there = {f: e for f, e in nearest.items() if e is not None}
+    shown = there.get(call.main) or next(iter(there.values()))
+    row, fmt = shown.returned.row, shown.returned.fmt.name
+    modes = dict.fromkeys(str(e.returned.row["mode"]) for e in found if e.returned.fmt.name == fmt)
+    every = {str(r.row["mode"]) for r in call.returned if r.fmt.name == fmt and r.row["problem"] == row["problem"]}
+    return {
+        "kind": kind,
+        "gradient": shown.returned.is_gradient,
+        "loss": shown.returned.problem.has_target,
+        "problem": shown.returned.problem.name,
+        "variable": variable(row),
+        "x": given(row, shown.x),
+        "target": row["target"],
+        "format": fmt,
+        "value": number(shown.value),
+        "truth": number(shown.truth),
+        "modes": [m.replace("_", " ") for m in modes] if set(modes) != every else [],
+        "others": [f"{given(e.returned.row, e.x)} in {f}" for f, e in there.items() if e is not shown],
+    }
+
+
+def _near(call: KnownCall) -> dict[str, object]:
+    """Return how large errors are where no probe shows a fault."""
+    known = not math.isinf(call.near)
+    return {
+        "known": known,
+        "ulp": f"{call.near:.2g}",
+        "small": call.near <= SMALL,
+        "digits": f"{math.log10(call.near):.0f}" if known and call.near else "",
+    }
+
+
+def _better(call: KnownCall, every: Sequence[KnownCall]) -> dict[str, object]:
+    """Return the facts of the call of the same owner that does best, if it does better than this one."""
+    mine = [c for c in every if c.owner == call.owner and c.main == call.main and c.returned]
+    if call.is_loss:
+        rivals = [c for c in mine if c.is_loss and c.from_logits]
+    else:
+        rivals = [c for c in mine if c.problem == call.problem]
+    best = max(rivals, key=_merit, default=call)
+    if best is not call and (best.from_logits > call.from_logits or _clearly(best, call)):
+        return {"advice": "instead", "better": _standing(best)}
+    soft = [c for c in mine if c.problem.name == OF_HARD_TARGETS and c.reach > call.reach] if call.is_loss else []
+    if soft:
+        return {"advice": "hard targets", "better": _standing(soft[0])}
+    return {"advice": "nothing", "better": None}
+
+
+def _clearly(best: KnownCall, call: KnownCall) -> bool:
+    """Tell whether a call is better by more than small values that are lost or a few digits."""
+    return best.reach[0] > call.reach[0] or (best.reach >= call.reach and call.near > SMALL * best.near)
+
+
+def _merit(call: KnownCall) -> tuple:
+    return *call.reach, -call.near
+
+
+def _standing(call: KnownCall) -> dict[str, object]:
+    """Return how far a call can be relied on in its main format."""
+    grave, slight = call.reach
+    return {
+        "name": call.name,
+        "main": call.main,
+        "fails": not math.isinf(min(grave, slight)),
+        "only_small": math.isinf(grave),
+        "from": number(min(grave, slight)),
+    }
+
+
+def _reasons(call: KnownCall) -> str:
+    return "; ".join(dict.fromkeys(str(r["reason"]) for r in call.rows if r["reason"])) or "no reason was given"
