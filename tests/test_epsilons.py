@@ -21,8 +21,8 @@ from harness.studies.epsilons.choice import best_rows, window_rows
 from harness.studies.epsilons.ladder import Bins, Eps, candidates, exponents, inputs, ladder, probabilities
 from harness.studies.epsilons.rows import Found, dead_end, error_class, study_row
 from harness.studies.epsilons.sweep import Tally, sweep
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
-from harness.tables.rows import Case
 from harness.truth.certified import truth
 
 PARAMETERS = yaml.safe_load(Path("experiments/epsilons.yaml").read_text(encoding="utf-8"))["parameters"]

@@ -22,10 +22,10 @@ from harness.search.published import published
 from harness.search.values import ExactValues
 from harness.search.visits import Found
 from harness.search.worst import search
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.tables import writer
-from harness.tables.rows import Case
 from harness.workflow import experiments
 from harness.workflow.provenance import functions_differ
 

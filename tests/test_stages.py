@@ -13,12 +13,12 @@ from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
 from harness.studies import study
 from harness.sweep import stored
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.job import merged, sweep_job
 from harness.sweep.streaming import sweep
 from harness.tables import rows, verify, writer
 from harness.tables.job import table_job
-from harness.tables.rows import Case
 from harness.workflow import experiments, files
 from harness.workflow.experiments import targets_in
 

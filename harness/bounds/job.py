@@ -20,10 +20,11 @@ from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.sweep import stored
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.job import merged
 from harness.sweep.summary import Summary
-from harness.tables.rows import Case, Row
+from harness.tables.rows import Row
 from harness.workflow.experiments import Experiment, targets_in
 
 CELLS = 2048  # bounded together

@@ -80,6 +80,11 @@ class Grid:
                 ordinals = ordinals[(ordinals >= self.start) & (ordinals < self.stop)]
             yield Block(ordinals, j - i, i, whole_cells=True, centre=self.centre)
 
+    def ordinals(self, cells: np.ndarray | None = None) -> np.ndarray:
+        """Return the inputs of the given cells (all cells by default) as one array of ordinals in bit order."""
+        chosen = self.cells if cells is None else cells
+        return np.concatenate([block.ordinals for block in self.blocks(chosen)])
+
     def _split(self, cells: np.ndarray) -> Iterator[Block]:
         """Yield large cells in equal parts."""
         size = 1 << self.fmt.cell_shift
@@ -93,7 +98,7 @@ class Grid:
         """Return the sampled input next to a sampled one, above it (direction 1) or below (-1)."""
         cell = int(self.fmt.cell(np.array([ordinal]))[0])
         nearby = self.cells[(self.cells >= cell - 1) & (self.cells <= cell + 1)]
-        sampled = np.concatenate([block.ordinals for block in self.blocks(nearby)])
+        sampled = self.ordinals(nearby)
         beyond = sampled[(sampled - ordinal) * direction > 0]
         return int(beyond.min() if direction > 0 else beyond.max())
 

@@ -11,8 +11,9 @@ from mpmath import mp
 from harness.studies.epsilons.bias import BITS, certified_parts, confident_bias
 from harness.studies.epsilons.ladder import Bins, Candidate
 from harness.studies.epsilons.sweep import ERRORS, MARKED, TARGETS, Tally
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
-from harness.tables.rows import SECTIONS, Case, Row, row
+from harness.tables.rows import SECTIONS, Row, row
 from harness.truth.certified import significant
 
 Array = np.ndarray

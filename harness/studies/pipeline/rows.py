@@ -11,11 +11,12 @@ from mpmath import mp
 from harness.kernels import kernel_named
 from harness.numbers.formats import Format
 from harness.studies.pipeline.errors import AT_LOGIT, LOSS, PERCENT, Found, Pair, Pipeline, Seen, relatively
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep.tally import bad_points
-from harness.tables.rows import CONTRACT, Case, Row, extremes, safe_range
+from harness.tables.rows import CONTRACT, Row, extremes, safe_range
 from harness.truth.certified import error_in_ulp, significant, truth
 
 NEGLIGIBLE = 1e-300

@@ -9,9 +9,10 @@ import numpy as np
 from harness.kernels import kernel_named
 from harness.numbers.formats import Format
 from harness.problems import PROBLEMS
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
-from harness.tables.rows import Case, Row, certified_extreme, rows_of
+from harness.tables.rows import Row, certified_extreme, rows_of
 
 
 def named_targets(fmt: Format) -> dict[str, float]:

@@ -19,10 +19,11 @@ import numpy as np
 
 from harness.numbers.formats import Format
 from harness.problems import Problem
+from harness.sweep.case import Call, Case
 from harness.sweep.grid import Grid, spread
 from harness.sweep.streaming import BUDGET
 from harness.sweep.tally import bad_points
-from harness.tables.rows import SECTIONS, Call, Case
+from harness.tables.rows import SECTIONS
 from harness.truth.errors import Errors, measure
 from harness.truth.fast import evaluate
 
