@@ -121,7 +121,7 @@ def test_svg_text_is_text_with_the_kernels_names(drawn: list[Path]) -> None:
 
 def test_missing_input_is_named(small: Experiment, swept: tuple[list[Path], Path], tmp_path: Path) -> None:
     paths, table = swept
-    with pytest.raises(UsageError, match="no summary file of float16"):
+    with pytest.raises(UsageError, match="0 shards of small in float16"):
         draw(small, [], table, tmp_path)
     rows = table.read_text(encoding="utf-8").splitlines()
     cut = tmp_path / "cut.csv"

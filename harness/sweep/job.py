@@ -8,7 +8,7 @@ from harness.numbers.formats import Format
 from harness.sweep import stored
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
-from harness.sweep.summary import Summary, merge
+from harness.sweep.summary import Summary
 from harness.workflow.experiments import Experiment, targets_in
 from harness.workflow.progress import Progress
 from harness.workflow.provenance import provenance
@@ -34,12 +34,3 @@ def sweep_job(experiment: Experiment, fmt: Format, shard: int, grid: str, out: P
         "nanoseconds": clocks, "provenance": provenance(),
     }  # fmt: skip
     stored.write_summaries(out, summaries, description)
-
-
-def merged(paths: list[Path]) -> dict[str, dict[str, Summary]]:
-    """Read the shards of one format and merge them, problem by problem."""
-    parts = [stored.read_summaries(p)[0] for p in paths]
-    return {
-        problem: {kernel: merge([part[problem][kernel] for part in parts]) for kernel in parts[0][problem]}
-        for problem in parts[0]
-    }
