@@ -100,13 +100,13 @@ def test_tables_of_bounds(name):
 
 
 def test_atlas(tmp_path):
-    atlas.write(ATLAS, tmp_path / "atlas.csv")
+    atlas.atlas_job(ATLAS, tmp_path / "atlas.csv")
     for kind in ("csv", "md", "tex"):
         same((tmp_path / f"atlas.{kind}").read_text(encoding="utf-8"), TABLES / f"atlas.{kind}")
 
 
 def test_special_values(tmp_path):
-    special_values.write(tmp_path / "special_values.csv")
+    special_values.special_values_job(tmp_path / "special_values.csv")
     for kind in ("csv", "md", "tex"):
         same((tmp_path / f"special_values.{kind}").read_text(encoding="utf-8"), TABLES / f"special_values.{kind}")
 
@@ -163,6 +163,6 @@ def summaries_of(name: str) -> list[Path]:
 @pytest.mark.parametrize("name", MAIN)
 def test_figures_of_sweeps(name, tmp_path):
     paths = summaries_of(name)
-    job.draw_all(EXPERIMENTS[name], paths, TABLES / f"{name}.csv", tmp_path)
+    job.figures_job(EXPERIMENTS[name], paths, TABLES / f"{name}.csv", tmp_path)
     for stem in catalogue.figure_names(EXPERIMENTS[name]):
         assert (tmp_path / f"{stem}.svg").read_bytes() == (FIGURES / f"{stem}.svg").read_bytes(), stem

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import harness
+from harness.problems import antiderivative_of
 from harness.workflow.experiments import Experiment
 
 ROOT = Path(harness.__file__).parent
@@ -23,7 +24,7 @@ def sources(modules: Iterable[str], experiment: Experiment | None = None) -> lis
     wanted = list(modules)
     if experiment is not None:
         wanted += [k.function.__module__ for ks in experiment.kernels.values() for k in ks]
-        if any(p.name.endswith("_grad") for p in experiment.problems):
+        if any(antiderivative_of(p) is not None for p in experiment.problems):
             wanted += ["harness.kernels.gradients"]
     found: set[str] = set()
     while wanted:
