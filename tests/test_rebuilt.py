@@ -31,7 +31,7 @@ FIGURES_OF_STUDIES = [(name, stem) for name, q in QUESTIONS.items() for stem in 
 SEARCHES = [name for name, e in EXPERIMENTS.items() if e.search]
 SWEEPS = [name for name in EXPERIMENTS if name not in SEARCHES]
 BOUNDED = sorted(p.stem for p in TABLES.glob("bounds_*.csv"))
-MAIN = ["logits", "probabilities", "gradients", "primitives"]
+MAIN = [name for name, e in EXPERIMENTS.items() if e.main]
 ATLAS = [TABLES / f"{name}.csv" for name in MAIN]
 
 

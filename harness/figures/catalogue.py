@@ -1,4 +1,9 @@
-"""Which figures an experiment has: their names, titles and captions, and what each shows."""
+"""Which figures an experiment has: their names, titles and captions, and what each shows.
+
+All of it follows from the experiment's problems, kernels and targets, before anything is measured: so the workflow
+knows which files there will be.  The main experiments' figures are named after the problem alone, those of others
+begin with the experiment's name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Which source files a stage depends on, so that an edit reruns what depends on it and nothing else."""
+"""Which source files a stage depends on, so that an edit reruns what depends on it and nothing else.
+
+Snakemake compares the times of files and does not look into Python modules.  So the modules that a stage imports are
+found here by reading the sources, and named as inputs of its rule.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,9 @@ FAMILIES = "harness.kernels"
 
 
 def sources(modules: Iterable[str], experiment: Experiment | None = None) -> list[str]:
-    """Return the files that the modules import, all the way down, and those of an experiment's kernels.
+    """Return the files of modules and of all that they import, all the way down, and those of an experiment's kernels.
 
-    Paths are relative to the project's top, sorted.
+    Modules are dotted names; those outside the harness do not count.  Paths are relative to the project's top, sorted.
     """
     wanted = list(modules)
     if experiment is not None:

@@ -46,7 +46,7 @@ class Experiment:
     bounds: dict[str, str] = field(default_factory=dict)  # `functions`; empty where none are set beside its table
 
     def shards_of(self, fmt: str) -> int:
-        """Return into how many jobs the sweep of a format is divided."""
+        """Return into how many jobs the sweep or search of a format (by name) is divided."""
         return self.shards.get(fmt, 1)
 
 
@@ -92,7 +92,11 @@ def read(path: Path, schema_path: Path) -> dict[str, Any]:
 
 
 def load(path: Path) -> Experiment:
-    """Read an experiment file that sweeps or searches; UsageError names the key or the value that is wrong."""
+    """Read an experiment file that sweeps or searches; schema.yaml beside it says what may stand in it.
+
+    What a file leaves out has the schema's default: all kernels, STANDARD_TARGETS, the standard grid, one shard a
+    format.  Raises UsageError that names the key, the value, the problem, the kernel or the format that is wrong.
+    """
     data = read(path, path.parent / "schema.yaml")
     problems = [problem_named(name) for name in data["problems"]]
     chosen = data.get("kernels", "all")
