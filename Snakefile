@@ -1,7 +1,7 @@
 # Experiments sweep kernels over grids, make tables of their errors, and draw them.
-# Rules stand in data-flow order; experiments/*.yaml say what, harness/ says how.
+# experiments/*.yaml say what, harness/ says how; here is which file is made of which.
+# First what can be asked for, then the rules in the order in which data flow.
 
-import os
 from pathlib import Path
 
 from harness.figures import figure_names
@@ -11,50 +11,68 @@ from harness.systems.registry import libraries
 from harness.workflow import experiments
 from harness.workflow.dependencies import sources
 
-# A fresh clone has the committed tables and figures, but not the summaries that they come from; Snakemake would
-# take them as done.  Dated back, they are made again, each by the first run that asks for it.
-if not Path(".snakemake/metadata").exists():
-    for path in [*Path("results/tables").glob("*"), *Path("results/figures").glob("*")]:
-        os.utime(path, (1, 1))  # 0 would mean unknown to Snakemake
+# ---- what there is: one file each ---------------------------------------------------------------------------
 
 SWEPT, STUDIED = experiments.files(Path("experiments"))
 EXPERIMENTS = {name: experiments.load(path) for name, path in SWEPT.items()}
 STUDIES = {name: study.load(path) for name, path in STUDIED.items()}
-MAIN = ["logits", "probabilities", "gradients", "primitives"]
 SEARCHES = [name for name, e in EXPERIMENTS.items() if e.search]
 SWEEPS = [name for name in EXPERIMENTS if name not in SEARCHES]
-EXHAUSTIVE = [name for name in SWEEPS if name.startswith("exhaustive_")]
-# A study may use any kernel; its page's form does not touch its parts.
-KERNELS = sorted(map(str, Path("harness/kernels").glob("*.py")))
-PART_CODE = {
-    name: sources(["harness.studies.study", f"harness.studies.{name}.measure"]) + KERNELS for name in STUDIES
-}
-STUDY_CODE = {
-    name: [
-        *sources(
-            [
-                "harness.studies.job",
-                *(f"harness.studies.{name}.{m}" for m in ("measure", "tables", "figures")),
-            ]
-        ),
-        *KERNELS,
-        "harness/studies/page.md.j2",
-        f"harness/studies/{name}/answer.md.j2",
-    ]
-    for name in STUDIES
-}
+MAIN = [name for name in SWEEPS if EXPERIMENTS[name].main]
+EXHAUSTIVE = [name for name in SWEEPS if EXPERIMENTS[name].grid == "exhaustive"]
+BOUNDED = [name for name in SWEEPS if EXPERIMENTS[name].bounds]
+LIBRARIES = [library.name for library in libraries()]
+QUICK_LIBRARIES = [library.name for library in libraries() if library.quick]
+
+# ---- what is made of each, below results/ or results/quick/ -------------------------------------------------
+
+FORMS = ["csv", "md", "tex", "json"]
+IMAGES = ["png", "svg"]
 SHARDS = {
     name: [f"{f.name}.{i}" for f in e.formats for i in range(e.shards_of(f.name))]
     for name, e in EXPERIMENTS.items()
 }
-FIGURES = {name: figure_names(EXPERIMENTS[name]) for name in MAIN}
-LIBRARIES = [library.name for library in libraries()]
-QUICK_LIBRARIES = [library.name for library in libraries() if library.quick]
-# The code that each stage runs: an edit reruns the stages that depend on it, and nothing else.
+MEASURED = {
+    **{name: [f"summaries/{name}.{shard}.npz" for shard in SHARDS[name]] for name in SWEEPS},
+    **{name: [f"searches/{name}.{shard}.json" for shard in SHARDS[name]] for name in SEARCHES},
+    **{name: [f"studies/{name}.{part}.json" for part in s.parts] for name, s in STUDIES.items()},
+}
+FIGURES = {name: figure_names(e) for name, e in EXPERIMENTS.items() if e.figures}
+BOUND_FIGURES = {name: [f"bounds_{name}_{q.name}" for q in EXPERIMENTS[name].problems] for name in BOUNDED}
+# Who asks for tables and figures asks for the measurements that they are made of.  A fresh clone has the ones, which
+# are committed, and not the others, which are too large: so all are made there, and none is taken as made.
+MADE = {
+    name: [
+        *MEASURED[name],
+        f"tables/{name}.csv",
+        *[f"figures/{stem}.png" for stem in FIGURES.get(name, [])],
+    ]
+    for name in EXPERIMENTS
+}
+MADE_BOUNDS = {
+    name: [*MEASURED[name], *MEASURED[EXPERIMENTS[name].bounds["functions"]], f"tables/bounds_{name}.csv"]
+    for name in BOUNDED
+}
+# Special values take a second and leave no measurements: this stands for them.
+MADE_SPECIAL = ["summaries/special_values.made", "tables/special_values.csv"]
+MADE_ATLAS = [f for name in MAIN for f in MADE[name]] + ["tables/atlas.csv"]
+
+# ---- the code that each stage runs: an edit reruns the stages that depend on it, and nothing else -----------
+
 CODE = {
     (stage, name): sources([f"harness.{stage}"], e)
-    for stage in ("sweep.job", "search.job", "tables.job", "figures.job")
+    for stage in ("sweep.job", "search.job", "tables.job", "figures.job", "bounds.job")
     for name, e in EXPERIMENTS.items()
+}
+# Studies, special values and the atlas may use any kernel; a page's form does not touch its study's parts.
+KERNELS = sorted(map(str, Path("harness/kernels").glob("*.py")))
+PART_CODE = {
+    name: sources(["harness.studies.study", f"harness.studies.{name}.measure"]) + KERNELS for name in STUDIES
+}
+PAGE_CODE = {
+    name: sources([f"harness.studies.{m}" for m in ("job", f"{name}.measure", f"{name}.tables", f"{name}.figures")])
+    + KERNELS
+    for name in STUDIES
 }
 
 
@@ -68,42 +86,45 @@ wildcard_constraints:
     part="[a-z0-9_-]+",
 
 
+# ---- what can be asked for ----------------------------------------------------------------------------------
+
+
 rule all:
     default_target: True
     input:
-        expand("results/tables/{table}.csv", table=[*MAIN, "special_values", "atlas"]),
-        [f"results/figures/{stem}.png" for stems in FIGURES.values() for stem in stems],
+        expand("results/{file}", file=[*MADE_ATLAS, *MADE_SPECIAL]),
 
 
 rule quick:
     input:
-        expand("results/quick/tables/{table}.csv", table=MAIN),
-        [f"results/quick/figures/{stem}.png" for stems in FIGURES.values() for stem in stems],
+        expand("results/quick/{file}", file=[f for name in MAIN for f in MADE[name]]),
 
 
 rule exhaustive:
     input:
-        expand("results/tables/{table}.csv", table=[*EXHAUSTIVE, "float8"]),
-        expand("results/tables/bounds_{table}.csv", table=EXHAUSTIVE),
+        expand("results/{file}", file=[f for name in EXHAUSTIVE for f in MADE[name]]),
+        expand("results/{file}", file=[f for name in EXHAUSTIVE for f in MADE_BOUNDS.get(name, [])]),
 
 
 rule worst:
     input:
-        expand("results/tables/{table}.csv", table=SEARCHES),
-
-
-rule questions:
-    input:
-        expand("docs/questions/{study}.md", study=STUDIES),
+        expand("results/{file}", file=[f for name in SEARCHES for f in MADE[name]]),
 
 
 rule bounds:
     input:
-        expand("results/tables/bounds_{table}.csv", table=MAIN),
+        expand("results/{file}", file=[f for name in MAIN for f in MADE_BOUNDS.get(name, [])]),
+
+
+rule questions:
+    input:
+        expand("results/{file}", file=[f for name in STUDIES for f in MEASURED[name]]),
+        expand("docs/questions/{study}.md", study=STUDIES),
 
 
 rule systems:
     input:
+        expand("results/systems/{library}.json", library=LIBRARIES),
         "results/tables/systems.csv",
         "docs/systems.md",
         "docs/findings.md",
@@ -114,14 +135,40 @@ rule systems_quick:
         "results/quick/tables/systems.csv",
 
 
+rule atlas:
+    input:
+        expand("results/{file}", file=MADE_ATLAS),
+
+
 for name in EXPERIMENTS:
 
     rule:
         name:
             name
         input:
-            f"results/tables/{name}.csv",
-            [f"results/figures/{stem}.png" for stem in FIGURES.get(name, [])],
+            expand("results/{file}", file=MADE[name]),
+
+
+for name in BOUNDED:
+
+    rule:
+        name:
+            f"bounds_{name}"
+        input:
+            expand("results/{file}", file=MADE_BOUNDS[name]),
+
+
+for name in STUDIES:
+
+    rule:
+        name:
+            name
+        input:
+            expand("results/{file}", file=MEASURED[name]),
+            f"docs/questions/{name}.md",
+
+
+# ---- experiments that sweep: summaries, tables, figures, bounds ---------------------------------------------
 
 
 rule sweep:
@@ -144,34 +191,11 @@ rule sweep:
         " --shard {wildcards.shard} {params.grid} --out {output} 2>&1 | tee {log}"
 
 
-rule search:
-    input:
-        experiment="experiments/{experiment}.yaml",
-        schema="experiments/schema.yaml",
-        code=lambda w: CODE["search.job", w.experiment],
-    output:
-        "results/searches/{experiment}.{format}.{shard}.json",
-    log:
-        "results/logs/search.{experiment}.{format}.{shard}.log",
-    conda:
-        "environment.yaml"
-    message:
-        "Search {wildcards.experiment}, {wildcards.format}, shard {wildcards.shard}"
-    shell:
-        "python -m harness search {input.experiment} --format {wildcards.format}"
-        " --shard {wildcards.shard} --out {output} > {log} 2>&1"
-
-
 rule table:
     input:
         experiment="experiments/{experiment}.yaml",
         code=lambda w: CODE["tables.job", w.experiment],
-        summaries=lambda w: expand(
-            "{root}/summaries/{experiment}.{shard}.npz",
-            root=w.root,
-            experiment=w.experiment,
-            shard=SHARDS[w.experiment],
-        ),
+        summaries=lambda w: expand("{root}/{file}", root=w.root, file=MEASURED[w.experiment]),
     output:
         multiext("{root}/tables/{experiment}", ".md", ".tex", ".json"),
         csv=report(
@@ -192,15 +216,90 @@ rule table:
         "python -m harness table {input.experiment} {input.summaries} --out {output.csv}" " > {log} 2>&1"
 
 
+for name in FIGURES:
+
+    rule:
+        name:
+            f"figures_{name}"
+        input:
+            experiment=f"experiments/{name}.yaml",
+            code=CODE["figures.job", name],
+            table=f"{{root}}/tables/{name}.csv",
+            summaries=[f"{{root}}/{file}" for file in MEASURED[name]],
+        output:
+            [f"{{root}}/figures/{stem}.svg" for stem in FIGURES[name]],
+            png=report(
+                [f"{{root}}/figures/{stem}.png" for stem in FIGURES[name]],
+                caption="docs/captions/figure.rst",
+                category="Figures",
+                subcategory=name,
+            ),
+        log:
+            f"{{root}}/logs/figures.{name}.log",
+        conda:
+            "environment.yaml"
+        params:
+            folder=lambda w: f"{w.root}/figures",
+        message:
+            f"Figures of {name}"
+        shell:
+            "python -m harness figures {input.experiment} {input.summaries} --table {input.table}"
+            " --out {params.folder} > {log} 2>&1"
+
+
+for name in BOUNDED:
+
+    rule:
+        name:
+            f"bounds_table_{name}"
+        input:
+            experiment=f"experiments/{name}.yaml",
+            code=CODE["bounds.job", name],
+            summaries=expand("results/{file}", file=MEASURED[name]),
+            functions=expand("results/{file}", file=MEASURED[EXPERIMENTS[name].bounds["functions"]]),
+        output:
+            multiext(f"results/tables/bounds_{name}", ".md", ".tex", ".json"),
+            expand("results/figures/{stem}.{kind}", stem=BOUND_FIGURES[name], kind=IMAGES),
+            csv=f"results/tables/bounds_{name}.csv",
+        log:
+            f"results/logs/bounds.{name}.log",
+        conda:
+            "environment.yaml"
+        params:
+            functions=lambda w, input: " ".join(f"--functions {path}" for path in input.functions),
+        message:
+            f"Bounds of {name}"
+        shell:
+            "python -m harness bounds {input.experiment} {input.summaries} {params.functions}"
+            " --out {output.csv} --figures results/figures > {log} 2>&1"
+
+
+# ---- experiments that search: the worst inputs, and their table ----------------------------------------------
+
+
+rule search:
+    input:
+        experiment="experiments/{experiment}.yaml",
+        schema="experiments/schema.yaml",
+        code=lambda w: CODE["search.job", w.experiment],
+    output:
+        "results/searches/{experiment}.{format}.{shard}.json",
+    log:
+        "results/logs/search.{experiment}.{format}.{shard}.log",
+    conda:
+        "environment.yaml"
+    message:
+        "Search {wildcards.experiment}, {wildcards.format}, shard {wildcards.shard}"
+    shell:
+        "python -m harness search {input.experiment} --format {wildcards.format}"
+        " --shard {wildcards.shard} --out {output} > {log} 2>&1"
+
+
 rule search_table:
     input:
         experiment="experiments/{experiment}.yaml",
         code=lambda w: CODE["search.job", w.experiment],
-        parts=lambda w: expand(
-            "results/searches/{experiment}.{shard}.json",
-            experiment=w.experiment,
-            shard=SHARDS[w.experiment],
-        ),
+        parts=lambda w: expand("results/{file}", file=MEASURED[w.experiment]),
     output:
         multiext("results/tables/{experiment}", ".md", ".tex", ".json"),
         csv=report(
@@ -221,33 +320,7 @@ rule search_table:
         "python -m harness search-table {input.experiment} {input.parts} --out {output.csv}" " > {log} 2>&1"
 
 
-for name in MAIN:
-
-    rule:
-        name:
-            f"figures_{name}"
-        input:
-            experiment=f"experiments/{name}.yaml",
-            code=CODE["figures.job", name],
-            table=f"{{root}}/tables/{name}.csv",
-            summaries=[f"{{root}}/summaries/{name}.{shard}.npz" for shard in SHARDS[name]],
-        output:
-            [f"{{root}}/figures/{stem}.svg" for stem in FIGURES[name]],
-            png=report(
-                [f"{{root}}/figures/{stem}.png" for stem in FIGURES[name]],
-                caption="docs/captions/figure.rst",
-                category="Figures",
-                subcategory=name,
-            ),
-        log:
-            f"{{root}}/logs/figures.{name}.log",
-        conda:
-            "environment.yaml"
-        params:
-            folder=lambda w: f"{w.root}/figures",
-        shell:
-            "python -m harness figures {input.experiment} {input.summaries} --table {input.table}"
-            " --out {params.folder} > {log} 2>&1"
+# ---- every kernel: special values, and the atlas of the main experiments -------------------------------------
 
 
 rule special_values:
@@ -260,6 +333,7 @@ rule special_values:
             caption="docs/captions/special_values.rst",
             category="Tables",
         ),
+        made=touch(f"results/{MADE_SPECIAL[0]}"),
     log:
         "results/logs/special_values.log",
     conda:
@@ -270,7 +344,7 @@ rule special_values:
         "python -m harness special --out {output.csv} > {log} 2>&1"
 
 
-rule atlas:
+rule atlas_table:
     input:
         code=sources(["harness.tables.atlas", "harness.kernels.gradients"]),
         tables=expand("results/tables/{experiment}.csv", experiment=MAIN),
@@ -289,6 +363,9 @@ rule atlas:
         "Atlas"
     shell:
         "python -m harness atlas {input.tables} --out {output.csv} > {log} 2>&1"
+
+
+# ---- studies: their parts, and the page of each with its tables and figures ----------------------------------
 
 
 rule part:
@@ -312,18 +389,14 @@ for name, question in STUDIES.items():
 
     rule:
         name:
-            name
+            f"page_{name}"
         input:
             experiment=STUDIED[name],
-            code=STUDY_CODE[name],
-            parts=expand("results/studies/{study}.{part}.json", study=name, part=question.parts),
+            code=PAGE_CODE[name],
+            parts=expand("results/{file}", file=MEASURED[name]),
         output:
-            [
-                f"results/tables/{table}.{kind}"
-                for table in question.tables
-                for kind in ("csv", "md", "tex", "json")
-            ],
-            [f"results/figures/{stem}.{kind}" for stem in question.figures for kind in ("png", "svg")],
+            expand("results/tables/{table}.{kind}", table=question.tables, kind=FORMS),
+            expand("results/figures/{stem}.{kind}", stem=question.figures, kind=IMAGES),
             page=f"docs/questions/{name}.md",
         log:
             f"results/logs/page.{name}.log",
@@ -336,38 +409,7 @@ for name, question in STUDIES.items():
             " > {log} 2>&1"
 
 
-for name in [*MAIN, *EXHAUSTIVE]:
-
-    rule:
-        name:
-            f"bounds_{name}"
-        input:
-            experiment=f"experiments/{name}.yaml",
-            code=sources(["harness.bounds.job", "harness.bounds.figure"], EXPERIMENTS[name]),
-            summaries=[f"results/summaries/{name}.{shard}.npz" for shard in SHARDS[name]],
-            functions=[
-                f"results/summaries/exhaustive_primitives.{shard}.npz"
-                for shard in SHARDS["exhaustive_primitives"]
-            ],
-        output:
-            multiext(f"results/tables/bounds_{name}", ".md", ".tex", ".json"),
-            [
-                f"results/figures/bounds_{name}_{q.name}.{kind}"
-                for q in EXPERIMENTS[name].problems
-                for kind in ("png", "svg")
-            ],
-            csv=f"results/tables/bounds_{name}.csv",
-        log:
-            f"results/logs/bounds.{name}.log",
-        conda:
-            "environment.yaml"
-        params:
-            functions=lambda w, input: " ".join(f"--functions {path}" for path in input.functions),
-        message:
-            f"Bounds of {name}"
-        shell:
-            "python -m harness bounds {input.experiment} {input.summaries} {params.functions}"
-            " --out {output.csv} --figures results/figures > {log} 2>&1"
+# ---- real libraries: what their own losses return, and what users should know of it --------------------------
 
 
 rule library:
@@ -417,7 +459,7 @@ rule systems_pages:
     output:
         "docs/systems.md",
         "docs/findings.md",
-        [f"results/figures/{stem}.{kind}" for stem in SYSTEM_FIGURES for kind in ("png", "svg")],
+        expand("results/figures/{stem}.{kind}", stem=SYSTEM_FIGURES, kind=IMAGES),
     log:
         "results/logs/systems_pages.log",
     conda:

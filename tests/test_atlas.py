@@ -35,7 +35,7 @@ def table(path, problem, names, fmt):
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
     paths = [table(folder / f"{p}.csv", p, NAMES, FLOAT32) for p in ("bce_logits", "bce_logits_grad")]
-    atlas.write(paths, folder / "atlas")
+    atlas.atlas_job(paths, folder / "atlas")
     return folder, paths
 
 
@@ -131,7 +131,7 @@ def test_safe_ranges_are_the_intersections_of_the_table(rows, written):
 
 def test_same_tables_give_the_same_bytes_and_a_page_to_read(written):
     folder, paths = written
-    atlas.write(paths, folder / "again")
+    atlas.atlas_job(paths, folder / "again")
     for suffix in (".csv", ".md"):
         assert (folder / f"again{suffix}").read_bytes() == (folder / f"atlas{suffix}").read_bytes()
     text = (folder / "atlas.md").read_text()
@@ -142,7 +142,7 @@ def test_same_tables_give_the_same_bytes_and_a_page_to_read(written):
 def test_tables_without_a_problem_of_the_atlas_are_refused(tmp_path):
     (tmp_path / "other.csv").write_text("problem,kernel,format\nexp,numpy,float32\n")
     with pytest.raises(UsageError, match=r"other\.csv has no row of bce_logits"):
-        atlas.write([tmp_path / "other.csv"], tmp_path / "atlas")
+        atlas.atlas_job([tmp_path / "other.csv"], tmp_path / "atlas")
     assert not (tmp_path / "atlas.csv").exists()
 
 

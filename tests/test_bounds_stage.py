@@ -25,7 +25,8 @@ from harness.figures import style
 from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
 from harness.sweep import stored
-from harness.sweep.job import merged, sweep_job
+from harness.sweep.job import sweep_job
+from harness.sweep.shards import merged
 from harness.tables import verify, writer
 from harness.workflow import experiments
 from harness.workflow.experiments import Experiment

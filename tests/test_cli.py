@@ -1,11 +1,14 @@
 """The command line: what it prints, its exit status, and one sentence for input that cannot be used."""
 
+import ast
+import inspect
 import json
 import math
 import textwrap
 
 import pytest
 
+from harness.cli import stages
 from harness.cli.main import main
 from harness.tables.rows import CONTRACT
 
@@ -174,6 +177,15 @@ class TestReference:
         tenth = run(capsys, "reference", "log", "--input", "0.1", "--digits", "30")[1]
         nearest = run(capsys, "reference", "log", "--input", "0x1.999999999999ap-4", "--digits", "30")[1]
         assert tenth[:17] == nearest[:17] and tenth != nearest
+
+
+def test_a_stage_calls_one_job_and_knows_no_more_of_its_room():
+    """What a stage imports is a function NAME_job, or the module `job` where it must catch an error of it."""
+    tree = ast.parse(inspect.getsource(stages))
+    inside = [node for f in tree.body if isinstance(f, ast.FunctionDef) for node in ast.walk(f)]
+    found = [alias.name for node in inside if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert len(found) == len(stages.stages.commands)
+    assert all(name.endswith("_job") or name == "job" for name in found), found
 
 
 @pytest.mark.parametrize("what", ["problems", "kernels", "formats", "grids", "experiments", "systems"])

@@ -19,8 +19,8 @@ from harness.studies.epsilons.bias import bias, certified_parts, exact_bias, exa
 from harness.studies.epsilons.candidates import Bins, Eps, candidates, exponents, inputs, ladder, probabilities
 from harness.studies.epsilons.choice import best_rows, window_rows
 from harness.studies.epsilons.measure import EpsAtTarget, EpsTally, dead_end, error_class, run, study_row, sweep
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
-from harness.tables.rows import Case
 from harness.truth.certified import truth
 
 PARAMETERS = yaml.safe_load(Path("experiments/epsilons.yaml").read_text(encoding="utf-8"))["parameters"]

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from harness import UsageError
-from harness.figures import captions, draw, figure_names, style
+from harness.figures import captions, figure_names, style
 from harness.figures.axes import InputAxis
 from harness.figures.bins import Curve, end_points, from_summaries
 from harness.figures.catalogue import MOST_CURVES, plans
 from harness.figures.errors import LEAST, error_figure, legend_labels, shown, twins_of
 from harness.figures.heatmap import number
+from harness.figures.job import figures_job
 from harness.figures.map import runs, strip
 from harness.figures.material import Material
 from harness.kernels import kernel_named
@@ -44,7 +45,7 @@ REPOSITORY = list(experiments.files(Path(__file__).parent.parent / "experiments"
 def small() -> Experiment:
     problems = [problem_named(name) for name in KERNELS]
     kernels = {p: [kernel_named(p, k) for k in names] for p, names in KERNELS.items()}
-    return Experiment("small", "A question.", problems, kernels, [F16], ["0", "1", "0.9"], "quick", {}, {})
+    return Experiment("small", "A question.", problems, kernels, [F16], ["0", "1", "0.9"], "quick", {}, {}, main=True)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def swept(small: Experiment, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 @pytest.fixture(scope="module")
 def drawn(small: Experiment, swept: tuple[list[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return draw(small, *swept, tmp_path_factory.mktemp("figures"))
+    return figures_job(small, *swept, tmp_path_factory.mktemp("figures"))
 
 
 def lines_of(experiment: Experiment, paths: list[Path], table: Path, name: str) -> dict[str, np.ndarray]:
@@ -81,7 +82,7 @@ def test_every_named_figure_is_written_twice(small: Experiment, drawn: list[Path
 def test_the_same_data_give_the_same_bytes(
     small: Experiment, swept: tuple[list[Path], Path], drawn: list[Path], tmp_path: Path
 ) -> None:
-    for first, second in zip(drawn, draw(small, *swept, tmp_path)):
+    for first, second in zip(drawn, figures_job(small, *swept, tmp_path)):
         assert first.read_bytes() == second.read_bytes(), first.name
 
 
@@ -121,13 +122,13 @@ def test_svg_text_is_text_with_the_kernels_names(drawn: list[Path]) -> None:
 
 def test_missing_input_is_named(small: Experiment, swept: tuple[list[Path], Path], tmp_path: Path) -> None:
     paths, table = swept
-    with pytest.raises(UsageError, match="no summary file of float16"):
-        draw(small, [], table, tmp_path)
+    with pytest.raises(UsageError, match="0 shards of small in float16"):
+        figures_job(small, [], table, tmp_path)
     rows = table.read_text(encoding="utf-8").splitlines()
     cut = tmp_path / "cut.csv"
     cut.write_text("\n".join(r for r in rows if ",lse_log1p," not in r) + "\n", encoding="utf-8")
     with pytest.raises(UsageError, match="no row of bce_logits lse_log1p in float16"):
-        draw(small, paths, cut, tmp_path)
+        figures_job(small, paths, cut, tmp_path)
     assert not list(tmp_path.glob("*lse*"))
 
 

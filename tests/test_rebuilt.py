@@ -32,7 +32,7 @@ FIGURES_OF_STUDIES = [(name, stem) for name, q in QUESTIONS.items() for stem in 
 SEARCHES = [name for name, e in EXPERIMENTS.items() if e.search]
 SWEEPS = [name for name in EXPERIMENTS if name not in SEARCHES]
 BOUNDED = sorted(p.stem for p in TABLES.glob("bounds_*.csv"))
-MAIN = ["logits", "probabilities", "gradients", "primitives"]
+MAIN = [name for name, e in EXPERIMENTS.items() if e.main]
 ATLAS = [TABLES / f"{name}.csv" for name in MAIN]
 
 
@@ -101,13 +101,13 @@ def test_tables_of_bounds(name):
 
 
 def test_atlas(tmp_path):
-    atlas.write(ATLAS, tmp_path / "atlas.csv")
+    atlas.atlas_job(ATLAS, tmp_path / "atlas.csv")
     for kind in ("csv", "md", "tex"):
         same((tmp_path / f"atlas.{kind}").read_text(encoding="utf-8"), TABLES / f"atlas.{kind}")
 
 
 def test_special_values(tmp_path):
-    special_values.write(tmp_path / "special_values.csv")
+    special_values.special_values_job(tmp_path / "special_values.csv")
     for kind in ("csv", "md", "tex"):
         same((tmp_path / f"special_values.{kind}").read_text(encoding="utf-8"), TABLES / f"special_values.{kind}")
 
@@ -164,6 +164,6 @@ def summaries_of(name: str) -> list[Path]:
 @pytest.mark.parametrize("name", MAIN)
 def test_figures_of_sweeps(name, tmp_path):
     paths = summaries_of(name)
-    job.draw_all(EXPERIMENTS[name], paths, TABLES / f"{name}.csv", tmp_path)
+    job.figures_job(EXPERIMENTS[name], paths, TABLES / f"{name}.csv", tmp_path)
     for stem in catalogue.figure_names(EXPERIMENTS[name]):
         assert (tmp_path / f"{stem}.svg").read_bytes() == (FIGURES / f"{stem}.svg").read_bytes(), stem

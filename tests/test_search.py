@@ -18,10 +18,10 @@ from harness.search.along import ExactValues, LineSearch, run_errors
 from harness.search.job import search_job, search_table_job
 from harness.search.published import published
 from harness.search.space import SearchLine, SearchResult, errors_at
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.tables import writer
-from harness.tables.rows import Case
 from harness.workflow import experiments
 from harness.workflow.provenance import functions_differ
 

@@ -87,8 +87,8 @@ def test_planted_faults_have_their_names():
 
 
 def test_table_is_complete_and_its_bytes_repeat(tmp_path):
-    special_values.write(tmp_path / "special_values")
-    special_values.write(tmp_path / "again")
+    special_values.special_values_job(tmp_path / "special_values")
+    special_values.special_values_job(tmp_path / "again")
     for suffix in (".csv", ".md"):
         written = (tmp_path / f"special_values{suffix}").read_bytes()
         assert (tmp_path / f"again{suffix}").read_bytes() == written

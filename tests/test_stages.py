@@ -13,12 +13,13 @@ from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
 from harness.studies import study
 from harness.sweep import stored
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
-from harness.sweep.job import merged, sweep_job
+from harness.sweep.job import sweep_job
+from harness.sweep.shards import Shards, merged, shards_in, shards_of
 from harness.sweep.streaming import sweep
 from harness.tables import rows, verify, writer
 from harness.tables.job import table_job
-from harness.tables.rows import Case
 from harness.workflow import experiments, files
 from harness.workflow.experiments import targets_in
 
@@ -98,6 +99,60 @@ class TestTable:
         for name, summary in whole.items():
             for field in ("cells", "points", "max_ulp", "max_ulp_at", "sum_ulp", "bad_below", "bad_above"):
                 assert np.array_equal(getattr(together[name], field), getattr(summary, field)), (name, field)
+
+
+class TestShards:
+    """Summaries are put together by what they say of themselves, and a sweep that is not whole is refused."""
+
+    @pytest.fixture
+    def paths(self, copy):
+        return sorted((copy / "summaries").glob("*.npz"))
+
+    def told(self, path, **change):
+        """Let a summary say something else of itself."""
+        summaries, description = stored.read_summaries(path)
+        stored.write_summaries(path, summaries, {**description, **change})
+
+    def test_names_say_nothing(self, copy, paths):
+        renamed = [p.rename(p.with_name(f"{chr(ord('z') - i)}.npz")) for i, p in enumerate(paths)]
+        experiment = experiments.load(copy / "small.yaml")
+        found = shards_of(experiment, renamed[::-1])
+        assert found == Shards("quick", {"float16": renamed[:1], "float32": renamed[1:]})
+        table_job(experiment, renamed, copy / "again.csv")
+        assert (copy / "again.csv").read_bytes() == (copy / "tables" / "small.csv").read_bytes()
+
+    @pytest.mark.parametrize(
+        ("spoil", "said"),
+        [
+            (lambda paths: paths[:-1], "2 of 3 shards of small in float32 were given"),
+            (lambda paths: paths[1:], "0 shards of small in float16 were given"),
+            (lambda paths: [*paths, paths[2]], "shard 1 of small in float32 was given twice"),
+            (lambda paths: [], "0 shards of small in float16 were given"),
+        ],
+    )
+    def test_each_shard_once(self, copy, paths, spoil, said):
+        with pytest.raises(UsageError, match=said):
+            shards_of(experiments.load(copy / "small.yaml"), spoil(paths))
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"experiment": "large"}, "of another experiment, targets or grid"),
+            ({"targets": ["0", "1"]}, "of another experiment, targets or grid"),
+            ({"grid": "standard"}, "of another experiment, targets or grid"),
+            ({"shards": 4}, "divided into 3 and into 4 shards"),
+        ],
+    )
+    def test_all_of_one_sweep(self, copy, paths, change, said):
+        self.told(paths[-1], **change)
+        for find in (shards_in, lambda p: shards_of(experiments.load(copy / "small.yaml"), p)):
+            with pytest.raises(UsageError, match=said):
+                find(paths)
+
+    def test_a_kernel_that_is_new_is_missed(self, copy, paths):
+        (copy / "small.yaml").write_text(YAML.replace("lse_log1p,", "lse_log1p, lse_log,"))
+        with pytest.raises(UsageError, match="lacks lse_log of bce_logits; sweep again"):
+            shards_of(experiments.load(copy / "small.yaml"), paths)
 
 
 class TestVerify:

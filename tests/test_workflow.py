@@ -66,20 +66,60 @@ def plan(folder, *arguments):
 
 def test_the_workflow_plans_every_main_result():
     planned = plan(ROOT, "--forceall", "all")
-    for rule in ("sweep", "table", "figures_logits", "atlas", "special_values"):
+    for rule in ("sweep", "table", "figures_logits", "atlas_table", "special_values"):
         assert re.search(rf"^{rule}\s", planned, re.MULTILINE), rule
 
 
-def test_a_clean_clone_takes_no_committed_table_as_made(tmp_path):
-    """The negative control: with Snakemake's record of earlier runs, new tables need no sweep."""
-    for name in ("experiments", "harness", "results/tables"):
+@pytest.fixture
+def clone(tmp_path):
+    """What Snakemake sees of a fresh clone: code, experiments, and committed results, newer than the code."""
+    for name in ("experiments", "harness", "results/tables", "results/figures", "docs"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "Snakefile", tmp_path)
-    assert re.search(r"^sweep\s", plan(tmp_path, "exhaustive"), re.MULTILINE)
-    assert re.search(r"^sweep\s", plan(tmp_path, "exhaustive"), re.MULTILINE)
-    for path in (tmp_path / "results/tables").iterdir():
+    for path in [*tmp_path.glob("results/*/*"), *tmp_path.glob("docs/**/*")]:
         path.touch()
-    assert "Nothing to be done" in plan(tmp_path, "exhaustive")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("asked", "rules"),
+    [
+        ("all", ("sweep", "table", "figures_logits", "special_values", "atlas_table")),
+        ("exhaustive", ("sweep", "table", "bounds_table_exhaustive_logits")),
+        ("worst", ("search", "search_table")),
+        ("bounds_logits", ("sweep", "bounds_table_logits")),
+        ("claims", ("part", "page_claims")),
+        ("systems", ("library", "systems_table", "systems_pages")),
+    ],
+)
+def test_a_clean_clone_takes_no_committed_table_as_made(clone, asked, rules):
+    planned = plan(clone, asked)
+    for rule in rules:
+        assert re.search(rf"^{rule}\s", planned, re.MULTILINE), rule
+
+
+def test_parsing_changes_no_file(clone):
+    def states():
+        return {p: p.stat().st_mtime_ns for p in clone.rglob("*") if p.is_file() and ".snakemake" not in p.parts}
+
+    before = states()
+    plan(clone, "special_values")
+    assert states() == before
+
+
+def test_nothing_is_to_be_done_where_the_measurements_are_there(clone):
+    """The negative control: tables newer than their measurements, or asked for without them, are taken as made."""
+    table = "results/tables/exhaustive_logits.csv"
+    assert "Nothing to be done" in plan(clone, table)
+    for path in re.findall(r"results/summaries/\S+?\.npz", plan(clone, "exhaustive")):
+        (clone / path).parent.mkdir(exist_ok=True)
+        (clone / path).touch()
+    for path in clone.glob("results/*/*.*"):
+        if path.parent.name != "summaries":
+            path.touch()
+    assert "Nothing to be done" in plan(clone, "exhaustive")
+    (clone / table).unlink()
+    assert re.search(r"^table\s", plan(clone, "exhaustive"), re.MULTILINE)
 
 
 class TestPackaging:

@@ -19,11 +19,11 @@ from harness.figures.catalogue import drawn_targets
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem
-from harness.sweep import stored
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
-from harness.sweep.job import merged
+from harness.sweep.shards import Shards, merged, shards_in, shards_of
 from harness.sweep.summary import Summary
-from harness.tables.rows import Case, Row
+from harness.tables.rows import Row
 from harness.workflow.experiments import Experiment, targets_in
 
 CELLS = 2048  # bounded together
@@ -81,9 +81,9 @@ def bounds_job(
     grid only samples.  Raises BoundExceeded, and writes nothing, where a measurement lies above its
     bound; UsageError where a summary is missing or of another experiment.
     """
-    grid = _complete(inputs, experiment)
+    shards = shards_of(experiment, inputs)
     known = _known_functions(exhaustive)
-    found = [_bounds_in(experiment, fmt, grid, inputs, known.get(fmt.name)) for fmt in experiment.formats]
+    found = [_bounds_in(experiment, fmt, shards, known.get(fmt.name)) for fmt in experiment.formats]
     _raise_if_exceeded(found)
     from harness.bounds.figure import FigureData, draw  # loads the drawing library
 
@@ -97,23 +97,18 @@ def bounds_job(
         whole = {f.fmt.name: f.exhaustive for f in found}
         draw(FigureData(problem, target if problem.has_target else None, by_format, whole), folder, name)
     used = {f.fmt.name: f.functions_described for f in found}
-    table.write(out.with_suffix(""), rows, {"grid": grid, "function_errors": used})
+    table.write(out.with_suffix(""), rows, {"grid": shards.grid, "function_errors": used})
 
 
-def _bounds_in(
-    experiment: Experiment, fmt: Format, grid: str, inputs: Sequence[Path], known: dict[str, Summary] | None
-) -> FormatBounds:
+def _bounds_in(experiment: Experiment, fmt: Format, shards: Shards, known: dict[str, Summary] | None) -> FormatBounds:
     """Bound and compare all problems and kernels in one format."""
-    summaries = merged(_of(inputs, fmt))
+    summaries, grid = merged(shards.paths[fmt.name]), shards.grid
     functions = function_errors(fmt, known)
     whole = known is not None or fmt.bits <= 16
     exhaustive = Grid(grid, experiment.problems[0], fmt).exhaustive
     found = FormatBounds(fmt, exhaustive, functions, "exhaustive" if whole else "sampled", [], [], {})
     for problem in experiment.problems:
-        kernels, measured = experiment.kernels[problem.name], summaries.get(problem.name, {})
-        for k in kernels:
-            if k.name not in measured:
-                raise UsageError(f"the summaries of {fmt.name} lack {k.name} of {problem.name}; sweep again")
+        kernels, measured = experiment.kernels[problem.name], summaries[problem.name]
         targets = targets_in(fmt, experiment.targets) if problem.has_target else None
         bounds = _in_parts(problem, kernels, fmt, targets, measured[kernels[0].name].cells, functions)
         drawn = _drawn_row(fmt, experiment) if problem.has_target else 0
@@ -168,45 +163,22 @@ def _raise_if_exceeded(found: list[FormatBounds]) -> None:
     raise BoundExceeded(f"{worst.text}{more}: one of the two is wrong, and nothing was written")
 
 
-def _of(paths: Sequence[Path], fmt: Format) -> list[Path]:
-    return [p for p in paths if stored.read_description(p)["format"] == fmt.name]
-
-
 def _drawn_row(fmt: Format, experiment: Experiment) -> int:
     """Return which row of a summary is the drawn target's."""
     values = targets_in(fmt, experiment.targets)
     return int(np.flatnonzero(values == targets_in(fmt, drawn_targets(experiment)[:1]))[0])
 
 
-def _complete(paths: Sequence[Path], experiment: Experiment) -> str:
-    """Return the grid of the summaries; UsageError unless every shard of every format is there."""
-    told = [stored.read_description(p) for p in paths]
-    asked = (experiment.name, experiment.targets, told[0]["grid"])
-    for path, d in zip(paths, told):
-        if (d["experiment"], d["targets"], d["grid"]) != asked:
-            raise UsageError(f"{path} is of another experiment, targets or grid than {asked}; sweep again")
-    for fmt in experiment.formats:
-        _all_shards([d for d in told if d["format"] == fmt.name], f"{experiment.name} in {fmt.name}")
-    return told[0]["grid"]
-
-
-def _all_shards(told: Sequence[Mapping], of: str) -> None:
-    have = sorted(d["shard"] for d in told)
-    if not told or have != list(range(told[0]["shards"])):
-        count = f" of {told[0]['shards']}" if told else ""
-        raise UsageError(f"{len(set(have))}{count} shards of {of} were given; give each once")
-
-
 def _known_functions(paths: Sequence[Path]) -> dict[str, dict[str, Summary]]:
     """Read exhaustive errors of the library's functions, by format; UsageError where inputs are left out."""
-    told = [stored.read_description(p) for p in paths]
+    if not paths:
+        return {}
+    shards = shards_in(paths)
+    if shards.grid != "exhaustive":
+        raise UsageError(f"{paths[0]} is of the {shards.grid} grid; give summaries of the exhaustive one")
     found: dict[str, dict[str, Summary]] = {}
-    for path, d in zip(paths, told):
-        if d["grid"] != "exhaustive":
-            raise UsageError(f"{path} is of the {d['grid']} grid; give summaries of the exhaustive one")
-    for name in dict.fromkeys(d["format"] for d in told):
-        _all_shards([d for d in told if d["format"] == name], f"the functions in {name}")
-        summaries = merged([p for p, d in zip(paths, told) if d["format"] == name])
+    for name, files in shards.paths.items():
+        summaries = merged(files)
         for problem, kernel in MEASURED_AS.values():
             if kernel not in summaries.get(problem, {}):
                 raise UsageError(f"the summaries of the functions in {name} lack {kernel} of {problem}")

@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from harness.bounds.bound import Comparison
+from harness.sweep.case import Case
 from harness.sweep.summary import Summary
 from harness.tables import writer
-from harness.tables.rows import Case, Row, certified_extreme, significant
+from harness.tables.rows import Row, certified_extreme, significant
 from harness.workflow import files
 
 COLUMNS = (

@@ -1,4 +1,7 @@
-"""What `harness check` and `harness reference` do: one loss measured, one exact value printed."""
+"""What `harness check` and `harness reference` do: one loss measured and judged, one exact value printed.
+
+`check` makes the rows that a table would have and a verdict in words; `reference` needs no kernel, only the truth.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from mpmath import mp
 from tabulate import tabulate
 
 from harness import UsageError
-from harness.numbers.formats import format_named, parse_exact
+from harness.numbers.formats import Format, parse_exact
 from harness.problems import problem_named
 from harness.sweep import own
 from harness.sweep.grid import Grid
@@ -46,11 +49,14 @@ def over(row: Row, max_ulp: float) -> bool:
     return worst > max_ulp or any(row[name] for name in SPURIOUS)
 
 
-def check(
-    name: str, problem_name: str, format_name: str, grid_name: str, targets: Sequence[str], max_ulp: float
-) -> Report:
-    """Sweep one kernel or user function over a grid; UsageError for input that cannot be used."""
-    problem, fmt = problem_named(problem_name), format_named(format_name)
+def check(name: str, problem_name: str, fmt: Format, grid_name: str, targets: Sequence[str], max_ulp: float) -> Report:
+    """Sweep one kernel or user function over a grid and judge it by a budget in ulp.
+
+    `name` is a kernel's name, path/to/file.py:function, or module:function; `targets` are decimals or hex floats in
+    [0, 1], by default those of the tables.  Raises UsageError for an unknown problem, grid, kernel or function, a
+    function that breaks the contract, a target that does not fit, or a budget that is not positive.
+    """
+    problem = problem_named(problem_name)
     if not max_ulp > 0:
         raise UsageError(f"--max-ulp {max_ulp} is not a positive number of ulps")
     if targets and not problem.has_target:
@@ -119,7 +125,12 @@ def verdict(row: Row, max_ulp: float) -> str:
 
 
 def reference(problem_name: str, inputs: dict[str, str | None], target: str | None, digits: int) -> str:
-    """Return the exact value at an input to certified digits; UsageError for input that does not fit."""
+    """Return the exact value at an input as a decimal, correctly rounded to a number of significant digits.
+
+    `inputs` has the texts given as logit, probability or input; one of them must fit the problem.  Decimals and hex
+    floats are taken exactly as written.  Raises UsageError for an input of another kind or outside the domain, and
+    for a target that is missing or not asked for.
+    """
     problem = problem_named(problem_name)
     given = {name: text for name, text in inputs.items() if text is not None}
     if list(given) != [problem.input]:

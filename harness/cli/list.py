@@ -1,4 +1,4 @@
-"""What `harness list` prints."""
+"""What `harness list` prints: everything that a command or an experiment's file can name, as plain tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ GRID_TEXT = {
 
 
 def text(what: str, problem: str | None) -> str:
-    """Return a plain table of problems, kernels, formats, grids, systems or experiments."""
+    """Return a plain table of problems, kernels (of one problem if given), formats, grids, systems or experiments.
+
+    Raises UsageError for an unknown problem, and where the file of an experiment cannot be used.
+    """
     return {
         "problems": _problems,
         "kernels": lambda: _kernels(problem),

@@ -1,14 +1,22 @@
-"""The command line: list, check, reference, verify, and the workflow's stages after them."""
+"""The command line: list, check, reference, verify, and the workflow's stages after them.
+
+Each command reads its arguments here and imports what does the work when it runs, so that `--help` answers at once.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness import UsageError, __version__
+from harness.cli import options
 from harness.cli.stages import stages
+
+if TYPE_CHECKING:
+    from harness.numbers.formats import Format
 
 
 class Commands(click.Group):
@@ -53,8 +61,8 @@ def list_(what: str, problem: str | None) -> None:
 @cli.command()
 @click.argument("target_name", metavar="TARGET")
 @click.option("--problem", "-p", required=True, help="The problem it computes, such as bce_logits.")
-@click.option("--format", "-f", "format_name", required=True, help="The working format, such as float32.")
-@click.option("--grid", "-g", default="standard", show_default=True, help="exhaustive, standard or quick.")
+@options.format_
+@options.grid("standard", "exhaustive, standard or quick.")
 @click.option(
     "--target",
     "-t",
@@ -65,7 +73,7 @@ def list_(what: str, problem: str | None) -> None:
 @click.option("--max-ulp", default=4.0, show_default=True, type=float, help="The error budget, in ulps.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as a JSON list instead.")
 def check(
-    target_name: str, problem: str, format_name: str, grid: str, targets: tuple[str, ...], max_ulp: float, as_json: bool
+    target_name: str, problem: str, fmt: Format, grid: str, targets: tuple[str, ...], max_ulp: float, as_json: bool
 ) -> None:
     """Measure one loss and give a verdict with the reason.
 
@@ -81,7 +89,7 @@ def check(
     """
     from harness.cli import check as checking
 
-    report = checking.check(target_name, problem, format_name, grid, targets, max_ulp)
+    report = checking.check(target_name, problem, fmt, grid, targets, max_ulp)
     click.echo(checking.to_json(report) if as_json else checking.to_text(report))
     sys.exit(0 if report.within else 1)
 
@@ -115,7 +123,7 @@ def reference(
 
 
 @cli.command()
-@click.argument("results", default="results", type=click.Path(path_type=Path))
+@click.argument("results", default="results", type=options.PATH)
 def verify(results: Path) -> None:
     """Check a results folder: checksums, and every cited extreme once more in mpmath.
 

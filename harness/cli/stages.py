@@ -1,104 +1,92 @@
-"""The commands that the workflow runs, one per stage; each writes whole files or nothing."""
+"""The commands that the workflow runs, one per stage; each writes whole files or nothing.
+
+A stage only hands its arguments to a room's job: the command line knows no more of a room than that.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.numbers.formats import Format
+    from harness.workflow.experiments import Experiment
+
 stages = click.Group()  # the command line takes its commands over
+Paths = tuple[Path, ...]
+
+
+# ---- experiments: sweep, table, figures, bounds -------------------------------------------------
 
 
 @stages.command()
-@click.argument("experiment", type=click.Path(path_type=Path))
-@click.option("--format", "format_name", required=True)
-@click.option("--shard", default=0, show_default=True)
-@click.option("--grid", default=None, help="Instead of the experiment's own grid.")
-@click.option("--out", required=True, type=click.Path(path_type=Path))
-def sweep(experiment: Path, format_name: str, shard: int, grid: str | None, out: Path) -> None:
+@options.experiment
+@options.format_
+@options.shard
+@options.grid(None, "Instead of the experiment's own grid.")
+@options.out("The summary file.")
+def sweep(experiment: Experiment, fmt: Format, shard: int, grid: str | None, out: Path) -> None:
     """Stage: sweep one shard of an experiment into a summary file.
 
     \b
     Example:
       harness sweep experiments/logits.yaml --format float32 --out logits.float32.0.npz
     """
-    from harness.numbers.formats import format_named
-    from harness.sweep import job
-    from harness.workflow import experiments
+    from harness.sweep.job import sweep_job
 
-    e = experiments.load(experiment)
-    job.sweep_job(e, format_named(format_name), shard, grid or e.grid, out)
+    sweep_job(experiment, fmt, shard, grid or experiment.grid, out)
 
 
 @stages.command()
-@click.argument("experiment", type=click.Path(path_type=Path))
-@click.argument("summaries", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it."
-)
-def table(experiment: Path, summaries: tuple[Path, ...], out: Path) -> None:
+@options.experiment
+@options.summaries
+@options.out_table
+def table(experiment: Experiment, summaries: Paths, out: Path) -> None:
     """Stage: make an experiment's table from the summary files of all its formats and shards.
 
     \b
     Example:
-      harness table experiments/logits.yaml results/summaries/standard/logits.*.npz --out logits.csv
+      harness table experiments/logits.yaml results/summaries/logits.*.npz --out logits.csv
     """
-    from harness.tables import job
-    from harness.workflow import experiments
+    from harness.tables.job import table_job
 
-    job.table_job(experiments.load(experiment), list(summaries), out)
+    table_job(experiment, list(summaries), out)
 
 
 @stages.command()
-@click.argument("experiment", type=click.Path(path_type=Path))
-@click.option("--part", required=True, help="One of the parts that the experiment names.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The JSON file of what it finds.")
-def study(experiment: Path, part: str, out: Path) -> None:
-    """Stage: run one part of a study, a question with code of its own.
+@options.experiment
+@options.summaries
+@click.option("--table", required=True, type=options.PATH, help="The experiment's CSV.")
+@options.out("The folder for PNG and SVG files.")
+def figures(experiment: Experiment, summaries: Paths, table: Path, out: Path) -> None:
+    """Stage: draw an experiment's figures from its summary files and its table.
 
     \b
     Example:
-      harness study experiments/claims.yaml --part all --out claims.all.json
+      harness figures experiments/logits.yaml results/summaries/logits.*.npz --table results/tables/logits.csv --out figures
     """
-    from harness.studies import job
+    from harness.figures.job import figures_job
 
-    job.part_job(experiment, part, out)
+    figures_job(experiment, list(summaries), table, out)
 
 
 @stages.command()
-@click.argument("experiment", type=click.Path(path_type=Path))
-@click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--results", required=True, type=click.Path(path_type=Path), help="The folder of tables/ and figures/.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The page.")
-def page(experiment: Path, parts: tuple[Path, ...], results: Path, out: Path) -> None:
-    """Stage: make a study's tables, figures and page from all its parts.
-
-    \b
-    Example:
-      harness page experiments/claims.yaml claims.all.json --results results --out docs/questions/claims.md
-    """
-    from harness.studies import job
-
-    job.page_job(experiment, list(parts), results, out)
-
-
-@stages.command()
-@click.argument("experiment", type=click.Path(path_type=Path))
-@click.argument("summaries", nargs=-1, required=True, type=click.Path(path_type=Path))
+@options.experiment
+@options.summaries
 @click.option(
     "--functions",
     multiple=True,
-    type=click.Path(path_type=Path),
-    help="A summary of exhaustive_primitives; repeat for all its shards. [default: sample the functions]",
+    type=options.PATH,
+    help="A summary of the functions' exhaustive sweep; repeat for all its shards. [default: sample the functions]",
 )
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it."
-)
-@click.option(
-    "--figures", "folder", required=True, type=click.Path(path_type=Path), help="The folder for PNG and SVG files."
-)
-def bounds(experiment: Path, summaries: tuple[Path, ...], functions: tuple[Path, ...], out: Path, folder: Path) -> None:
+@options.out_table
+@options.figures()
+def bounds(experiment: Experiment, summaries: Paths, functions: Paths, out: Path, figures: Path) -> None:
     """Stage: bound every kernel's error a priori and set the bounds beside the measurements.
 
     A measurement above its bound ends the run with exit status 1, and nothing is written: one of
@@ -109,38 +97,55 @@ def bounds(experiment: Path, summaries: tuple[Path, ...], functions: tuple[Path,
       harness bounds experiments/logits.yaml logits.*.npz --out bounds_logits.csv --figures figures
     """
     from harness.bounds import job
-    from harness.bounds.bound import BoundExceeded
-    from harness.workflow import experiments
 
     try:
-        job.bounds_job(experiments.load(experiment), summaries, functions, out, folder)
-    except BoundExceeded as e:
+        job.bounds_job(experiment, summaries, functions, out, figures)
+    except job.BoundExceeded as e:
         click.echo(f"harness: {e}", err=True)
         sys.exit(1)
 
 
+# ---- searches -----------------------------------------------------------------------------------
+
+
 @stages.command()
-@click.argument("experiment", type=click.Path(path_type=Path))
-@click.argument("summaries", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--table", "table_csv", required=True, type=click.Path(path_type=Path), help="The experiment's CSV.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder for PNG and SVG files.")
-def figures(experiment: Path, summaries: tuple[Path, ...], table_csv: Path, out: Path) -> None:
-    """Stage: draw an experiment's figures from its summary files and its table.
+@options.experiment
+@options.format_
+@options.shard
+@options.out("The JSON file of what it finds.")
+def search(experiment: Experiment, fmt: Format, shard: int, out: Path) -> None:
+    """Stage: search one shard of an experiment's kernels for their worst inputs.
 
     \b
     Example:
-      harness figures experiments/logits.yaml results/summaries/logits.*.npz --table results/tables/logits.csv --out figures
+      harness search experiments/worst_float64.yaml --format float64 --out worst.float64.0.json
     """
-    from harness import figures as figures_
-    from harness.workflow import experiments
+    from harness.search.job import search_job
 
-    figures_.draw(experiments.load(experiment), list(summaries), table_csv, out)
+    search_job(experiment, fmt, shard, out)
+
+
+@stages.command("search-table")
+@options.experiment
+@options.parts
+@options.out_table
+def search_table(experiment: Experiment, parts: Paths, out: Path) -> None:
+    """Stage: make a search's table from the rows of all its shards.
+
+    \b
+    Example:
+      harness search-table experiments/worst_float64.yaml worst.float64.*.json --out worst_float64.csv
+    """
+    from harness.search.job import search_table_job
+
+    search_table_job(experiment, list(parts), out)
+
+
+# ---- all kernels together: special values, the atlas --------------------------------------------
 
 
 @stages.command()
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it."
-)
+@options.out_table
 def special(out: Path) -> None:
     """Stage: tabulate every kernel at infinities, NaN, zeros and the ends of its domain.
 
@@ -148,70 +153,69 @@ def special(out: Path) -> None:
     Example:
       harness special --out results/tables/special_values.csv
     """
-    from harness.tables import special_values as special_
+    from harness.tables.special_values import special_values_job
 
-    special_.write(out)
+    special_values_job(out)
 
 
 @stages.command()
-@click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it."
-)
-def atlas(tables: tuple[Path, ...], out: Path) -> None:
+@click.argument("tables", nargs=-1, required=True, type=options.PATH)
+@options.out_table
+def atlas(tables: Paths, out: Path) -> None:
     """Stage: say in words where each kernel is safe in each format, and what fails beyond.
 
     \b
     Example:
       harness atlas results/tables/logits.csv results/tables/gradients.csv --out results/tables/atlas.csv
     """
-    from harness.tables import atlas as atlas_
+    from harness.tables.atlas import atlas_job
 
-    atlas_.write(list(tables), out)
+    atlas_job(list(tables), out)
+
+
+# ---- studies ------------------------------------------------------------------------------------
 
 
 @stages.command()
-@click.argument("experiment", type=click.Path(path_type=Path))
-@click.option("--format", "format_name", required=True)
-@click.option("--shard", default=0, show_default=True)
-@click.option("--out", required=True, type=click.Path(path_type=Path))
-def search(experiment: Path, format_name: str, shard: int, out: Path) -> None:
-    """Stage: search one shard of an experiment's kernels for their worst inputs.
+@options.study
+@click.option("--part", required=True, help="One of the parts that the study names.")
+@options.out("The JSON file of what it finds.")
+def study(study: Path, part: str, out: Path) -> None:
+    """Stage: run one part of a study, a question with code of its own.
 
     \b
     Example:
-      harness search experiments/worst_float64.yaml --format float64 --out worst.float64.0.json
+      harness study experiments/claims.yaml --part all --out claims.all.json
     """
-    from harness.numbers.formats import format_named
-    from harness.search import job
-    from harness.workflow import experiments
+    from harness.studies.job import part_job
 
-    job.search_job(experiments.load(experiment), format_named(format_name), shard, out)
+    part_job(study, part, out)
 
 
-@stages.command("search-table")
-@click.argument("experiment", type=click.Path(path_type=Path))
-@click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it."
-)
-def search_table(experiment: Path, parts: tuple[Path, ...], out: Path) -> None:
-    """Stage: make a search's table from the rows of all its shards.
+@stages.command()
+@options.study
+@options.parts
+@click.option("--results", required=True, type=options.PATH, help="The folder of tables/ and figures/.")
+@options.out("The page.")
+def page(study: Path, parts: Paths, results: Path, out: Path) -> None:
+    """Stage: make a study's tables, figures and page from all its parts.
 
     \b
     Example:
-      harness search-table experiments/worst_float64.yaml worst.float64.*.json --out worst_float64.csv
+      harness page experiments/claims.yaml claims.all.json --results results --out docs/questions/claims.md
     """
-    from harness.search import job
-    from harness.workflow import experiments
+    from harness.studies.job import page_job
 
-    job.search_table_job(experiments.load(experiment), list(parts), out)
+    page_job(study, list(parts), results, out)
+
+
+# ---- systems: real libraries --------------------------------------------------------------------
 
 
 @stages.command()
 @click.argument("library")
-@click.option("--grid", default="standard", show_default=True, help="standard or quick.")
-@click.option("--out", required=True, type=click.Path(path_type=Path))
+@options.grid("standard", "standard or quick.")
+@options.out("The JSON file of its rows.")
 def systems(library: str, grid: str, out: Path) -> None:
     """Stage: call all systems of one real library on a grid and measure what they return.
 
@@ -221,41 +225,37 @@ def systems(library: str, grid: str, out: Path) -> None:
     Example:
       harness systems torch --grid quick --out torch.json
     """
-    from harness.systems import job
+    from harness.systems.job import systems_job
 
-    job.systems_job(library, grid, out)
+    systems_job(library, grid, out)
 
 
 @stages.command("systems-table")
-@click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="The CSV; .md, .tex and .json stand beside it."
-)
-def systems_table(parts: tuple[Path, ...], out: Path) -> None:
+@options.parts
+@options.out_table
+def systems_table(parts: Paths, out: Path) -> None:
     """Stage: make the systems' table from the parts of all libraries.
 
     \b
     Example:
       harness systems-table torch.json jax.json --out systems.csv
     """
-    from harness.systems import job
+    from harness.systems.job import systems_table_job
 
-    job.systems_table_job(list(parts), out)
+    systems_table_job(list(parts), out)
 
 
 @stages.command("systems-pages")
-@click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--docs", required=True, type=click.Path(path_type=Path), help="The folder for systems.md and findings.md."
-)
-@click.option("--figures", required=True, type=click.Path(path_type=Path), help="The folder for PNG and SVG files.")
-def systems_pages(parts: tuple[Path, ...], docs: Path, figures: Path) -> None:
+@options.parts
+@click.option("--docs", required=True, type=options.PATH, help="The folder for systems.md and findings.md.")
+@options.figures()
+def systems_pages(parts: Paths, docs: Path, figures: Path) -> None:
     """Stage: write what users should know of each library, the likeliest surprises, and the figures.
 
     \b
     Example:
       harness systems-pages torch.json jax.json --docs docs --figures results/figures
     """
-    from harness.systems import job
+    from harness.systems.job import systems_pages_job
 
-    job.systems_pages_job(list(parts), docs, figures)
+    systems_pages_job(list(parts), docs, figures)

@@ -1,4 +1,9 @@
-"""Which figures an experiment has: their names, titles and captions, and what each shows."""
+"""Which figures an experiment has: their names, titles and captions, and what each shows.
+
+All of it follows from the experiment's problems, kernels and targets, before anything is measured: so the workflow
+knows which files there will be.  The main experiments' figures are named after the problem alone, those of others
+begin with the experiment's name.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +122,7 @@ def _by_input(experiment: Experiment, kind: str) -> Iterator[Plan]:
         for target in drawn_targets(experiment):
             if kind == "errors" and target not in HARD and len(drawn_targets(experiment)) > 1:
                 continue  # the map shows soft targets
-            name = f"{problem.name}_{kind}_y{target.replace('.', '_')}"
+            name = f"{_stem(problem, experiment)}_{kind}_y{target.replace('.', '_')}"
             title = TITLES[kind].format(problem.name) + f"  Target y = {target}"
             yield Plan(name, kind, title, _caption(kind, problem), families(problem, experiment), target)
     without = [q for q in experiment.problems if not q.has_target]
@@ -126,6 +131,11 @@ def _by_input(experiment: Experiment, kind: str) -> Iterator[Plan]:
         title = TITLES[kind].format(", ".join(q.name for q in chosen))
         shown = tuple(f for q in chosen for f in families(q, experiment))
         yield Plan(f"{experiment.name}_{kind}_{input_}", kind, title, _caption(kind, chosen[0]), shown)
+
+
+def _stem(problem: Problem, experiment: Experiment) -> str:
+    """Begin a file's name: two experiments may have the same problem, and only the main one's goes by that alone."""
+    return problem.name if experiment.main else f"{experiment.name}_{problem.name}"
 
 
 def _caption(kind: str, problem: Problem) -> str:
@@ -139,7 +149,9 @@ def _plateaus(experiment: Experiment) -> Iterator[Plan]:
     for problem in experiment.problems:
         if problem.name in ("bce", "bce_logits"):
             title = f"Where does {problem.name} stop rising, and where does its gradient die?"
-            yield Plan(f"{problem.name}_plateaus", "plateaus", title, PLATEAUS, families(problem, experiment))
+            yield Plan(
+                f"{_stem(problem, experiment)}_plateaus", "plateaus", title, PLATEAUS, families(problem, experiment)
+            )
 
 
 def _worst(experiment: Experiment) -> Iterator[Plan]:
@@ -147,7 +159,7 @@ def _worst(experiment: Experiment) -> Iterator[Plan]:
     for problem in experiment.problems:
         if problem.has_target:
             title = f"Which kernel of {problem.name} is worst, and in which format?"
-            yield Plan(f"{problem.name}_worst", "worst", title, WORST, families(problem, experiment))
+            yield Plan(f"{_stem(problem, experiment)}_worst", "worst", title, WORST, families(problem, experiment))
     without = tuple(f for q in experiment.problems if not q.has_target for f in families(q, experiment))
     if without:
         title = "Which function is worst, and in which format?"

@@ -1,4 +1,4 @@
-"""The figure stage: draw every planned figure of an experiment and write it."""
+"""The figure stage: an experiment's summaries and table, drawn as every figure that the catalogue plans for it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from harness.workflow.experiments import Experiment
 DRAW = {"errors": error_figure, "map": map_figure, "plateaus": plateau_figure, "worst": worst_figure}
 
 
-def draw_all(experiment: Experiment, summary_paths: list[Path], table_csv: Path, out_dir: Path) -> list[Path]:
-    """Draw every figure of an experiment; return the files, PNG and SVG, in order of the plans."""
-    material = Material(experiment, summary_paths, table_csv)
+def figures_job(experiment: Experiment, inputs: list[Path], table: Path, out: Path) -> list[Path]:
+    """Draw every figure of an experiment into the folder `out`, as PNG and SVG; return the files in order of the plans.
+
+    `inputs` are the summaries of all its formats and shards, `table` is its CSV.  Raises UsageError where a summary
+    is missing, given twice, damaged, or of another sweep, or where the table lacks a row.
+    """
+    material = Material(experiment, inputs, table)
     written: list[Path] = []
     with style.context():
         for plan in plans(experiment):
-            written += style.save(DRAW[plan.kind](plan, material), out_dir, plan.name)
+            written += style.save(DRAW[plan.kind](plan, material), out, plan.name)
     return written

@@ -15,6 +15,7 @@ from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.sweep import stored
 from harness.sweep.grid import Grid
+from harness.sweep.shards import shards_of
 from harness.sweep.summary import Summary
 from harness.tables import writer
 from harness.workflow.experiments import Experiment, targets_in
@@ -23,7 +24,7 @@ from harness.workflow.experiments import Experiment, targets_in
 class Material:
     """Hold the curves of an experiment's kernels, and its table.
 
-    Raises UsageError where a format has no summary file.
+    Raises UsageError where a summary is missing, given twice, damaged, or of another sweep.
     """
 
     def __init__(self, experiment: Experiment, summary_paths: list[Path], table_csv: Path):
@@ -31,11 +32,9 @@ class Material:
         self._worst = worst_of(writer.read(table_csv))
         self._curves: dict[tuple[str, str, str, str | None], Curve] = {}
         self._exhaustive: dict[str, bool] = {}
+        shards = shards_of(experiment, summary_paths)
         for fmt in self.formats:
-            paths = [p for p in summary_paths if p.name.split(".")[-3] == fmt.name]
-            if not paths:
-                raise UsageError(f"no summary file of {fmt.name} among the {len(summary_paths)} given; sweep it first")
-            self._gather(fmt, [stored.read_summaries(p)[0] for p in paths], stored.read_description(paths[0])["grid"])
+            self._gather(fmt, [stored.read_summaries(p)[0] for p in shards.paths[fmt.name]], shards.grid)
 
     def _gather(self, fmt: Format, shards: list[dict[str, dict[str, Summary]]], grid: str) -> None:
         self._exhaustive[fmt.name] = Grid(grid, self.experiment.problems[0], fmt).exhaustive

@@ -18,9 +18,10 @@ from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.search import SearchResult, search_worst
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.tables import writer
-from harness.tables.rows import CONTRACT, Case, Row, certified_extreme, significant
+from harness.tables.rows import CONTRACT, Row, certified_extreme, significant
 from harness.workflow import files
 from harness.workflow.experiments import Experiment, targets_in
 

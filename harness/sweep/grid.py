@@ -1,11 +1,15 @@
-"""Which inputs are visited: exhaustive, standard, or quick.
+"""Which inputs are visited: all of a format's numbers in the problem's domain, or a sample of every cell.
+
+A cell holds the numbers that share sign, exponent and the three leading bits of the fraction, eight cells to a binade,
+so that a sample is as dense near 2^-100 as near 1.  Inputs are given by ordinals, their positions in the order of the
+format's numbers.  There are three grids:
 
 | grid       | 8 and 16 bits     | float32                  | float64                  |
 | exhaustive | every input       | every input              | refused                  |
 | standard   | every input       | 64 a cell, and critical  | 8 a cell, and critical   |
 | quick      | 4 a cell, critical| 2 a cell, and critical   | 1 a cell, and critical   |
 
-`critical` stands for the 8 neighbours on either side of each of the problem's critical points.
+`critical` points stand for the 8 neighbours on either side of each of the problem's critical points.
 A cell's points are its first, its last, and others spread by the golden ratio.  A grid comes in
 blocks of whole cells (or equal parts of one), whose division does not depend on the shards.
 """
@@ -31,9 +35,11 @@ BLOCK = 1 << 14
 
 
 class Grid:
-    """Give the inputs of one problem in one format, in bit order.
+    """Give the inputs of one problem in one format, in bit order, as ordinals.
 
-    Raises UsageError for an unknown grid, and for float64 exhaustively.
+    `exhaustive` tells whether every number of the domain is visited: it is so in 8 and 16 bits on the standard grid
+    too.  `start`, `stop` and `centre` are ordinals, the domain being [start, stop); `cells` holds the numbers of all
+    its cells.  Raises UsageError for an unknown grid, and for float64 exhaustively.
     """
 
     def __init__(self, name: str, problem: Problem, fmt: Format):
@@ -80,6 +86,11 @@ class Grid:
                 ordinals = ordinals[(ordinals >= self.start) & (ordinals < self.stop)]
             yield Block(ordinals, j - i, i, whole_cells=True, centre=self.centre)
 
+    def ordinals(self, cells: np.ndarray | None = None) -> np.ndarray:
+        """Return the inputs of the given cells (all cells by default) as one array of ordinals in bit order."""
+        chosen = self.cells if cells is None else cells
+        return np.concatenate([block.ordinals for block in self.blocks(chosen)])
+
     def _split(self, cells: np.ndarray) -> Iterator[Block]:
         """Yield large cells in equal parts."""
         size = 1 << self.fmt.cell_shift
@@ -93,7 +104,7 @@ class Grid:
         """Return the sampled input next to a sampled one, above it (direction 1) or below (-1)."""
         cell = int(self.fmt.cell(np.array([ordinal]))[0])
         nearby = self.cells[(self.cells >= cell - 1) & (self.cells <= cell + 1)]
-        sampled = np.concatenate([block.ordinals for block in self.blocks(nearby)])
+        sampled = self.ordinals(nearby)
         beyond = sampled[(sampled - ordinal) * direction > 0]
         return int(beyond.min() if direction > 0 else beyond.max())
 

@@ -1,4 +1,7 @@
-"""The sweep stage: one shard of an experiment in one format, into a summary file."""
+"""The sweep stage: one shard of an experiment in one format, into a summary file.
+
+A shard is every n-th cell of each problem's grid, so that shards cost alike and can run at once.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,20 @@ from harness.numbers.formats import Format
 from harness.sweep import stored
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
-from harness.sweep.summary import Summary, merge
+from harness.sweep.summary import Summary
 from harness.workflow.experiments import Experiment, targets_in
 from harness.workflow.progress import Progress
 from harness.workflow.provenance import provenance
 
 
 def sweep_job(experiment: Experiment, fmt: Format, shard: int, grid: str, out: Path) -> None:
-    """Sweep one shard of one format, all problems and kernels of an experiment, into a file."""
+    """Sweep one shard of one format, all problems and kernels of an experiment, into a summary file.
+
+    `shard` counts from 0; `grid` is exhaustive, standard or quick, whatever the experiment's own is.  The file says of
+    itself what it is of, how far the reference was off where it was audited (log2 of the relative error), and where the
+    time went (nanoseconds).  Raises UsageError for a grid that the format cannot have, AuditFailure where the
+    reference breaks its bound; then no file is written.
+    """
     shards = experiment.shards_of(fmt.name)
     summaries: dict[str, dict[str, Summary]] = {}
     audits, clocks = {}, {}
@@ -34,12 +43,3 @@ def sweep_job(experiment: Experiment, fmt: Format, shard: int, grid: str, out: P
         "nanoseconds": clocks, "provenance": provenance(),
     }  # fmt: skip
     stored.write_summaries(out, summaries, description)
-
-
-def merged(paths: list[Path]) -> dict[str, dict[str, Summary]]:
-    """Read the shards of one format and merge them, problem by problem."""
-    parts = [stored.read_summaries(p)[0] for p in paths]
-    return {
-        problem: {kernel: merge([part[problem][kernel] for part in parts]) for kernel in parts[0][problem]}
-        for problem in parts[0]
-    }

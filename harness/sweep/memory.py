@@ -1,4 +1,7 @@
-"""Keep freed memory in the process: a sweep frees and takes the same arrays thousands of times a second."""
+"""Keep freed memory in the process: a sweep frees and takes the same arrays thousands of times a second.
+
+This is about time only: results do not depend on it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""A user's own loss: find the function, and hold it to the contract of a kernel."""
+"""A user's own loss: find the function that the command line names, and hold it to the contract of a kernel.
+
+A kernel gets its inputs and targets as a row and a column and may rely on the harness; a user's function gets plain
+one-dimensional arrays, x or x and y of the same shape, and is trusted with nothing: what it returns, raises and changes
+is looked at on every call.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +24,11 @@ Function = Callable[..., np.ndarray]
 
 
 def find(target: str, problem: Problem) -> Kernel:
-    """Return what TARGET names: a kernel's name, path/to/file.py:function, or module:function.
+    """Return the kernel that TARGET names, or a function wrapped as one.
 
-    Raises UsageError, one sentence, where there is no such kernel, file, module or function.
+    TARGET is a kernel's name, path/to/file.py:function, or module:function, the module being looked for in the working
+    directory too.  Raises UsageError, one sentence, where there is no such kernel, file, module or function, or where
+    the file cannot be imported.
     """
     if ":" not in target:
         if target not in {k.name for k in kernels_of(problem.name)} and target.endswith(".py"):
@@ -37,6 +44,7 @@ def find(target: str, problem: Problem) -> Kernel:
 
 
 def _from_file(path: Path) -> ModuleType:
+    """Import a file as a module of its own name."""
     if not path.is_file():
         raise UsageError(f"there is no file {path}; write path/to/file.py:function")
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -51,6 +59,7 @@ def _from_file(path: Path) -> ModuleType:
 
 
 def _from_name(name: str) -> ModuleType:
+    """Import a module by its dotted name, as Python does when it is run in the working directory."""
     sys.path.insert(0, "")
     try:
         return importlib.import_module(name)
@@ -61,17 +70,21 @@ def _from_name(name: str) -> ModuleType:
 
 
 def _one_line(e: BaseException) -> str:
+    """Write an exception as one line, since a user's may have many."""
     return f"{type(e).__name__}: {' '.join(str(e).split())}"
 
 
 class Guarded:
-    """Call a user's f(x) or f(x, y) on one-dimensional arrays, one target at a time, and check what it does."""
+    """Call a user's f(x) or f(x, y) on one-dimensional arrays, one target at a time, and check what it does.
+
+    `name` is what the user called it; it begins every sentence about it.
+    """
 
     def __init__(self, function: Function, name: str):
         self.function, self.name = function, name
 
     def __call__(self, x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
-        """Return the results for x of shape (1, n) and y of shape (T, 1), shape (T, n).
+        """Return the results for x of shape (1, n) and y of shape (T, 1), as a kernel does: shape (T, n).
 
         Raises UsageError where the function raises, changes its input, or returns another shape
         or format.

@@ -1,4 +1,8 @@
-"""Summary files: zip files of NumPy arrays with a description and the digest of everything in them."""
+"""Summary files: zip files of NumPy arrays with a description and the digest of everything in them.
+
+A file holds the summaries of all problems and kernels of one shard.  Its description says which experiment, format,
+targets, grid and shard it is of; the digest tells a damaged file from a whole one.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,10 @@ ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same inputs give the same bytes
 
 
 def write_summaries(path: Path, summaries: Mapping[str, Mapping[str, Summary]], description: dict) -> None:
-    """Write the summaries of a job, {problem: {kernel: summary}}, with its description."""
+    """Write the summaries of a job, {problem: {kernel: summary}}, with its description.
+
+    The kernels of one problem share their cells and targets.  The same summaries give the same bytes.
+    """
     members: dict[str, bytes] = {}
     for problem, by_kernel in summaries.items():
         for name, array in _stack(list(by_kernel.values())).items():
@@ -38,7 +45,10 @@ def write_summaries(path: Path, summaries: Mapping[str, Mapping[str, Summary]], 
 
 
 def read_summaries(path: Path) -> tuple[dict[str, dict[str, Summary]], dict]:
-    """Read what `write_summaries` wrote; UsageError where the file is damaged."""
+    """Return the summaries, {problem: {kernel: summary}}, and the description that `write_summaries` wrote.
+
+    Raises UsageError where the file is no such file, is cut off, or does not match its digest.
+    """
     try:
         with zipfile.ZipFile(path) as z:
             members = {name: z.read(name) for name in z.namelist()}
@@ -59,7 +69,7 @@ def read_summaries(path: Path) -> tuple[dict[str, dict[str, Summary]], dict]:
 
 
 def read_description(path: Path) -> dict:
-    """Read only the description of a summary file; UsageError where there is none."""
+    """Return the description of a summary file without reading its arrays; UsageError where there is none."""
     try:
         with zipfile.ZipFile(path) as z:
             return json.loads(z.read("description.json"))

@@ -1,4 +1,8 @@
-"""The streaming pass over cells of a grid: all kernels of a problem against one reference."""
+"""The pass over a grid: block by block, all kernels of a problem against one reference.
+
+What takes most of the time is done once where it can be: the reference for a block is computed once for all kernels,
+and kernels whose results agree in every bit share one tally.  Memory stays that of a block, however large the grid.
+"""
 
 from __future__ import annotations
 
@@ -66,8 +70,8 @@ def sweep(
 ) -> Sweep:
     """Evaluate all kernels on a grid's cells (all of them by default) and summarise their errors.
 
-    `targets` has shape (T,) in the working format, or is None.  Raises tiers.AuditFailure where
-    the fast reference breaks its bound.
+    `targets` has shape (T,) in the working format, or is None.  Raises AuditFailure where the
+    fast reference breaks its bound.
     """
     keep_freed_memory()
     fmt, cells = grid.fmt, grid.cells if cells is None else cells

@@ -1,6 +1,6 @@
-"""What the errors of one block of inputs add to a summary.
+"""What the errors of one block of inputs add to a summary: maxima, sums, medians and counts.
 
-Each figure is computed when first asked for: most change no maximum, and kernels whose results agree
+A block is up to 2^14 inputs in bit order.  Each figure is computed when first asked for: most change no maximum, and kernels whose results agree
 in every bit share one tally.
 """
 

@@ -6,29 +6,32 @@ from pathlib import Path
 
 from harness.sweep import stored
 from harness.sweep.grid import Grid
-from harness.sweep.job import merged
+from harness.sweep.shards import merged, shards_of
 from harness.tables import writer
 from harness.tables.rows import Row, rows_of
 from harness.workflow.experiments import Experiment, targets_in
 
 
 def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
-    """Make an experiment's table from the summaries of all its formats and shards."""
-    grid = stored.read_description(inputs[0])["grid"]
+    """Write an experiment's table, OUT.csv, .md, .tex and .json, from the summaries of all its formats and shards.
+
+    Rows stand in the order of problems, formats, kernels and targets.  Raises UsageError where a summary is missing,
+    given twice, damaged, or of another sweep.
+    """
+    shards = shards_of(experiment, inputs)
     rows: list[Row] = []
     audit: dict[str, dict] = {}
     for fmt in experiment.formats:
-        shards = [p for p in inputs if p.name.split(".")[-3] == fmt.name]
-        summaries = merged(shards)
+        summaries = merged(shards.paths[fmt.name])
         for problem in experiment.problems:
             targets = targets_in(fmt, experiment.targets) if problem.has_target else None
-            g = Grid(grid, problem, fmt)
+            g = Grid(shards.grid, problem, fmt)
             for kernel in experiment.kernels[problem.name]:
                 rows += rows_of(problem, kernel, g, targets, summaries[problem.name][kernel.name])
-        audit[fmt.name] = _worst_audit(shards)
+        audit[fmt.name] = _worst_audit(shards.paths[fmt.name])
     order = {p.name: i for i, p in enumerate(experiment.problems)}
     rows.sort(key=lambda r: order[str(r["problem"])])
-    writer.write(out.with_suffix(""), rows, experiment.question, extra={"grid": grid, "audit": audit})
+    writer.write(out.with_suffix(""), rows, experiment.question, extra={"grid": shards.grid, "audit": audit})
 
 
 def _worst_audit(paths: list[Path]) -> dict:

@@ -6,9 +6,6 @@ and the truth in mpmath, and safe ranges are divided down to the last input with
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import mpmath
 import numpy as np
 from mpmath import mp
@@ -18,13 +15,12 @@ from harness.kernels import Kernel
 from harness.numbers.division import sectioning
 from harness.numbers.formats import Format
 from harness.problems import Problem
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
-from harness.sweep.tally import bad_points
-from harness.truth.certified import decimal, error_in_ulp, significant, truth
-from harness.truth.errors import RELATIVE_LIMIT, Errors, measure
-from harness.truth.fast import evaluate
+from harness.truth.certified import decimal, error_in_ulp, significant
+from harness.truth.errors import RELATIVE_LIMIT
 
 CONTRACT = (
     "problem", "kernel", "format", "target", "grid", "points", "exhaustive",
@@ -40,51 +36,7 @@ FURTHER = (
 COLUMNS = CONTRACT + FURTHER
 EXACT_DIGITS = 25
 
-Call = Callable[..., np.ndarray]
 Row = dict[str, object]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One kernel, format and target: what a row is about."""
-
-    problem: Problem
-    name: str
-    function: Call
-    grid: Grid
-    target: np.generic | None
-
-    @property
-    def fmt(self) -> Format:
-        """Return the working format."""
-        return self.grid.fmt
-
-    def compute(self, ordinals: np.ndarray) -> np.ndarray:
-        """Run the kernel on inputs given by their ordinals; shape (n,)."""
-        inputs = self._inputs(ordinals)
-        with np.errstate(all="ignore"):
-            return np.broadcast_to(self.function(*inputs), inputs[0].shape)[0]
-
-    def exact(self, ordinal: int) -> mpmath.mpf:
-        """Return the truth at one input."""
-        values = [self.fmt.from_ordinal(np.array([ordinal]))[0]]
-        if self.target is not None:
-            values.append(self.target)
-        return truth(self.problem, tuple(mp.mpf(float(v)) for v in values))
-
-    def errors(self, ordinals: np.ndarray) -> Errors:
-        """Measure the kernel at inputs given by their ordinals; arrays of shape (1, n)."""
-        with np.errstate(all="ignore"):
-            exact = evaluate(self.problem, self.fmt, *self._inputs(ordinals))
-            return measure(self.compute(ordinals)[None, :], exact, self.problem.nonnegative)
-
-    def bad(self, ordinals: np.ndarray, budget: float) -> np.ndarray:
-        """Tell where an ulp error exceeds the budget or an outcome is spurious; shape (n,)."""
-        return bad_points(self.errors(ordinals), 0, slice(None), budget)
-
-    def _inputs(self, ordinals: np.ndarray) -> tuple[np.ndarray, ...]:
-        x = self.fmt.from_ordinal(ordinals)[None, :]
-        return (x,) if self.target is None else (x, np.full((1, 1), self.target))
 
 
 def rows_of(

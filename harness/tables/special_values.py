@@ -150,7 +150,7 @@ def rows() -> list[Row]:
     return found
 
 
-def write(out: Path) -> None:
+def special_values_job(out: Path) -> None:
     """Write the table, OUT.csv, .md, .tex and .json."""
     base, found = out.with_suffix(""), rows()
     frame = readable(found)

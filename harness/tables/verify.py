@@ -16,10 +16,11 @@ from harness import UsageError
 from harness.kernels import kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
 from harness.problems import problem_named
+from harness.sweep.case import Case
 from harness.sweep.grid import GRIDS, Grid
 from harness.sweep.streaming import BUDGET
 from harness.tables import writer
-from harness.tables.rows import CONTRACT, EXACT_DIGITS, Case, difference, significant
+from harness.tables.rows import CONTRACT, EXACT_DIGITS, difference, significant
 from harness.truth.certified import decimal, error_in_ulp
 from harness.workflow import files
 from harness.workflow.provenance import functions_differ

@@ -1,4 +1,8 @@
-"""Which source files a stage depends on, so that an edit reruns what depends on it and nothing else."""
+"""Which source files a stage depends on, so that an edit reruns what depends on it and nothing else.
+
+Snakemake compares the times of files and does not look into Python modules.  So the modules that a stage imports are
+found here by reading the sources, and named as inputs of its rule.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import harness
+from harness.problems import antiderivative_of
 from harness.workflow.experiments import Experiment
 
 ROOT = Path(harness.__file__).parent
@@ -16,14 +21,14 @@ FAMILIES = "harness.kernels"
 
 
 def sources(modules: Iterable[str], experiment: Experiment | None = None) -> list[str]:
-    """Return the files that the modules import, all the way down, and those of an experiment's kernels.
+    """Return the files of modules and of all that they import, all the way down, and those of an experiment's kernels.
 
-    Paths are relative to the project's top, sorted.
+    Modules are dotted names; those outside the harness do not count.  Paths are relative to the project's top, sorted.
     """
     wanted = list(modules)
     if experiment is not None:
         wanted += [k.function.__module__ for ks in experiment.kernels.values() for k in ks]
-        if any(p.name.endswith("_grad") for p in experiment.problems):
+        if any(antiderivative_of(p) is not None for p in experiment.problems):
             wanted += ["harness.kernels.gradients"]
     found: set[str] = set()
     while wanted:

@@ -1,10 +1,15 @@
-"""Experiments: questions written as data, experiments/*.yaml, checked against a schema."""
+"""Experiments: questions written as data, one file each, experiments/NAME.yaml.
+
+A file says what is measured (problems, kernels, formats, targets, the grid of inputs or a search) and what is made of
+it (a table always; figures; bounds).  Everything that the workflow decides about an experiment it reads here: nothing
+follows from a file's name.  Files are checked against experiments/schema.yaml, which describes every key.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +30,7 @@ STANDARD_TARGETS: tuple[str, ...] = ("0", "1", "0.05", "0.1", "0.5", "0.9", "0.9
 
 @dataclass(frozen=True)
 class Experiment:
-    """Hold one question: problems x kernels x formats x targets x grid, and how it is divided."""
+    """Hold one question: problems × kernels × formats × targets × grid, how it is divided, and what is made of it."""
 
     name: str
     question: str
@@ -36,9 +41,12 @@ class Experiment:
     grid: str
     shards: dict[str, int]
     search: dict[str, Any]  # budget, seeds, joint; empty where a grid is swept
+    main: bool = False  # one of those that the default job and the atlas are made of
+    figures: bool = True  # False for a search, whose table is all there is to draw from
+    bounds: dict[str, str] = field(default_factory=dict)  # `functions`; empty where none are set beside its table
 
     def shards_of(self, fmt: str) -> int:
-        """Return into how many jobs the sweep of a format is divided."""
+        """Return into how many jobs the sweep or search of a format (by name) is divided."""
         return self.shards.get(fmt, 1)
 
 
@@ -84,7 +92,11 @@ def read(path: Path, schema_path: Path) -> dict[str, Any]:
 
 
 def load(path: Path) -> Experiment:
-    """Read an experiment file that sweeps or searches; UsageError names the key or the value that is wrong."""
+    """Read an experiment file that sweeps or searches; schema.yaml beside it says what may stand in it.
+
+    What a file leaves out has the schema's default: all kernels, STANDARD_TARGETS, the standard grid, one shard a
+    format.  Raises UsageError that names the key, the value, the problem, the kernel or the format that is wrong.
+    """
     data = read(path, path.parent / "schema.yaml")
     problems = [problem_named(name) for name in data["problems"]]
     chosen = data.get("kernels", "all")
@@ -102,6 +114,9 @@ def load(path: Path) -> Experiment:
         data.get("grid", "standard"),
         data.get("shards", {}),
         {"budget": 1 << 20, "seeds": [0], "joint": False, **data["search"]} if "search" in data else {},
+        data.get("main", False),
+        data.get("figures", True) and "search" not in data,
+        data.get("bounds", {}),
     )
 
 

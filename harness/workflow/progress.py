@@ -18,7 +18,7 @@ class Progress:
         self.began = self.said = time.monotonic()
 
     def __call__(self, points: int) -> None:
-        """Count points; print a line if it is time."""
+        """Count inputs that are done; print a line if it is time."""
         self.done += points
         now = time.monotonic()
         if self.total < SILENT_BELOW or (now - self.said < SECONDS and self.done < self.total):

@@ -1,4 +1,8 @@
-"""What a figure depends on besides its inputs: versions, CPU features, C library, commit."""
+"""What a number depends on besides its inputs: versions, CPU features, C library, commit.
+
+The last bits of exp, log and their like differ between CPUs and C libraries, so two machines may make tables that
+differ; each table's JSON names what it was made with.
+"""
 
 from __future__ import annotations
 

@@ -22,9 +22,10 @@ from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.division import halving_one
 from harness.numbers.formats import format_named
 from harness.problems import problem_named
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
-from harness.tables.rows import Case, row
+from harness.tables.rows import row
 from harness.truth.certified import error_in_ulp, significant, truth
 from harness.truth.fast import evaluate
 from harness.workflow.experiments import targets_in
@@ -96,7 +97,7 @@ def first_off(kernel: str, fmt: str, target: str = "0", side: int = 1) -> float 
     Losses below the least normal number, which has no digits to lose, do not count.
     """
     f, grid = format_named(fmt), _grid(fmt)
-    ordinals = np.unique(np.concatenate([b.ordinals for b in grid.blocks(grid.cells)]))
+    ordinals = np.unique(grid.ordinals())
     away = ordinals[ordinals >= grid.centre] if side > 0 else ordinals[ordinals <= grid.centre][::-1]
 
     def off(points: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from harness.tables.rows import Case
+from harness.sweep.case import Case
 from harness.truth.certified import truth
 
 Array = np.ndarray

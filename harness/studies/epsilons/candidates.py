@@ -101,7 +101,7 @@ def _slope(kernel: Kernel) -> Kernel:
 
 def inputs(grid: Grid, every: Sequence[Eps]) -> Array:
     """Return the ordinals of the grid's inputs; where it is a sample also those around each clamp and small logits."""
-    ordinals = np.concatenate([block.ordinals for block in grid.blocks(grid.cells)])
+    ordinals = grid.ordinals()
     if grid.exhaustive:
         return ordinals
     eps = np.array([e.rounded(grid.fmt) for e in every])

@@ -21,11 +21,12 @@ from harness.studies.epsilons.bias import BITS, bias, certified_parts, confident
 from harness.studies.epsilons.candidates import Bins, Candidate, candidates, inputs, ladder, probabilities, slope_of
 from harness.studies.epsilons.choice import best_rows, circulating_rows, window_rows
 from harness.studies.study import Parameters, Tables, joined
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET, audit_sample
 from harness.sweep.summary import Summary
 from harness.sweep.tally import Block
-from harness.tables.rows import Case, Row, row
+from harness.tables.rows import Row, row
 from harness.truth.certified import significant
 from harness.truth.errors import NONE, RELATIVE_LIMIT, Errors, measure
 from harness.truth.fast import audit, evaluate

@@ -57,9 +57,8 @@ def _error(summary: Summary, t: int, cell: int) -> str:
 def digit_rows(pair: Pair, sigmoid: str) -> list[Row]:
     """Return, for each cell, the fewest digits of the logit that come back, by formula."""
     inside, value = drawn_cells(pair)
-    blocks = list(pair.grid.blocks(pair.grid.cells))
-    cell = np.concatenate([np.repeat(np.arange(b.first, b.first + b.cells), b.per_cell) for b in blocks])
-    ordinals = np.concatenate([b.ordinals for b in blocks])
+    ordinals = pair.grid.ordinals()
+    cell = pair.probability.cell(ordinals) - pair.grid.cells[0]
     kept = np.isin(cell, inside)
     cell, ordinals = cell[kept], ordinals[kept]
     worst = {}

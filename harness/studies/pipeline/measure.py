@@ -30,11 +30,12 @@ from harness.studies.pipeline.pipelines import (
 )
 from harness.studies.pipeline.round_trip import round_trip_rows
 from harness.studies.study import Parameters, Tables
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep.tally import bad_points
-from harness.tables.rows import CONTRACT, Case, Row, extremes, safe_range
+from harness.tables.rows import CONTRACT, Row, extremes, safe_range
 from harness.truth.certified import error_in_ulp, significant, truth
 from harness.workflow.experiments import targets_in
 

@@ -76,7 +76,7 @@ def digits(error: np.ndarray | float, pair: Pair) -> np.ndarray:
 
 def round_trip_rows(pair: Pair, sigmoid: str) -> list[Row]:
     """Return a row for the exact logit of the rounded probability and for each formula."""
-    ordinals = np.concatenate([b.ordinals for b in pair.grid.blocks(pair.grid.cells)])
+    ordinals = pair.grid.ordinals()
     x = pair.probability.from_ordinal(ordinals).astype(np.float64)
     rows = []
     for formula in (EXACT, *FORMULAS):

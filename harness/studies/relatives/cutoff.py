@@ -13,9 +13,10 @@ import numpy as np
 from harness.kernels import kernel_named
 from harness.numbers.formats import Format
 from harness.problems import problem_named
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid, spread
 from harness.sweep.summary import Summary
-from harness.tables.rows import Case, Row, certified_extreme
+from harness.tables.rows import Row, certified_extreme
 from harness.truth.certified import significant
 from harness.truth.errors import Errors, measure
 from harness.truth.fast import evaluate

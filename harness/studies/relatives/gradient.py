@@ -9,8 +9,9 @@ from harness.kernels import Kernel, kernels_of
 from harness.numbers.division import halving_one
 from harness.numbers.formats import Format
 from harness.problems import Problem, problem_named
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
-from harness.tables.rows import Case, Row
+from harness.tables.rows import Row
 from harness.truth.certified import significant
 
 Array = np.ndarray
@@ -43,7 +44,7 @@ def _last_finite(case: Case, grid: Grid, side: int) -> str:
     def finite(ordinals: Array) -> Array:
         return np.isfinite(case.compute(ordinals).astype(np.float64))
 
-    visited = np.concatenate([b.ordinals for b in grid.blocks(grid.cells)])
+    visited = grid.ordinals()
     outward = visited[visited >= 0] if side > 0 else visited[visited < 0][::-1]
     bad = np.flatnonzero(~finite(outward))
     if not bad.size:

@@ -70,7 +70,7 @@ def accepted_rows(rows: Sequence[Row]) -> list[Row]:
 def inputs(problem: Problem, fmt: Format) -> np.ndarray:
     """Return the visited inputs, shape (1, n): the quick grid, logits within MOST."""
     grid = Grid("quick", problem, fmt)
-    x = fmt.from_ordinal(np.concatenate([b.ordinals for b in grid.blocks(grid.cells)]))
+    x = fmt.from_ordinal(grid.ordinals())
     return x[abs(x.astype(np.float64)) <= MOST][None, :]
 
 

@@ -16,9 +16,10 @@ from harness.studies.study import Parameters, Tables
 from harness.studies.targets.formulas import formula_rows, promotion_rows
 from harness.studies.targets.labels import accepted_rows, label_rows
 from harness.studies.targets.smoothing import identity_rows, smoothing_rows
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
-from harness.tables.rows import Case, Row, certified_extreme, rows_of
+from harness.tables.rows import Row, certified_extreme, rows_of
 
 
 def run(parameters: Parameters, part: str) -> Tables:

@@ -81,7 +81,7 @@ def identity_rows(fmt: Format) -> list[Row]:
     2s is exact.  Differences and errors in ulps of the exact value at the s that the format has.
     """
     grid = Grid("standard", PROBLEMS["bce"], fmt)
-    ordinals = np.concatenate([b.ordinals for b in grid.blocks(grid.cells)])
+    ordinals = grid.ordinals()
     s = fmt.from_ordinal(ordinals)
     s = s[s <= np.asarray(0.5).astype(fmt.dtype)]
     return [_identity(fmt, s, np.asarray(fmt.round(text)), grid.exhaustive) for text in ("0", "1", SOFT)]

@@ -17,9 +17,10 @@ from harness.numbers.formats import FORMATS, Format, format_named
 from harness.problems import Problem, problem_named
 from harness.studies.training.network import DifferentiatedLoss, History, train
 from harness.studies.training.start import Setup, setup_named
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid, spread
 from harness.sweep.streaming import sweep
-from harness.tables.rows import Case, Row, rows_of
+from harness.tables.rows import Row, rows_of
 from harness.truth.certified import error_in_ulp, significant
 from harness.truth.errors import NONE, measure
 from harness.truth.fast import evaluate

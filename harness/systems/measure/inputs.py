@@ -53,7 +53,7 @@ class Inputs:
     @cached_property
     def ordinals(self) -> np.ndarray:
         """Return the grid's inputs, evenly thinned in bit order where there are too many."""
-        every = np.concatenate([block.ordinals for block in self.grid.blocks(self.grid.cells)])
+        every = self.grid.ordinals()
         room = len(every) if self.most is None else self.most - len(self.probes)
         if room >= len(every):
             return every

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.numbers.formats import format_of
+from harness.sweep.case import Case
 from harness.sweep.streaming import BUDGET, audit_sample
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep.tally import Block
 from harness.systems.measure.agreement import agreement
 from harness.systems.measure.inputs import Combination, Inputs
 from harness.systems.run.supervise import Result
-from harness.tables.rows import CONTRACT, Case, Row, certified_extreme, extremes, significant
+from harness.tables.rows import CONTRACT, Row, certified_extreme, extremes, significant
 from harness.truth.errors import NONE, Errors, measure
 from harness.truth.fast import Exact, audit, evaluate
 

@@ -46,7 +46,7 @@ What infinities and NaN give is in special_values.
 Entries = dict[tuple[str, str, str], Entry]
 
 
-def write(paths: Sequence[Path], out: Path) -> None:
+def atlas_job(paths: Sequence[Path], out: Path) -> None:
     """Write the atlas, OUT.csv, .md, .tex and .json, of the kernels in the given tables (CSV)."""
     stated: dict[tuple[str, str, str], list[Row]] = {}
     for path in paths:

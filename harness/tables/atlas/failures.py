@@ -20,6 +20,7 @@ import numpy as np
 from harness.numbers.division import sectioning
 from harness.numbers.formats import Format
 from harness.problems import Problem
+from harness.sweep.case import Call, Case
 from harness.sweep.grid import Grid, spread
 from harness.sweep.streaming import BUDGET
 from harness.sweep.tally import bad_points

@@ -10,9 +10,9 @@ import numpy as np
 
 from harness.numbers.formats import Format
 from harness.problems import Problem
+from harness.sweep.case import Case
 from harness.sweep.streaming import BUDGET
 from harness.tables.atlas.failures import PERCENT, Failure
-from harness.tables.rows import Case
 
 DIGITS = 8
 Ends = tuple[float, float] | None  # a safe range, None where it is empty
