@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from harness.figures import style
 from harness.figures.frame import Layout, line
-from harness.figures.heatmap import COLOURS, DARK, NONE_MEASURED, number
+from harness.figures.heatmap import Tile, TileLook, draw_tiles
 from harness.numbers.formats import Format, format_named
 from harness.studies.study import Frames
+from harness.truth.errors import SPURIOUS
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
-OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign")
+LOOK = TileLook(number_at=-0.47, font_size=6.5)
 ROW = 0.185  # inches
 
 
@@ -36,7 +36,7 @@ def map_figure(frames: Frames) -> Figure:
         cells = frame[frame["format"] == name]
         every = (cells["exhaustive"] == "true").all()
         layout.heading(ax, f"{fmt.name} (p = {fmt.precision}), {'every input' if every else 'sample: ≥'}")
-        _cells(ax, fmt, names, targets, cells)
+        draw_tiles(ax, (len(names), len(targets)), _tiles(fmt, names, targets, cells), LOOK)
         layout.x_ticks(ax, range(len(targets)), [_label(t) for t in targets], name="target y")
         _kernels(ax, layout, names, column == 0)
     _map_legend(figure)
@@ -56,9 +56,9 @@ def _kernels(ax: Axes, layout: Layout, names: list[tuple[str, str]], named: bool
 
 
 def _map_legend(figure: Figure) -> None:
-    classes = [Patch(facecolor=colour, edgecolor="#888888", lw=0.4, label=label) for label, colour in style.CLASSES]
+    classes = style.class_handles(edge="#888888")
     figure.legend(handles=classes, loc="lower left", bbox_to_anchor=(0.01, 0.028), ncols=6, frameon=False)
-    figure.legend(handles=style.outcome_handles(OUTCOMES), loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=4,
+    figure.legend(handles=style.outcome_handles(SPURIOUS), loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=4,
                   frameon=False, handletextpad=0.2)  # fmt: skip
     note = "Numbers: largest error in ulp; none: no bit is right, 2^(p−1) ulp or more.  h = ⌊p/2⌋"
     figure.text(0.46, 0.012, note, va="bottom")
@@ -68,26 +68,12 @@ def _label(name: str) -> str:
     return name.replace("-", "−").replace("2^−p", "2⁻ᵖ").replace("2^−h", "2⁻ʰ")
 
 
-def _cells(ax: Axes, fmt: Format, names: list[tuple[str, str]], targets: list[str], cells: pd.DataFrame) -> None:
-    """Draw a coloured cell, a number, and a mark for each outcome, for every kernel and target."""
-    classes = np.full((len(names), len(targets)), NONE_MEASURED)
-    marks: dict[tuple[str, str], list[tuple[float, int]]] = {}
-    for r in cells.to_dict("records"):
-        row, column = names.index((r["problem"], r["kernel"])), targets.index(r["target_name"])
+def _tiles(fmt: Format, names: list[tuple[str, str]], targets: list[str], rows: pd.DataFrame) -> Iterator[Tile]:
+    """Yield a tile for every kernel and target."""
+    for r in rows.to_dict("records"):
+        place = names.index((r["problem"], r["kernel"])), targets.index(r["target_name"])
         ulp = float(r["max_ulp"]) if r["max_ulp"] else math.nan
-        index = NONE_MEASURED if math.isnan(ulp) else style.error_class(ulp, fmt)
-        classes[row, column] = index
-        ink = "#FFFFFF" if NONE_MEASURED > index >= DARK else "#000000"
-        ax.text(column - 0.47, row, number(ulp, fmt), color=ink, ha="left", va="center_baseline", fontsize=6.5)
-        for i, outcome in enumerate(o for o in OUTCOMES if r[o] not in ("", "0")):
-            marks.setdefault((outcome, ink), []).append((column + 0.42 - 0.14 * i, row))
-    ax.imshow(classes, cmap=COLOURS, vmin=-0.5, vmax=COLOURS.N - 0.5, aspect="auto", interpolation="nearest")
-    edges = [np.arange(n - 1) + 0.5 for n in classes.shape]
-    ax.hlines(edges[0], *ax.get_xlim(), color="#FFFFFF", lw=0.6)
-    ax.vlines(edges[1], *ax.get_ylim(), color="#FFFFFF", lw=0.6)
-    for (outcome, ink), places in marks.items():
-        marker = style.OUTCOME_LOOK[outcome][1]
-        line(ax, *zip(*places), ls="none", marker=marker, ms=3.1, mfc="none", mec=ink, mew=0.7, label=outcome)
+        yield Tile(*place, fmt, ulp, [o for o in SPURIOUS if r[o] not in ("", "0")])
 
 
 def powers_figure(frames: Frames) -> Figure:
