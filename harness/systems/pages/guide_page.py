@@ -9,7 +9,7 @@ from harness.systems.pages.guide import Call, calls, sentences
 from harness.systems.pages.wording import version
 from harness.systems.registry import library_named
 from harness.tables.rows import Row
-from harness.tables.text import percent
+from harness.tables.writer import percent
 
 INTRODUCTION = """# What to know about the losses of real libraries
 

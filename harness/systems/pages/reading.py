@@ -8,7 +8,7 @@ import pandas as pd
 from mpmath import mp
 
 from harness.tables.rows import Row
-from harness.tables.text import OUTCOME_LABELS, at_least, decimal_input, percent, short
+from harness.tables.writer import SPURIOUS, decimal_input, percent, short
 
 NOTE = (
     "One line for each system and format: the worst over its targets. ≥ marks a maximum over a sample: a lower bound. "
@@ -31,6 +31,7 @@ def frame(rows: Sequence[Row]) -> pd.DataFrame:
 def _line(group: Group) -> dict[str, str]:
     worst, near = (worst_of(group, column) for column in ("max_ulp", "near_ulp"))
     first = group[0]
+    at_least = "" if first["exhaustive"] in (True, "true") else "≥ "
     reason = next((str(r["reason"]) for r in group if r["reason"]), "")
     return {
         "library": str(first["library"]),
@@ -38,9 +39,9 @@ def _line(group: Group) -> dict[str, str]:
         "problem": str(first["problem"]),
         "mode": str(first["mode"]),
         "format": str(first["format"]) + (f" ← {first['upcast']}" if first["upcast"] else ""),
-        "max error (ulp)": at_least(first) + short(worst["max_ulp"]) if worst else "",
+        "max error (ulp)": at_least + short(worst["max_ulp"]) if worst else "",
         "at input, target": _at(worst, "max_ulp_input") if worst else "",
-        "near (ulp)": at_least(first) + short(near["near_ulp"]) if near else "",
+        "near (ulp)": at_least + short(near["near_ulp"]) if near else "",
         "near input, target": _at(near, "near_ulp_input") if near else "",
         "spurious": _spurious(group),
         "as replica": f"{first['replica']}: {_agreement(group)}",
@@ -59,7 +60,7 @@ def _at(row: Row, column: str) -> str:
 
 
 def _spurious(group: Group) -> str:
-    counts = {label: sum(int(str(r[name] or 0)) for r in group) for name, label in OUTCOME_LABELS.items()}
+    counts = {label: sum(int(str(r[name] or 0)) for r in group) for name, label in SPURIOUS.items()}
     return ", ".join(f"{label} {n}" for label, n in counts.items() if n)
 
 
