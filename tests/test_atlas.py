@@ -10,10 +10,10 @@ from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
-from harness.tables import atlas, writer
+from harness.tables import atlas, contract, writer
 from harness.tables.atlas.failures import Sample, failures
 from harness.tables.atlas.phrases import Phrases
-from harness.tables.rows import rows_of
+from harness.tables.rows import COLUMNS, rows_of
 from harness.workflow.experiments import targets_in
 
 FLOAT32 = FORMATS["float32"]
@@ -27,7 +27,7 @@ def table(path, problem, names, fmt):
     kernels = [kernel_named(problem, name) for name in names]
     found = sweep(PROBLEMS[problem], kernels, grid, targets).summaries
     rows = [r for k in kernels for r in rows_of(PROBLEMS[problem], k, grid, targets, found[k.name])]
-    writer.write(path, rows, problem)
+    writer.write(path, rows, COLUMNS, contract.readable(rows), problem)
     return path
 
 

@@ -16,11 +16,11 @@ from harness.figures import captions, figure_names, style
 from harness.figures.axes import InputAxis
 from harness.figures.bins import Curve, end_points, from_summaries
 from harness.figures.catalogue import MOST_CURVES, plans
+from harness.figures.curves import ErrorCurves
 from harness.figures.errors import LEAST, error_figure, legend_labels, shown, twins_of
 from harness.figures.heatmap import number
 from harness.figures.job import figures_job
 from harness.figures.map import runs, strip
-from harness.figures.material import Material
 from harness.kernels import kernel_named
 from harness.numbers.formats import FORMATS, Format
 from harness.problems import PROBLEMS, problem_named
@@ -28,6 +28,7 @@ from harness.sweep import stored
 from harness.sweep.grid import Grid
 from harness.sweep.job import sweep_job
 from harness.tables.job import table_job
+from harness.truth.classes import error_class
 from harness.truth.errors import OUTCOMES
 from harness.workflow import experiments
 from harness.workflow.experiments import Experiment
@@ -67,7 +68,7 @@ def lines_of(experiment: Experiment, paths: list[Path], table: Path, name: str) 
     """Return the positions of each labelled line of a figure of errors."""
     plan = next(p for p in plans(experiment) if p.name == name)
     with style.context():
-        figure = error_figure(plan, Material(experiment, paths, table))
+        figure = error_figure(plan, ErrorCurves(experiment, paths, table))
     return {str(line.get_label()): np.asarray(line.get_xdata()) for ax in figure.axes for line in ax.lines}
 
 
@@ -142,10 +143,10 @@ def envelope_holds(curve: Curve) -> bool:
 
 
 def test_envelope_is_above_the_median(small: Experiment, swept: tuple[list[Path], Path]) -> None:
-    material = Material(small, *swept)
+    drawn = ErrorCurves(small, *swept)
     for problem, kernel in [(p, k) for p, names in KERNELS.items() for k in names]:
         for target in ["0", "1", "0.9"] if PROBLEMS[problem].has_target else [None]:
-            curve = material.curve(problem_named(problem), kernel, F16, target)
+            curve = drawn.curve(problem_named(problem), kernel, F16, target)
             assert envelope_holds(curve) and np.all(np.diff(curve.at) >= 0) and np.nanmax(curve.top) > 0
             swapped = Curve(curve.at, curve.median, curve.top, curve.outcomes)  # negative control
             assert not envelope_holds(swapped)
@@ -178,14 +179,14 @@ def test_a_planted_outcome_is_drawn_where_it_happens(
     marks = lines_of(small, [planted], table, "bce_logits_errors_y0")[f"lse_log1p {outcome}"]
     axis = InputAxis(problem_named("bce_logits"))
     assert np.allclose(marks, axis.positions(np.array([3.0]), F16), atol=0.1)
-    curve = Material(small, [planted], table).curve(axis.problem, "lse_log1p", F16, "0")
+    curve = ErrorCurves(small, [planted], table).curve(axis.problem, "lse_log1p", F16, "0")
     assert [(o, lo < marks[0] < hi) for o, lo, hi in runs(curve, axis)] == [(outcome, True)]
 
 
 def test_kernels_that_coincide_are_drawn_once(small: Experiment, swept: tuple[list[Path], Path]) -> None:
-    material = Material(small, *swept)
+    drawn = ErrorCurves(small, *swept)
     problem = problem_named("bce_logits")
-    curves = {n: material.curve(problem, n, F16, "0") for n in KERNELS["bce_logits"][1:]}
+    curves = {n: drawn.curve(problem, n, F16, "0") for n in KERNELS["bce_logits"][1:]}
     twins = twins_of(curves)
     # Both parameters round to 0 in float16.
     assert twins["sigmoid_clip_1e-15"] == "sigmoid_clip_1e-12" and twins["lse_log1p"] == "lse_log1p"
@@ -209,7 +210,7 @@ def test_a_legend_names_every_kernel() -> None:
 def test_classes_of_error(fmt: Format) -> None:
     lost = 2.0 ** (fmt.precision - 1)
     cases = [(0.0, 0), (4.0, 0), (lost * (1 - 2**-20), 4), (lost, 5), (2 * lost, 5), (np.inf, 5)]
-    assert [style.error_class(ulp, fmt) for ulp, _ in cases] == [index for _, index in cases]
+    assert [error_class(ulp, fmt) for ulp, _ in cases] == [index for _, index in cases]
     assert number(lost, fmt) == "none" and number(3.14, fmt) == "3.1" and number(np.nan, fmt) == "–"
     drawn = shown(np.array([0.0, 1.0, lost, np.inf]), fmt)
     assert list(drawn) == [LEAST, 0, fmt.precision - 1, fmt.precision - 1]

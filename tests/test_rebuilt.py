@@ -19,7 +19,7 @@ from harness.systems.measure.inputs import QUESTION
 from harness.systems.pages import FIGURES as SYSTEMS_FIGURES
 from harness.systems.pages import figures as systems_figures
 from harness.systems.pages import findings_page, probes, systems_page, table
-from harness.tables import special_values, writer
+from harness.tables import contract, special_values, writer
 from harness.tables.atlas import entries as atlas
 from harness.workflow import experiments
 
@@ -69,8 +69,8 @@ def test_pages_and_tables_of_studies(name, frames):
     same(pages.page(question, code, frames[name], RESULTS, out), out)
     for t, caption in question.tables.items():
         shown = code.shown(t, frames[name][t])
-        same(f"# {caption}\n\n{writer.bare_markdown(shown)}", TABLES / f"{t}.md")
-        same(writer.to_latex(shown, caption, t, writer._wrapped(shown)), TABLES / f"{t}.tex")
+        same(writer.to_markdown(shown, caption), TABLES / f"{t}.md")
+        same(writer.to_latex(shown, caption, t, writer.wrapped(shown)), TABLES / f"{t}.tex")
 
 
 @pytest.mark.parametrize(("name", "stem"), FIGURES_OF_STUDIES)
@@ -81,16 +81,16 @@ def test_figures_of_studies(name, stem, frames, tmp_path):
 
 @pytest.mark.parametrize("name", SWEEPS)
 def test_tables_of_sweeps(name):
-    shown = writer.readable(rows_of(name))
-    same(writer.to_markdown(shown, EXPERIMENTS[name].question), TABLES / f"{name}.md")
+    shown = contract.readable(rows_of(name))
+    same(writer.to_markdown(shown, EXPERIMENTS[name].question, contract.NOTE), TABLES / f"{name}.md")
     same(writer.to_latex(shown, EXPERIMENTS[name].question, name), TABLES / f"{name}.tex")
 
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_tables_of_searches(name):
     shown, question = search.readable(rows_of(name)), EXPERIMENTS[name].question
-    same(f"# {question}\n\n{writer.bare_markdown(shown)}", TABLES / f"{name}.md")
-    same(writer.to_latex(shown, question, name, writer._wrapped(shown)), TABLES / f"{name}.tex")
+    same(writer.to_markdown(shown, question), TABLES / f"{name}.md")
+    same(writer.to_latex(shown, question, name, writer.wrapped(shown)), TABLES / f"{name}.tex")
 
 
 @pytest.mark.parametrize("name", BOUNDED)

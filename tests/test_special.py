@@ -19,7 +19,7 @@ GROWING = [p for p in PROBLEMS.values() if p.input == "logit" or p.name in ("exp
 def outcomes(problem, kernel, fmt=FLOAT32):
     """Return {(input, target): outcome} of one kernel."""
     p = PROBLEMS[problem]
-    found = special_values.rows_of(p, kernel, fmt, special_values.cases_of(p, fmt))
+    found = special_values.rows_of(p, kernel, fmt, special_values.points_of(p, fmt))
     return {(r["input"], r["target"]): r["outcome"] for r in found}
 
 
@@ -31,7 +31,7 @@ def planted(problem, function):
 @pytest.mark.parametrize("fmt", [FORMATS[n] for n in special_values.NAMES], ids=lambda f: f.name)
 def test_limits_agree_with_the_truth_far_out(problem, fmt):
     """At +-2^100 every one of these problems has rounded to its limit, or grown by 2^99 at least."""
-    cases = [c for c in special_values.cases_of(problem, fmt) if c.name in ("-inf", "+inf")]
+    cases = [c for c in special_values.points_of(problem, fmt) if c.name in ("-inf", "+inf")]
     assert len(cases) == (6 if problem.has_target else 2)
     for c in cases:
         point = [mpmath.ldexp(1, 100) * (1 if c.name == "+inf" else -1)]
@@ -54,7 +54,7 @@ def test_limits_agree_with_the_truth_far_out(problem, fmt):
 def test_expected_values_at_zeros_and_poles(problem, name, target, expected):
     cases = {
         (c.name, None if c.target is None else float(c.target)): c
-        for c in special_values.cases_of(PROBLEMS[problem], FLOAT32)
+        for c in special_values.points_of(PROBLEMS[problem], FLOAT32)
     }
     assert float(cases[name, target].expected) == expected
 

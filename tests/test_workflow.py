@@ -39,6 +39,10 @@ class TestDependencies:
         assert not later & set(code("sweep.job", "logits"))
         assert {"harness/tables/writer.py", "harness/tables/rows.py"} <= set(code("tables.job", "logits"))
 
+    def test_a_page_depends_on_the_template_that_its_module_names(self):
+        assert "harness/tables/atlas/atlas.md.j2" in sources(["harness.tables.atlas"])
+        assert not [f for f in code("sweep.job", "logits") if f.endswith(".j2")]
+
     def test_what_a_module_really_loads_is_listed(self):
         """Negative control of the static look: import the stage and see which files were loaded."""
         script = (

@@ -22,9 +22,10 @@ from harness.figures import style
 from harness.figures.axes import InputAxis
 from harness.figures.bins import STEPS, step_of
 from harness.figures.errors import LEAST, shown
-from harness.figures.frame import Layout, line
+from harness.figures.layout import Layout, line
 from harness.numbers.formats import FORMATS, Format
 from harness.problems import Problem
+from harness.truth.classes import bits
 
 Array = np.ndarray
 
@@ -88,7 +89,7 @@ def _lost(measured: Array, fmt: Format) -> float:
     """Return the share of bits lost at worst; all of them where a result is missing that others have."""
     if np.isnan(measured).any():
         return 1.0
-    most = style.bits(fmt)
+    most = bits(fmt)
     return float(np.log2(np.clip(measured.max(), 1.0, 2.0**most))) / most
 
 
@@ -149,7 +150,7 @@ def _ratios(data: FigureData, name: str) -> list[tuple[None, str]]:
 
 def _panel(figure: Figure, layout: Layout, place: tuple[int, int], problem: Problem, fmt: Format, last: bool) -> Axes:
     """Make a panel with log2 of the error from 2^-4 ulp to where no bit is right, and a strip above."""
-    axis, most = InputAxis(problem), style.bits(fmt)
+    axis, most = InputAxis(problem), bits(fmt)
     ax = layout.panel(figure, *place, axis.limits, (LEAST - 0.03 * most, _strip(fmt) + 0.08 * (most - LEAST)))
     top = int(most * np.log10(2.0))
     exponents = range(0, top + 1, max(1, round(top / 3)))
@@ -165,7 +166,7 @@ def _panel(figure: Figure, layout: Layout, place: tuple[int, int], problem: Prob
 
 def _strip(fmt: Format) -> float:
     """Return at which height a panel says that no bound is finite."""
-    return style.bits(fmt) + 0.1 * (style.bits(fmt) - LEAST)
+    return bits(fmt) + 0.1 * (bits(fmt) - LEAST)
 
 
 def _draw(ax: Axes, found: Stairs, fmt: Format, label: str) -> None:

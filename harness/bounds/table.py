@@ -18,7 +18,8 @@ from harness.sweep.case import Case
 from harness.sweep.summary import Summary
 from harness.tables import writer
 from harness.tables.rows import Row, certified_extreme, significant
-from harness.workflow import files
+from harness.tables.text import largest, percent, short
+from harness.tables.views import Column, needed, plain, shown
 
 COLUMNS = (
     "problem", "kernel", "format", "target", "cells", "bounded", "active", "median_ratio",
@@ -32,6 +33,15 @@ NOTE = (
     "is in a cell that has none. ≥ marks a maximum over a sample: a lower bound. 'function errors' says how the "
     "errors of exp, log and their like, on which bounds stand, were found: at every input (exhaustive), or on "
     "a sample with a margin."
+)
+VIEW = (
+    *plain("problem", "kernel", "format", "target", "cells"),
+    Column("bounded", "bounded", percent),
+    Column("active", "active"),
+    Column("bound / measured", "median_ratio", short),
+    Column("max error (ulp)", largest),
+    Column("max bound (ulp)", "max_bound_ulp", short),
+    Column("function errors", "function_errors"),
 )
 DIGITS = 9
 
@@ -70,31 +80,9 @@ def upward(bound: float) -> str:
 
 def write(path: Path, rows: Sequence[Row], extra: dict) -> None:
     """Write PATH.csv, .md, .tex and .json; `extra` goes into the JSON."""
-    frame = readable(rows)
-    files.write_text(path.with_suffix(".csv"), writer.to_csv(rows, COLUMNS))
-    files.write_text(path.with_suffix(".md"), writer.to_markdown(frame, TITLE, NOTE))
-    files.write_text(path.with_suffix(".tex"), writer.to_latex(frame, TITLE, path.stem))
-    writer.write_sidecar(path, len(rows), extra)
+    writer.write(path, rows, COLUMNS, readable(rows), TITLE, note=NOTE, extra=extra)
 
 
 def readable(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return the rows as a reader wants them: three digits, shares in percent, at-least signs."""
-    several, targets = len({r["problem"] for r in rows}) > 1, any(r["target"] for r in rows)
-    least = {True: "", False: "≥ "}
-    return pd.DataFrame(
-        {
-            **({"problem": r["problem"]} if several else {}),
-            "kernel": r["kernel"],
-            "format": r["format"],
-            **({"target": r["target"]} if targets else {}),
-            "cells": str(r["cells"]),
-            "bounded": writer.percent(r["bounded"]),
-            "active": str(r["active"]),
-            "bound / measured": writer.short(r["median_ratio"]),
-            "max error (ulp)": least[r["exhaustive"] in (True, "true") or r["max_ulp"] == ""]
-            + writer.short(r["max_ulp"]),
-            "max bound (ulp)": writer.short(r["max_bound_ulp"]),
-            "function errors": r["function_errors"],
-        }
-        for r in rows
-    )
+    """Return what is shown of the rows: three digits, shares in percent, at-least signs."""
+    return shown(rows, needed(rows, VIEW))

@@ -20,8 +20,9 @@ from harness.sweep import own
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.tables.rows import CONTRACT, Row, rows_of
-from harness.tables.writer import SPURIOUS, safe, short
+from harness.tables.text import OUTCOME_LABELS, safe, short
 from harness.truth.certified import certified
+from harness.truth.errors import SPURIOUS
 from harness.workflow.experiments import STANDARD_TARGETS, targets_in
 from harness.workflow.progress import Progress
 
@@ -108,7 +109,16 @@ def to_text(report: Report) -> str:
          short(r["mean_ulp"]), *(r[name] for name in SPURIOUS), safe(r))
         for r in report.rows
     ]  # fmt: skip
-    headings = ["target", "max ulp", "at input", "computed", "exact", "mean ulp", *SPURIOUS.values(), "safe range"]
+    headings = [
+        "target",
+        "max ulp",
+        "at input",
+        "computed",
+        "exact",
+        "mean ulp",
+        *OUTCOME_LABELS.values(),
+        "safe range",
+    ]
     table = tabulate(shown, headings, disable_numparse=True)
     return "\n".join([*lines, table, "", *(verdict(r, report.max_ulp) for r in report.rows)])
 
@@ -119,7 +129,7 @@ def verdict(row: Row, max_ulp: float) -> str:
     known = "the maximum" if row["exhaustive"] else "the largest error found"
     if not over(row, max_ulp):
         return f"PASS  {where}{known} is {short(row['max_ulp'])} ulp, within {max_ulp:g}."
-    outcomes = [f"{row[name]} spurious {label}" for name, label in SPURIOUS.items() if row[name]]
+    outcomes = [f"{row[name]} spurious {label}" for name, label in OUTCOME_LABELS.items() if row[name]]
     worst = f"{known} is {short(row['max_ulp'])} ulp, budget {max_ulp:g}" if row["max_ulp"] != "" else "nothing finite"
     return f"FAIL  {where}{'; '.join([worst, *outcomes])}. {row.get('reason', '')}".rstrip()
 

@@ -1,4 +1,8 @@
-"""Errors along the input, drawn out of summaries: the cells that fall into one step of the axis together."""
+"""Errors along the input as curves: the cells of a summary that fall into one step of the axis, taken together.
+
+A format has thousands of cells and a panel 160 steps; of a step's cells the largest error, the median and every outcome
+are kept.  Next to 0 and 1, where the cells of a probability are too wide for what happens, points are measured here.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +22,6 @@ Array = np.ndarray
 
 # Steps of the axis: about one for each point (1/72 inch) of a panel.
 STEPS = 160
-# Outcomes that count as failures; `capped`, a finite value at a pole, is shown but not counted.
-SPURIOUS = tuple(name for name in OUTCOMES if name != "capped")
 POINTS_PER_BINADE = 64  # of 1 - p, and of p in the first cell
 COMPLETE = 10  # binades of which all points are taken: those of a 16-bit significand
 

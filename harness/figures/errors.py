@@ -1,4 +1,7 @@
-"""Error against the input: a row of panels for each family of kernels, a column for each format."""
+"""Error against the input: a row of panels for each family of kernels, a column for each format.
+
+Kernels whose errors coincide are drawn once and named together; outcomes are marked above the highest error.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,10 @@ from harness.figures import style
 from harness.figures.axes import InputAxis
 from harness.figures.bins import STEPS, Curve
 from harness.figures.catalogue import Family, Plan
-from harness.figures.frame import Layout, line
-from harness.figures.material import Material
+from harness.figures.curves import ErrorCurves
+from harness.figures.layout import Layout, line
 from harness.numbers.formats import Format
+from harness.truth.classes import bits
 from harness.truth.errors import OUTCOMES
 
 Array = np.ndarray
@@ -26,42 +30,42 @@ NOTE = 30  # characters of a legend line
 ROW, ALL_ROWS = 1.5, 6.3  # inches: most of one row, and of all
 
 
-def error_figure(plan: Plan, material: Material) -> Figure:
+def error_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
     """Draw a plan of kind `errors`."""
     several = len({f.problem.name for f in plan.families}) > 1
     rows = len(plan.families)
     layout = Layout(
-        11.0, rows, len(material.formats), min(ROW, ALL_ROWS / rows), left=0.62, right=2.25,
+        11.0, rows, len(drawn.formats), min(ROW, ALL_ROWS / rows), left=0.62, right=2.25,
         top=0.62, bottom=0.78, gap_x=0.36, gap_y=0.26 if several else 0.16,
     )  # fmt: skip
     figure = layout.figure(plan.title)
     occurred: set[str] = set()
     for row, family in enumerate(plan.families):
         # Rows of one problem share their inputs; those of several problems name their own.
-        drawn = Row(family, plan.target, material)
-        for column, fmt in enumerate(material.formats):
-            ax = drawn.panel(figure, layout, row, column, several or row == rows - 1, row == rows - 1)
+        panels = FamilyRow(family, plan.target, drawn)
+        for column, fmt in enumerate(drawn.formats):
+            ax = panels.panel(figure, layout, row, column, several or row == rows - 1, row == rows - 1)
             if row == 0:
-                layout.heading(ax, style.format_title(fmt, material.exhaustive(fmt)))
+                layout.heading(ax, style.format_title(fmt, drawn.exhaustive(fmt)))
             if column == 0:
                 layout.y_label(ax, "error (ulp)", 36)
-        drawn.key(ax, layout)
-        occurred |= drawn.outcomes
+        panels.key(ax, layout)
+        occurred |= panels.outcomes
     _legend(figure, [o for o in OUTCOMES if o in occurred])
     return figure
 
 
-class Row:
+class FamilyRow:
     """Hold the curves of one family in every format, and draw its panels.
 
     `twins` maps each kernel of a format to the first whose curve is drawn alike; only that is drawn.
     """
 
-    def __init__(self, family: Family, target: str | None, material: Material):
-        self.family, self.formats = family, material.formats
+    def __init__(self, family: Family, target: str | None, drawn: ErrorCurves):
+        self.family, self.formats = family, drawn.formats
         self.names = [k.name for k in family.kernels]
         self.curves = {
-            f.name: {n: material.curve(family.problem, n, f, target) for n in self.names} for f in material.formats
+            f.name: {n: drawn.curve(family.problem, n, f, target) for n in self.names} for f in drawn.formats
         }
         self.twins = {f: twins_of(by_name) for f, by_name in self.curves.items()}
         own = [n for n in self.names if any(t[n] == n for t in self.twins.values())]
@@ -74,7 +78,7 @@ class Row:
     def panel(self, figure: Figure, layout: Layout, row: int, column: int, ticks: bool, last: bool) -> Axes:
         """Draw one format's curves and marks."""
         fmt, axis = self.formats[column], InputAxis(self.family.problem)
-        most = style.bits(fmt)
+        most = bits(fmt)
         step = 0.1 * (most - LEAST)
         ylim = (LEAST - 0.03 * most, most + step * (len(self.marked) + 0.6))
         ax = layout.panel(figure, row, column, axis.limits, ylim)
@@ -134,7 +138,7 @@ def _formats(some: list[str], every: list[str]) -> str:
 
 def _guides(ax: Axes, layout: Layout, fmt: Format) -> None:
     """Draw the ticks of log2 error at powers of ten, and the line above which no bit is right."""
-    most = style.bits(fmt)
+    most = bits(fmt)
     top = int(most * np.log10(2.0))
     exponents = range(0, top + 1, max(1, round(top / 3)))
     at = [e / np.log10(2.0) for e in exponents]
@@ -171,7 +175,7 @@ def _parted(curve: Curve, axis: InputAxis) -> tuple[Array, Array, Array]:
 def shown(ulp: Array, fmt: Format) -> Array:
     """Return log2 of errors, held between 2^-4 ulp and where no bit is right."""
     with np.errstate(divide="ignore"):
-        return np.clip(np.log2(ulp), LEAST, style.bits(fmt))
+        return np.clip(np.log2(ulp), LEAST, bits(fmt))
 
 
 def _legend(figure: Figure, outcomes: list[str]) -> None:

@@ -1,34 +1,70 @@
-"""The worst error of each kernel in each format, as a table of colours and numbers."""
+"""Heat maps: the worst error of each kernel in each format, as a table of colours and numbers.
+
+A tile's colour is the class of its error (see truth/classes.py), so that formats can be compared; the number is the
+error in ulp; marks are outcomes.  Systems and studies draw their own maps of such tiles.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from harness.figures import style
-from harness.figures.bins import SPURIOUS
 from harness.figures.catalogue import HARD, Plan
-from harness.figures.frame import Layout, line
-from harness.figures.material import Material
+from harness.figures.curves import ErrorCurves
+from harness.figures.layout import Layout, line
 from harness.numbers.formats import Format
+from harness.truth.classes import bits, error_class
+from harness.truth.errors import SPURIOUS
 
-Cell = tuple[int, int, Format, float, Sequence[str]]  # row, column, format, largest error (NaN: none), outcomes
 ROW = 0.185  # inches
-NONE_MEASURED = len(style.CLASSES)
-DARK = 4  # the first class with white writing
-COLOURS = ListedColormap([to_rgb(c) for _, c in style.CLASSES] + [to_rgb("#FFFFFF")])
+COLOURS = style.class_colours()
 
 
-def worst_figure(plan: Plan, material: Material) -> Figure:
+@dataclass(frozen=True)
+class Tile:
+    """Describe one coloured field of a heat map: where it stands, the error it shows, and what happened besides.
+
+    `ulp` is NaN where nothing was measured; `text` is written instead of the number, where there is any.
+    """
+
+    row: int
+    column: int
+    fmt: Format
+    ulp: float
+    outcomes: Sequence[str] = ()
+    text: str = ""
+
+    @property
+    def index(self) -> int:
+        """Return the class of the error, blank where there is none."""
+        return style.BLANK if math.isnan(self.ulp) else error_class(self.ulp, self.fmt)
+
+
+@dataclass(frozen=True)
+class TileLook:
+    """Say where within a tile, whose sides are 1, the number begins and the marks stand, and how large they are."""
+
+    number_at: float = -0.42  # from the middle
+    mark_at: float = 0.42  # of the first mark; the others to the left of it
+    mark_step: float = 0.14
+    mark_size: float = 3.1  # points
+    font_size: float | None = None  # points; the figure's own unless said otherwise
+
+
+LOOK = TileLook(mark_step=0.105)
+
+
+def worst_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
     """Draw a plan of kind `worst`: for losses and gradients, hard targets beside soft ones."""
-    names, groups = plan.kernel_labels(), _groups(plan, material)
-    formats = len(material.formats)
+    names, groups = plan.kernel_labels(), _groups(plan, drawn)
+    formats = len(drawn.formats)
     layout = Layout(
         7.4,
         1,
@@ -45,10 +81,10 @@ def worst_figure(plan: Plan, material: Material) -> Figure:
     for column, (title, hard) in enumerate(groups):
         ax = layout.panel(figure, 0, column, (-0.5, formats - 0.5), (len(names) - 0.5, -0.5))
         ax.text(0.5, 1 + layout.points_up(27), title, transform=ax.transAxes, ha="center", weight="bold")
-        for i, fmt in enumerate(material.formats):
-            head = f"{fmt.name}\n{'all inputs' if material.exhaustive(fmt) else '≥, sample'}"
+        for i, fmt in enumerate(drawn.formats):
+            head = f"{fmt.name}\n{'all inputs' if drawn.exhaustive(fmt) else '≥, sample'}"
             ax.text(i, 1 + layout.points_up(3), head, transform=ax.get_xaxis_transform(), ha="center", va="bottom")
-        cells(ax, (len(names), formats), _worst(plan, material, hard))
+        draw_tiles(ax, (len(names), formats), _tiles(plan, drawn, hard), LOOK)
         ax.hlines(plan.family_edges(), *ax.get_xlim(), color="#000000", lw=0.8)
         if column == 0:
             layout.y_ticks(ax, range(len(names)), names, size=0)
@@ -56,50 +92,52 @@ def worst_figure(plan: Plan, material: Material) -> Figure:
     return figure
 
 
-def _groups(plan: Plan, material: Material) -> list[tuple[str, bool]]:
+def _groups(plan: Plan, drawn: ErrorCurves) -> list[tuple[str, bool]]:
     """Return the panels: hard and soft targets, as the experiment has them; one without targets."""
     if not plan.families[0].problem.has_target:
         return [("", True)]
-    there = [t in HARD for t in material.experiment.targets]
+    there = [t in HARD for t in drawn.experiment.targets]
     return [(title, flag) for title, flag in (("hard targets", True), ("soft targets", False)) if flag in there]
 
 
-def _worst(plan: Plan, material: Material, hard: bool) -> Iterator[Cell]:
-    """Give the largest error of every kernel and format, with the outcomes that it has anywhere."""
+def _tiles(plan: Plan, drawn: ErrorCurves, hard: bool) -> Iterator[Tile]:
+    """Yield a tile for every kernel and format."""
     for row, (problem, kernel) in enumerate((f.problem, k.name) for f in plan.families for k in f.kernels):
-        for column, fmt in enumerate(material.formats):
-            yield row, column, fmt, *material.worst(problem, kernel, fmt, hard)
+        for column, fmt in enumerate(drawn.formats):
+            ulp, outcomes = drawn.worst(problem, kernel, fmt, hard)
+            yield Tile(row, column, fmt, ulp, outcomes)
 
 
-def cells(ax: Axes, shape: tuple[int, int], found: Iterable[Cell], left: float = 0.42, apart: float = 0.105,
-          **writing: Any) -> None:  # fmt: skip
-    """Draw a coloured cell, a number, and a mark for each outcome, for every error found; other cells stay white.
+def draw_tiles(ax: Axes, shape: tuple[int, int], tiles: Iterable[Tile], look: TileLook) -> None:
+    """Draw a heat map of rows x columns: a colour for each tile's class of error, its number, a mark for each outcome.
 
-    Panels have rows and columns at whole numbers.  A number starts `left` of its cell's middle, the marks
-    stand `apart`, from the right; `writing` are properties of the numbers.
+    What no tile covers is left white.
     """
-    classes = np.full(shape, NONE_MEASURED)
+    classes = np.full(shape, style.BLANK)
     marks: dict[tuple[str, str], list[tuple[float, int]]] = {}
-    for row, column, fmt, ulp, outcomes in found:
-        classes[row, column] = index = NONE_MEASURED if math.isnan(ulp) else style.error_class(ulp, fmt)
-        ink = "#FFFFFF" if NONE_MEASURED > index >= DARK else "#000000"
-        ax.text(column - left, row, number(ulp, fmt), color=ink, ha="left", va="center_baseline", **writing)
-        for i, outcome in enumerate(outcomes):
-            marks.setdefault((outcome, ink), []).append((column + 0.42 - apart * i, row))
+    for tile in tiles:
+        classes[tile.row, tile.column] = tile.index
+        ink, text = style.ink(tile.index), tile.text or number(tile.ulp, tile.fmt)
+        ax.text(tile.column + look.number_at, tile.row, text, color=ink, ha="left", va="center_baseline",
+                fontsize=look.font_size)  # fmt: skip
+        for i, outcome in enumerate(tile.outcomes):
+            at = (tile.column + look.mark_at - look.mark_step * i, tile.row)
+            marks.setdefault((outcome, ink), []).append(at)
     ax.imshow(classes, cmap=COLOURS, vmin=-0.5, vmax=COLOURS.N - 0.5, aspect="auto", interpolation="nearest")
-    edges = [np.arange(n - 1) + 0.5 for n in classes.shape]
-    ax.hlines(edges[0], *ax.get_xlim(), color="#FFFFFF", lw=0.6)
-    ax.vlines(edges[1], *ax.get_ylim(), color="#FFFFFF", lw=0.6)
+    rows, columns = (np.arange(n - 1) + 0.5 for n in shape)
+    ax.hlines(rows, *ax.get_xlim(), color=style.WHITE, lw=0.6)
+    ax.vlines(columns, *ax.get_ylim(), color=style.WHITE, lw=0.6)
     for (outcome, ink), places in marks.items():
         marker = style.OUTCOME_LOOK[outcome][1]
-        line(ax, *zip(*places), ls="none", marker=marker, ms=3.1, mfc="none", mec=ink, mew=0.7, label=outcome)
+        outline: dict[str, Any] = {"mfc": "none", "mec": ink, "mew": 0.7}
+        line(ax, *zip(*places), ls="none", marker=marker, ms=look.mark_size, label=outcome, **outline)
 
 
 def number(ulp: float, fmt: Format) -> str:
     """Write an error briefly; 'none' from 2^(p-1) ulp on (no bit is right), a dash where there is none."""
     if math.isnan(ulp):
         return "–"
-    if ulp >= 2.0 ** style.bits(fmt):
+    if ulp >= 2.0 ** bits(fmt):
         return "none"
     if ulp < 9.95:
         return f"{ulp:.1f}"
@@ -109,9 +147,14 @@ def number(ulp: float, fmt: Format) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def _legend(figure: Figure) -> None:
+def outcome_legend(figure: Figure) -> None:
+    """Name the marks of a heat map at the lower left."""
     figure.legend(handles=style.outcome_handles(SPURIOUS), loc="lower left", bbox_to_anchor=(0.01, 0.0),
                   ncols=4, frameon=False, columnspacing=1.4, handletextpad=0.2)  # fmt: skip
+
+
+def _legend(figure: Figure) -> None:
+    outcome_legend(figure)
     note = "Numbers: largest error in ulp; none: no bit is right, 2^(p−1) ulp or more.  "
     note += "Colours: share of the bits lost."
     figure.text(0.02, 0.36 / figure.get_figheight(), note, va="center")

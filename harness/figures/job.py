@@ -6,10 +6,10 @@ from pathlib import Path
 
 from harness.figures import style
 from harness.figures.catalogue import plans
+from harness.figures.curves import ErrorCurves
 from harness.figures.errors import error_figure
 from harness.figures.heatmap import worst_figure
 from harness.figures.map import map_figure
-from harness.figures.material import Material
 from harness.figures.plateaus import plateau_figure
 from harness.workflow.experiments import Experiment
 
@@ -22,9 +22,9 @@ def figures_job(experiment: Experiment, inputs: list[Path], table: Path, out: Pa
     `inputs` are the summaries of all its formats and shards, `table` is its CSV.  Raises UsageError where a summary
     is missing, given twice, damaged, or of another sweep, or where the table lacks a row.
     """
-    material = Material(experiment, inputs, table)
+    drawn = ErrorCurves(experiment, inputs, table)
     written: list[Path] = []
     with style.context():
         for plan in plans(experiment):
-            written += style.save(DRAW[plan.kind](plan, material), out, plan.name)
+            written += style.save(DRAW[plan.kind](plan, drawn), out, plan.name)
     return written

@@ -1,4 +1,7 @@
-"""Where each kernel fails: a strip for each kernel along the input, one panel for each format."""
+"""Where each kernel fails: a strip for each kernel along the input, one panel for each format.
+
+Colour is the class of the largest error at each step of the axis; hatching is an outcome, such as a spurious NaN.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
@@ -16,42 +18,42 @@ from harness.figures import style
 from harness.figures.axes import InputAxis
 from harness.figures.bins import STEPS, Curve
 from harness.figures.catalogue import Plan
-from harness.figures.frame import Layout
-from harness.figures.material import Material
+from harness.figures.curves import ErrorCurves
+from harness.figures.layout import Layout
 from harness.numbers.formats import Format
+from harness.truth.classes import error_class
 from harness.truth.errors import OUTCOMES
 
 Array = np.ndarray
 
 STRIP = 0.155  # inches
-NO_INPUT = len(style.CLASSES)
-COLOURS = ListedColormap([to_rgb(c) for _, c in style.CLASSES] + [to_rgb(style.NO_INPUT)])
+COLOURS = style.class_colours()
 
 
-def map_figure(plan: Plan, material: Material) -> Figure:
+def map_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
     """Draw a plan of kind `map`, two formats to a row."""
     names = plan.kernel_labels()
-    rows = -(-len(material.formats) // 2)
+    rows = -(-len(drawn.formats) // 2)
     layout = Layout(
         11.0, rows, 2, len(names) * STRIP, left=2.05, right=0.15, top=0.62, bottom=0.98, gap_x=0.2, gap_y=0.62
     )
     figure = layout.figure(plan.title)
     # Problems without a target share the widest of their axes.
     axis = max((InputAxis(f.problem) for f in plan.families), key=lambda a: a.limits[1] - a.limits[0])
-    for (row, column), fmt in zip(layout.places(), material.formats):
+    for (row, column), fmt in zip(layout.places(), drawn.formats):
         ax = layout.panel(figure, row, column, axis.limits, (len(names) - 0.5, -0.5))
-        layout.heading(ax, style.format_title(fmt, material.exhaustive(fmt)))
+        layout.heading(ax, style.format_title(fmt, drawn.exhaustive(fmt)))
         at, labels = axis.ticks(wide=True)
         layout.x_ticks(ax, at, labels, axis.minor_ticks(), axis.label)
         if column == 0:
             layout.y_ticks(ax, range(len(names)), names, size=1.5)
-        _panel(ax, plan, fmt, axis, material)
+        _panel(ax, plan, fmt, axis, drawn)
     _legend(figure)
     return figure
 
 
-def _panel(ax: Axes, plan: Plan, fmt: Format, axis: InputAxis, material: Material) -> None:
-    curves = [material.curve(f.problem, k.name, fmt, plan.target) for f in plan.families for k in f.kernels]
+def _panel(ax: Axes, plan: Plan, fmt: Format, axis: InputAxis, drawn: ErrorCurves) -> None:
+    curves = [drawn.curve(f.problem, k.name, fmt, plan.target) for f in plan.families for k in f.kernels]
     image = np.array([strip(c, fmt, axis) for c in curves])
     ax.imshow(
         image, cmap=COLOURS, vmin=-0.5, vmax=COLOURS.N - 0.5, aspect="auto", interpolation="nearest",
@@ -80,9 +82,9 @@ def strip(curve: Curve, fmt: Format, axis: InputAxis) -> Array:
 
     Where nothing was measured and no outcome drawn over it, infinity or NaN was due: the best class.
     """
-    classes = np.array([0 if np.isnan(u) else style.error_class(u, fmt) for u in curve.top])
+    classes = np.array([0 if np.isnan(u) else error_class(u, fmt) for u in curve.top])
     nearest, inside = _nearest(curve, axis)
-    return np.where(inside, classes[nearest], NO_INPUT)
+    return np.where(inside, classes[nearest], style.BLANK)
 
 
 def _nearest(curve: Curve, axis: InputAxis) -> tuple[Array, Array]:
@@ -116,12 +118,8 @@ def runs(curve: Curve, axis: InputAxis) -> Iterator[tuple[str, float, float]]:
 
 
 def _legend(figure: Figure) -> None:
-    handles = [Patch(facecolor=c, edgecolor="#000000", lw=0.4, label=label) for label, c in style.CLASSES]
-    handles.append(Patch(facecolor=style.NO_INPUT, edgecolor="#000000", lw=0.4, label="no such input"))
-    outcomes = [
-        Patch(facecolor=face, edgecolor=ink, hatch=hatch, lw=0.4, label=style.outcome_label(name))
-        for name, (_, _, face, ink, hatch) in style.OUTCOME_LOOK.items()
-    ]
+    handles = style.class_handles()
+    handles.append(Patch(facecolor=style.WHITE, edgecolor="#000000", lw=0.4, label="no such input"))
     look = {
         "frameon": False,
         "columnspacing": 1.6,
@@ -136,4 +134,4 @@ def _legend(figure: Figure) -> None:
         ncols=7,
         **look,
     )
-    figure.legend(handles=outcomes, loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=5, **look)
+    figure.legend(handles=style.outcome_patches(), loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=5, **look)

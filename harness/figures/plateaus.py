@@ -1,7 +1,12 @@
-"""Loss and gradient as computed, against the exact ones: plateaus, jumps to infinity, dead gradients."""
+"""Loss and gradient as computed, against the exact ones: plateaus, jumps to infinity, dead gradients.
+
+Drawn are the inputs whose prediction is ever more wrong, where a loss should rise without end and its gradient stay
+away from 0: there a clamp shows as a plateau, and training stops where the gradient is exactly 0.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +16,8 @@ from matplotlib.lines import Line2D
 
 from harness.figures import style
 from harness.figures.catalogue import Plan
-from harness.figures.frame import Layout, line
-from harness.figures.material import Material
+from harness.figures.curves import ErrorCurves
+from harness.figures.layout import Layout, line
 
 # `gradients` is named so that an edit of it draws the plateaus again, see dependencies.py.
 from harness.kernels import (
@@ -21,7 +26,7 @@ from harness.kernels import (
     kernels_of,
 )
 from harness.numbers.formats import Format
-from harness.problems import Problem, problem_named
+from harness.problems import Problem, antiderivative_of, gradient_of
 from harness.truth.fast import evaluate
 
 Array = np.ndarray
@@ -49,15 +54,16 @@ class Side:
     label: str
 
 
-def plateau_figure(plan: Plan, material: Material) -> Figure:
+def plateau_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
     """Draw a plan of kind `plateaus`: rows loss y = 0, loss y = 1, gradient y = 0, gradient y = 1."""
     loss = plan.families[0].problem
-    gradient = problem_named(loss.name + "_grad")
+    gradient = gradient_of(loss)
+    assert gradient is not None  # plans of this kind are made for problems that name their gradient
     names = _chosen([k.name for f in plan.families for k in f.kernels], SHOWN[loss.name])
     layout = Layout(
         11.0,
         4,
-        len(material.formats),
+        len(drawn.formats),
         1.55,
         left=0.8,
         right=1.95,
@@ -69,9 +75,9 @@ def plateau_figure(plan: Plan, material: Material) -> Figure:
     figure = layout.figure(plan.title)
     for row, (problem, target) in enumerate(((loss, 0.0), (loss, 1.0), (gradient, 0.0), (gradient, 1.0))):
         kernels = [k for n in names for k in kernels_of(problem.name) if k.name == n]
-        runs = [run(problem, kernels, fmt, target) for fmt in material.formats]
-        marked = [k.name for k in kernels if any(k.name in r.marked for r in runs)]
-        for column, (fmt, values) in enumerate(zip(material.formats, runs)):
+        by_format = [evaluated(problem, kernels, fmt, target) for fmt in drawn.formats]
+        marked = [k.name for k in kernels if any(k.name in r.marked for r in by_format)]
+        for column, (fmt, values) in enumerate(zip(drawn.formats, by_format)):
             axis = _axis(problem, values)
             ax = layout.panel(figure, row, column, values.side.limits, axis.limits(len(marked)))
             layout.x_ticks(ax, *values.side.ticks, name=values.side.label)
@@ -81,7 +87,7 @@ def plateau_figure(plan: Plan, material: Material) -> Figure:
                 layout.heading(ax, f"{fmt.name} (p = {fmt.precision})")
             if column == 0:
                 layout.y_label(ax, f"{'loss' if problem is loss else '|gradient|'}, y = {target:.0f}", 44, "bold")
-    _legend(figure, names, layout)
+    plateau_legend(figure, layout, dict(enumerate(names)), spacing=0.6)
     return figure
 
 
@@ -116,20 +122,24 @@ def _side(problem: Problem, target: float, fmt: Format) -> Side:
     )
 
 
-def _axis(problem: Problem, values: Run) -> Linear | Logarithmic:
+def _axis(problem: Problem, values: WrongSide) -> Linear | Logarithmic:
     """Choose the axis of values: as far as the exact ones go, log10 for a gradient."""
-    if problem.name.endswith("_grad") and problem.input == "logit":
+    is_gradient = antiderivative_of(problem) is not None
+    if is_gradient and problem.input == "logit":
         return Logarithmic(-40, 10, (-40, -20, 0))
     most = np.max(np.abs(values.exact[np.isfinite(values.exact)]))
-    if problem.name.endswith("_grad"):
+    if is_gradient:
         hi = np.log10(most) + 1
         return Logarithmic(-0.1 * hi, hi, (0, int(hi / 2), 2 * int(hi / 2)))
     return Linear(min(CLAMP_IN_VIEW, 1.08 * most))
 
 
 @dataclass(frozen=True)
-class Run:
-    """Hold the exact values, the same rounded into the format, and each kernel's: float64, by input."""
+class WrongSide:
+    """Hold what a problem and its kernels are where the prediction is wrong: float64, shape (n,), by input.
+
+    `exact` are the exact values, `rounded` the same rounded into the format, `computed` each kernel's.
+    """
 
     side: Side
     exact: Array
@@ -146,14 +156,14 @@ class Run:
         return ~np.isfinite(computed) & np.isfinite(self.rounded)
 
 
-def run(problem: Problem, kernels: list[Kernel], fmt: Format, target: float) -> Run:
+def evaluated(problem: Problem, kernels: list[Kernel], fmt: Format, target: float) -> WrongSide:
     """Evaluate the problem and kernels on the inputs whose prediction is wrong."""
     side = _side(problem, target, fmt)
     x, y = side.inputs.astype(fmt.dtype)[None, :], np.array([[target]]).astype(fmt.dtype)
     with np.errstate(all="ignore"):
         exact = evaluate(problem, fmt, x, y)
         computed = {k.name: np.broadcast_to(k(x, y), x.shape)[0].astype(np.float64) for k in kernels}
-    return Run(side, exact.value[0].astype(np.float64), exact.rounded[0], computed)
+    return WrongSide(side, exact.value[0].astype(np.float64), exact.rounded[0], computed)
 
 
 class Linear:
@@ -205,7 +215,7 @@ class Logarithmic:
         return np.where(values == 0, self.zero, np.where(np.isfinite(values), at, np.nan))
 
 
-def _panel(ax: Axes, axis: Linear | Logarithmic, values: Run, marked: list[str]) -> None:
+def _panel(ax: Axes, axis: Linear | Logarithmic, values: WrongSide, marked: list[str]) -> None:
     at = values.side.at
     if isinstance(axis, Logarithmic):
         ax.axhline(axis.edge, color="#888888", lw=0.5)
@@ -229,12 +239,13 @@ def _panel(ax: Axes, axis: Linear | Logarithmic, values: Run, marked: list[str])
                 style.marks(ax, outcome, at[where], height, colour, f"{name} {outcome}")
 
 
-def _legend(figure: Figure, names: list[str], layout: Layout) -> None:
+def plateau_legend(figure: Figure, layout: Layout, names: Mapping[int, str], spacing: float) -> None:
+    """Name the curves, by their place in style.LINES, right of the panels, and below them what marks and lines mean."""
     exact = Line2D([], [], color=style.TRUTH, lw=7, label="exact")
-    handles = [exact, *(style.line_handle(i, n) for i, n in enumerate(names))]
+    handles = [exact, *(style.line_handle(i, name) for i, name in names.items())]
     place = (1 - (layout.right - 0.05) / layout.width, 1 - layout.top / layout.height)
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=place, frameon=False, handlelength=2.2,
-                  labelspacing=0.6, borderaxespad=0)  # fmt: skip
+                  labelspacing=spacing, borderaxespad=0)  # fmt: skip
     dead = Line2D([], [], color="#888888", lw=0.5, label="below this line: gradient exactly 0, dead")
     figure.legend(handles=[*style.outcome_handles(["spurious_nan", "spurious_inf"]), dead], loc="lower left",
                   bbox_to_anchor=(0.03, 0.0), ncols=3, frameon=False, columnspacing=1.6)  # fmt: skip

@@ -1,13 +1,12 @@
-"""How every figure looks, and how it is written: same bytes for the same data.
+"""How every figure looks, what its legends say, and how it is written: same bytes for the same data.
 
-Colours are Okabe and Ito's, the first lighter, which the colour-blind tell apart; width, dashes,
-hatches, markers and lightness say the same again for grey print.  Curves are drawn from wide to
-narrow, so that none hides another.
+Curves, outcomes and classes of error look the same in all figures, and their legend entries are made here.  Colours are
+Okabe and Ito's, the first lighter, which the colour-blind tell apart; width, dashes, hatches, markers and lightness say
+the same again for grey print.  Curves are drawn from wide to narrow, so that none hides another.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,12 +16,15 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from PIL import Image
 
-from harness.figures.frame import line
+from harness.figures.layout import line
 from harness.numbers.formats import Format
+from harness.truth.classes import bits, error_class  # noqa: F401  kept until every caller takes them from there
 from harness.workflow import files
 
 Array = np.ndarray
@@ -56,7 +58,7 @@ OUTCOME_LOOK = {
     "wrong_sign": ("wrong sign", "s", "#CC79A7", "#000000", "-----"),
     "capped": ("finite at a pole", "d", "#FFFFFF", "#000000", "|||||"),
 }
-# Classes of error, see `error_class`: label, and colour from light to dark.
+# The classes of truth/classes.py: label, and colour from light to dark.
 CLASSES = (
     ("within 4 ulp", "#DCEFD6"),
     ("up to ¼ of the bits lost", "#F4C13D"),
@@ -65,27 +67,11 @@ CLASSES = (
     ("over ¾", "#A31D22"),
     ("no correct bit", "#3F0610"),
 )
-SHARES = (0.25, 0.5, 0.75, 1.0)
-NO_INPUT = "#FFFFFF"
+BLANK = len(CLASSES)  # in a map of classes: nothing there
+WHITE = "#FFFFFF"
+DARK = 4  # the first class with white writing
 TRUTH = "#BBBBBB"
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-
-
-def bits(fmt: Format) -> int:
-    """Return log2 of the error in ulp from which on no bit is right: p - 1.
-
-    For |v| in [2^e, 2^(e+1)), 2^(p-1) ulp are 2^e, the leading bit: at least half of the value.
-    An error of 100 %, as of a spurious 0, is between 2^(p-1) and 2^p ulp.
-    """
-    return fmt.precision - 1
-
-
-def error_class(ulp: float, fmt: Format) -> int:
-    """Return the index in CLASSES: within 4 ulp, or by the share of bits lost, log2(ulp) / (p - 1)."""
-    if ulp <= 4:
-        return 0
-    share = math.log2(ulp) / bits(fmt)
-    return 1 + sum(share >= bound for bound in SHARES)
 
 
 def power_label(exponent: int) -> str:
@@ -105,26 +91,38 @@ def line_handle(i: int, label: str) -> Line2D:
 
 
 def outcome_label(name: str) -> str:
-    """Return an outcome's name in a legend."""
+    """Return an outcome's name in a legend, such as `spurious NaN`."""
     label = OUTCOME_LOOK[name][0]
     return f"spurious {label}" if name.startswith("spurious") else label
 
 
 def outcome_handles(names: Sequence[str]) -> list[Line2D]:
-    """Return the legend entries of outcome markers."""
+    """Return the legend entries of outcomes that are drawn as markers."""
+    look: dict[str, Any] = {"ls": "none", "ms": 4, "mfc": "none", "mec": "#000000"}
+    return [Line2D([], [], marker=OUTCOME_LOOK[n][1], label=outcome_label(n), **look) for n in names]
+
+
+def outcome_patches() -> list[Patch]:
+    """Return the legend entries of all outcomes, drawn as hatched areas."""
     return [
-        Line2D(
-            [],
-            [],
-            ls="none",
-            marker=OUTCOME_LOOK[n][1],
-            ms=4,
-            mfc="none",
-            mec="#000000",
-            label=outcome_label(n),
-        )
-        for n in names
+        Patch(facecolor=face, edgecolor=ink, hatch=hatch, lw=0.4, label=outcome_label(name))
+        for name, (_, _, face, ink, hatch) in OUTCOME_LOOK.items()
     ]
+
+
+def class_handles(edge: str = "#000000") -> list[Patch]:
+    """Return the legend entries of the classes of error, their boxes framed in the colour `edge`."""
+    return [Patch(facecolor=colour, edgecolor=edge, lw=0.4, label=label) for label, colour in CLASSES]
+
+
+def class_colours(*further: str) -> ListedColormap:
+    """Return the colours of a map of classes: those of the CLASSES, further ones, and white for what is blank."""
+    return ListedColormap([to_rgb(colour) for colour in (*(c for _, c in CLASSES), *further, WHITE)])
+
+
+def ink(index: int) -> str:
+    """Return the colour of writing on a class's: white on the dark ones."""
+    return "#FFFFFF" if DARK <= index < BLANK else "#000000"
 
 
 def marks(ax: Axes, outcome: str, at: Array, height: float, colour: str, label: str) -> None:

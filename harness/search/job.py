@@ -7,7 +7,6 @@ table's, and is a lower bound: no row is `exhaustive`.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +19,30 @@ from harness.problems import Problem
 from harness.search import SearchResult, search_worst
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
-from harness.tables import writer
+from harness.tables import contract, writer
 from harness.tables.rows import CONTRACT, Row, certified_extreme, significant
+from harness.tables.text import short
+from harness.tables.views import Column, needed, shown
 from harness.workflow import files
 from harness.workflow.experiments import Experiment, targets_in
 
-# Columns beside the contract's, and how they and those of it that a search fills are headed for reading.
+# Columns beside the contract's.
 FURTHER = ("sampled_ulp", "improvement", "evaluations_to_best", "interpolated", "seed", "seeds", "least_ulp")
-HEADINGS = {
-    "sampled_ulp": "first sample (ulp)",
-    "improvement": "gain",
-    "evaluations_to_best": "found after",
-    "least_ulp": "least of the seeds (ulp)",
-}
+
+
+def searched(value: str) -> str:
+    """Write an error in three digits; an infinite one is more than float64 holds, in which errors are searched."""
+    return "> 1.8e+308" if value == "inf" else short(value)
+
+
+VIEW = (
+    *contract.WHAT,
+    *contract.LARGEST,
+    Column("first sample (ulp)", "sampled_ulp", searched),
+    Column("gain", "improvement", searched),
+    Column("found after", "evaluations_to_best"),
+    Column("least of the seeds (ulp)", "least_ulp", searched),
+)
 Searched = tuple[Problem, Kernel, np.generic | None]  # problem, kernel, target
 
 
@@ -92,7 +102,7 @@ def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> No
 
     `improvement` is max_ulp / sampled_ulp; empty where the sample saw no error, or one beyond float64.
     """
-    rows = [r for part in parts for r in json.loads(part.read_text(encoding="utf-8"))]
+    rows = [r for part in parts for r in files.read_json(part, "what a search of one shard found")]
     for r in rows:
         sampled = mp.mpf(r["sampled_ulp"])
         r["improvement"] = significant(mp.mpf(r["max_ulp"]) / sampled, 4) if 0 < sampled < mp.inf else ""
@@ -105,13 +115,13 @@ def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> No
             float(r["target"] or 0),
         )
     )
-    shown = readable(rows)
-    writer.write_frame(out.with_suffix(""), rows, (*CONTRACT, *FURTHER), shown, experiment.question, experiment.search)
+    read = readable(rows)
+    writer.write(
+        out.with_suffix(""), rows, (*CONTRACT, *FURTHER), read, experiment.question,
+        column_format=writer.wrapped(read), extra=experiment.search,
+    )  # fmt: skip
 
 
 def readable(rows: list[Row]) -> pd.DataFrame:
-    """Return the rows as a reader wants them, without the columns that only a sweep fills."""
-    frame = writer.readable(rows).drop(columns=[writer.READING[c] for c in ("mean", "correct", "spurious", "safe")])
-    for name, heading in HEADINGS.items():
-        frame[heading] = [writer.short(r[name]) if name != "evaluations_to_best" else str(r[name]) for r in rows]
-    return frame.replace("inf", "> 1.8e+308")  # more than float64 holds, in which errors are searched
+    """Return what is shown of the rows, without the columns that only a sweep fills."""
+    return shown(rows, needed(rows, VIEW))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from io import StringIO
@@ -34,7 +33,7 @@ def page_job(experiment: Path, parts: list[Path], root: Path, out: Path) -> None
 
     question = load(experiment)
     study = study_of(question)
-    found = study.combine(question.parameters, [json.loads(p.read_text(encoding="utf-8")) for p in parts])
+    found = study.combine(question.parameters, [files.read_json(p, "what one part of a study found") for p in parts])
     if set(found) != set(question.tables):
         captions, given = (", ".join(sorted(names)) or "none" for names in (question.tables, found))
         raise UsageError(f"{experiment} has captions for the tables {captions}; its parts gave {given}")
@@ -43,7 +42,10 @@ def page_job(experiment: Path, parts: list[Path], root: Path, out: Path) -> None
         files.write_text(pages / out.name, page(question, study, frames, root, out))
         for name, caption in question.tables.items():
             shown = study.shown(name, frames[name])
-            writer.write_frame(results / "tables" / name, found[name], list(frames[name]), shown, caption)
+            wraps = writer.wrapped(shown)
+            writer.write(
+                results / "tables" / name, found[name], list(frames[name]), shown, caption, column_format=wraps
+            )
         for stem in question.figures:
             style.save(study.draw[stem](frames), results / "figures", stem)
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from harness import UsageError
-from harness.tables import templates, views, writer
+from harness.tables import contract, templates, views
 from harness.tables.rows import CONTRACT, Row
 from harness.tables.views import View
 from harness.workflow.experiments import read
@@ -66,7 +66,7 @@ def joined(parameters: Parameters, parts: list[Tables]) -> Tables:
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table as a reader wants it: the contract's columns in few words, others as they are."""
     if list(frame.columns[: len(CONTRACT)]) == list(CONTRACT):
-        return writer.readable([{str(k): v for k, v in r.items()} for r in frame.to_dict("records")])
+        return contract.readable(frame)
     return frame
 
 

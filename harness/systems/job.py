@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -70,12 +69,10 @@ def _decimals(values: np.ndarray) -> list[str]:
 
 def read_part(path: Path) -> dict:
     """Read what `systems_job` wrote; UsageError where it is something else."""
-    try:
-        part = json.loads(path.read_text(encoding="utf-8"))
-        if not {"library", "grid", "rows", "probes", "audit"} <= set(part):
-            raise ValueError("keys are missing")
-    except (OSError, ValueError) as e:
-        raise UsageError(f"{path} is not a part that `harness systems` wrote ({e})") from e
+    kind = "a part that `harness systems` wrote"
+    part = files.read_json(path, kind)
+    if not {"library", "grid", "rows", "probes", "audit"} <= set(part):
+        raise UsageError(f"{path} is not {kind} (keys are missing)")
     return part
 
 
@@ -83,13 +80,9 @@ def systems_table_job(paths: list[Path], out: Path) -> None:
     """Make the systems' table from the parts of all libraries, in the order of the register."""
     parts = in_order([read_part(p) for p in paths])
     rows: list[Row] = [row for part in parts for row in part["rows"]]
-    path = out.with_suffix("")
-    files.write_text(path.with_suffix(".csv"), writer.to_csv(rows, COLUMNS))
-    frame = table.shown(rows)
-    files.write_text(path.with_suffix(".md"), writer.to_markdown(frame, QUESTION, table.NOTE))
-    files.write_text(path.with_suffix(".tex"), writer.to_latex(frame, QUESTION, path.stem))
-    audit = {part["library"]: part["audit"] for part in parts}
-    writer.write_sidecar(path, len(rows), {"grid": parts[0]["grid"], "audit": audit})
+    extra = {"grid": parts[0]["grid"], "audit": {part["library"]: part["audit"] for part in parts}}
+    shown = table.shown(rows)
+    writer.write(out.with_suffix(""), rows, COLUMNS, shown, QUESTION, note=table.NOTE, extra=extra)
 
 
 def systems_pages_job(paths: list[Path], docs: Path, figures: Path) -> None:

@@ -1,4 +1,4 @@
-"""The table stage: the summary files of an experiment, merged, into its table."""
+"""The table stage: the summary files of an experiment, one for each format and shard, merged into its table."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from harness.sweep import stored
 from harness.sweep.grid import Grid
 from harness.sweep.shards import merged, shards_of
-from harness.tables import writer
-from harness.tables.rows import Row, rows_of
+from harness.tables import contract, writer
+from harness.tables.rows import COLUMNS, Row, rows_of
 from harness.workflow.experiments import Experiment, targets_in
 
 
@@ -31,7 +31,10 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
         audit[fmt.name] = _worst_audit(shards.paths[fmt.name])
     order = {p.name: i for i, p in enumerate(experiment.problems)}
     rows.sort(key=lambda r: order[str(r["problem"])])
-    writer.write(out.with_suffix(""), rows, experiment.question, extra={"grid": shards.grid, "audit": audit})
+    writer.write(
+        out.with_suffix(""), rows, COLUMNS, contract.readable(rows), experiment.question,
+        note=contract.NOTE, extra={"grid": shards.grid, "audit": audit},
+    )  # fmt: skip
 
 
 def _worst_audit(paths: list[Path]) -> dict:

@@ -1,7 +1,8 @@
-"""Turn summaries into the rows of a table: the contract's columns, every extreme certified.
+"""The rows of a table: what a summary says of one kernel, format and target, in the contract's columns.
 
-The sweep says where the extremes are; here each is computed again, the kernel at that one input
-and the truth in mpmath, and safe ranges are divided down to the last input within the budget.
+A sweep only says where the largest errors are.  Whatever a row states of a single input is computed again here, the
+kernel at that input and the truth in mpmath, so that it can be cited; and on a sampled grid the ends of the safe range
+are searched down to neighbouring inputs.  `harness verify` does the same once more with what a table says.
 """
 
 from __future__ import annotations
@@ -29,10 +30,9 @@ CONTRACT = (
     "spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign",
     "safe_lo", "safe_hi",
 )  # fmt: skip
-FURTHER = (
-    "capped", "max_rel_input", "max_abs_input",
-    "bias_ulp", "rounding_ulp", "cause", "operation", "reason", "remedy",
-)  # fmt: skip
+EXTREME = ("max_ulp", "max_ulp_input", "max_ulp_computed", "max_ulp_exact")
+WHY = ("bias_ulp", "rounding_ulp", "cause", "operation", "reason", "remedy")
+FURTHER = ("capped", "max_rel_input", "max_abs_input", *WHY)
 COLUMNS = CONTRACT + FURTHER
 EXACT_DIGITS = 25
 
@@ -42,7 +42,7 @@ Row = dict[str, object]
 def rows_of(
     problem: Problem, kernel: Kernel, grid: Grid, targets: np.ndarray | None, summary: Summary, budget: float = BUDGET
 ) -> list[Row]:
-    """Return the rows of one kernel's summary, one for each target."""
+    """Return the rows of one kernel's summary, one for each target, the safe range for a budget in ulp."""
     chosen = [None] if targets is None else list(targets)
     return [
         row(Case(problem, kernel.name, kernel, grid, target), summary, t, budget) for t, target in enumerate(chosen)
@@ -50,7 +50,7 @@ def rows_of(
 
 
 def row(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
-    """Return one row: counts from the summary, extremes computed again, safe range divided down."""
+    """Return the row of a summary's target `t`: its counts, extremes computed again, and the safe range for a budget in ulp."""
     points = int(summary.points.sum())
     counts = {name: int(m[t].sum()) for name, m in summary.outcomes.items()}
     found = {
@@ -71,9 +71,12 @@ def row(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
 
 
 def extremes(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
-    """Return the maxima with their inputs, computed again in mpmath; empty where nothing was finite."""
+    """Return the largest ulp, relative and absolute error of a target with their inputs, and the cause of the first.
+
+    All are computed again in mpmath.  Every cell is empty where the kernel gave nothing finite to measure.
+    """
     if not summary.measured[t]:
-        return dict.fromkeys([*COLUMNS[7:11], "max_rel", "max_abs", *FURTHER[1:]], "")
+        return dict.fromkeys([*EXTREME, *WHY, "max_rel", "max_rel_input", "max_abs", "max_abs_input"], "")
     relative_at, absolute_at = (int(summary.extreme_at[name][t]) for name in ("max_rel", "max_abs"))
     worst_at = int(summary.max_ulp_at[t, int(np.argmax(summary.max_ulp[t]))])
     return {
@@ -87,7 +90,10 @@ def extremes(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Ro
 
 
 def certified_extreme(case: Case, ordinal: int) -> Row:
-    """Return the ulp error at one input, with the input, the computed and the exact value."""
+    """Return what a row cites: the ulp error at one input (EXTREME), with the input, the computed and the exact value.
+
+    The exact value has EXACT_DIGITS decimal digits, each of them certain.
+    """
     computed, exact = case.compute(np.array([ordinal]))[0], case.exact(ordinal)
     return {
         "max_ulp": significant(error_in_ulp(case.fmt, computed, exact)),
@@ -113,7 +119,7 @@ def why(case: Case, ordinal: int) -> Row:
     Empty for a system, whose recorded outputs cannot be traced.
     """
     if not isinstance(case.function, Kernel):
-        return dict.fromkeys(FURTHER[3:], "")
+        return dict.fromkeys(WHY, "")
     x = case.fmt.from_ordinal(np.array([ordinal]))[0]
     found = explain(case.function, case.problem, case.fmt, x, case.target)
     return {
@@ -127,7 +133,10 @@ def why(case: Case, ordinal: int) -> Row:
 
 
 def difference(case: Case, ordinal: int, relative: bool) -> mpmath.mpf:
-    """Return the absolute or relative error at one input, in mpmath; beyond 2^700 relative is infinite."""
+    """Return |computed - exact| at one input, or if `relative` that divided by |exact|, to 400 bits.
+
+    A relative error beyond RELATIVE_LIMIT is infinite, as it is where the exact value is 0 and the computed is not.
+    """
     computed, exact = case.compute(np.array([ordinal]))[0], case.exact(ordinal)
     with mp.workprec(400):
         difference = abs(mp.mpf(float(computed)) - exact)

@@ -1,5 +1,6 @@
 """The table of special values: what every kernel makes of infinities, NaN, zeros and the domain's ends.
 
+These are the inputs that a sweep's maxima say nothing about, and that reach losses from masks and overflows.
 The expected value is the exact one rounded into the format; at an infinite input it is the limit,
 which the problem's own terms take on there (their zero weights drop out).  Outcomes:
     ok        the expected value, or within the budget of it where it is an ordinary number
@@ -31,28 +32,21 @@ from harness.kernels import Kernel, kernels_of
 from harness.numbers.formats import FORMATS, Format
 from harness.problems import PROBLEMS, Problem
 from harness.sweep.streaming import BUDGET
-from harness.tables import writer
+from harness.tables import templates, writer
 from harness.tables.rows import Row
 from harness.truth.certified import enclose, error_in_ulp, round_to, truth
-from harness.workflow import files
 
 COLUMNS = ("problem", "kernel", "format", "input", "input_value", "target", "computed", "expected", "outcome")
 OUTCOMES = ("ok", "inexact", "nan", "inf", "zero", "sign", "finite", "number", "outside")
 NAMES = ("float16", "bfloat16", "float32", "float64")
 TARGETS = (0.0, 0.5, 1.0)
 TITLE = "Special values: infinities, NaN, zeros and the ends of domains"
-NOTE = f"""\
-Only what is not as expected; the CSV holds every case. The expected value is the limit at an infinite input
-and the exact value, rounded, elsewhere. **nan**, **inf**, **zero**, **sign**: the kernel gives that instead;
-**finite**: a finite number where the value is infinite; **number**: a NaN goes in and a number comes out;
-**inexact**: over {BUDGET:g} ulp; **outside**: outside the domain, where nothing is expected. Where no format
-is named, it is so in all of them.
-"""
+PAGE = Path(__file__).with_name("special_values.md.j2")
 
 
 @dataclass(frozen=True)
-class Case:
-    """Hold an input, its name and what is expected there, exact and rounded; None outside the domain."""
+class SpecialPoint:
+    """Hold a special input with its target and what is expected there, exact and rounded; None outside the domain."""
 
     name: str
     value: Any
@@ -72,7 +66,7 @@ def inputs_of(problem: Problem, fmt: Format) -> dict[str, float]:
     return found
 
 
-def cases_of(problem: Problem, fmt: Format) -> list[Case]:
+def points_of(problem: Problem, fmt: Format) -> list[SpecialPoint]:
     """Return every special input and target of a problem with the value that is expected there."""
     targets = np.array(TARGETS).astype(fmt.dtype) if problem.has_target else [None]
     found = []
@@ -80,7 +74,7 @@ def cases_of(problem: Problem, fmt: Format) -> list[Case]:
         value = np.asarray(v).astype(fmt.dtype)[()]
         for target in targets:
             exact, expected = _expected(problem, fmt, v, target)
-            found.append(Case(name, value, target, exact, expected))
+            found.append(SpecialPoint(name, value, target, exact, expected))
     return found
 
 
@@ -98,11 +92,11 @@ def _expected(problem: Problem, fmt: Format, value: float, target: Any) -> tuple
     return exact, round_to(problem, fmt, point)
 
 
-def outcome(problem: Problem, fmt: Format, case: Case, computed: float) -> str:
+def outcome(problem: Problem, fmt: Format, point: SpecialPoint, computed: float) -> str:
     """Return what became of one evaluation, as the module describes it."""
-    if case.expected is None or case.exact is None:
+    if point.expected is None or point.exact is None:
         return "outside"
-    expected = float(case.expected)
+    expected = float(point.expected)
     if computed == expected or (math.isnan(expected) and math.isnan(computed)):
         return "ok"
     if math.isnan(expected):
@@ -117,25 +111,25 @@ def outcome(problem: Problem, fmt: Format, case: Case, computed: float) -> str:
         return "inf"
     if computed == 0:
         return "zero"
-    return "ok" if error_in_ulp(fmt, computed, case.exact) <= BUDGET else "inexact"
+    return "ok" if error_in_ulp(fmt, computed, point.exact) <= BUDGET else "inexact"
 
 
-def rows_of(problem: Problem, kernel: Kernel, fmt: Format, cases: Sequence[Case]) -> list[Row]:
-    """Run one kernel on all cases and return a row for each."""
-    inputs = [np.array([[c.value for c in cases]], dtype=fmt.dtype)]
+def rows_of(problem: Problem, kernel: Kernel, fmt: Format, points: Sequence[SpecialPoint]) -> list[Row]:
+    """Run one kernel on special points and return a row for each."""
+    inputs = [np.array([[p.value for p in points]], dtype=fmt.dtype)]
     if problem.has_target:
-        inputs.append(np.array([[c.target for c in cases]], dtype=fmt.dtype))
+        inputs.append(np.array([[p.target for p in points]], dtype=fmt.dtype))
     with np.errstate(all="ignore"):
         computed = np.broadcast_to(kernel(*inputs), inputs[0].shape)[0]
     return [
         {
             "problem": problem.name, "kernel": kernel.name, "format": fmt.name,
-            "input": c.name, "input_value": fmt.hex(c.value),
-            "target": "" if c.target is None else f"{float(c.target):g}",
-            "computed": fmt.hex(v), "expected": "" if c.expected is None else fmt.hex(c.expected),
-            "outcome": outcome(problem, fmt, c, float(v)),
+            "input": p.name, "input_value": fmt.hex(p.value),
+            "target": "" if p.target is None else f"{float(p.target):g}",
+            "computed": fmt.hex(v), "expected": "" if p.expected is None else fmt.hex(p.expected),
+            "outcome": outcome(problem, fmt, p, float(v)),
         }
-        for c, v in zip(cases, computed, strict=True)
+        for p, v in zip(points, computed, strict=True)
     ]  # fmt: skip
 
 
@@ -143,22 +137,22 @@ def rows() -> list[Row]:
     """Return the rows of every kernel of every problem, formats one after the other."""
     found: list[Row] = []
     for problem in PROBLEMS.values():
-        cases = {name: cases_of(problem, FORMATS[name]) for name in NAMES}
+        points = {name: points_of(problem, FORMATS[name]) for name in NAMES}
         for kernel in kernels_of(problem.name):
             for name in NAMES:
-                found += rows_of(problem, kernel, FORMATS[name], cases[name])
+                found += rows_of(problem, kernel, FORMATS[name], points[name])
     return found
 
 
 def special_values_job(out: Path) -> None:
     """Write the table, OUT.csv, .md, .tex and .json."""
-    base, found = out.with_suffix(""), rows()
-    frame = readable(found)
-    files.write_text(base.with_suffix(".csv"), writer.to_csv(found, COLUMNS))
-    parts = [f"# {TITLE}\n\n{NOTE}", writer.bare_markdown(counted(found)), writer.bare_markdown(frame)]
-    files.write_text(base.with_suffix(".md"), "\n".join(parts))
-    files.write_text(base.with_suffix(".tex"), writer.to_latex(frame, TITLE, base.name, "lllp{10cm}"))
-    writer.write_sidecar(base, len(found), {})
+    found = rows()
+    read = unexpected(found)
+    page = templates.render(
+        PAGE, title=TITLE, budget=f"{BUDGET:g}",
+        counted=writer.bare_markdown(counted(found)), unexpected=writer.bare_markdown(read),
+    )  # fmt: skip
+    writer.write(out.with_suffix(""), found, COLUMNS, read, TITLE, markdown=page, column_format="lllp{10cm}")
 
 
 def counted(found: Sequence[Row]) -> pd.DataFrame:
@@ -168,7 +162,7 @@ def counted(found: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame([{"problem": p, **{o: str(tally[p, o]) for o in OUTCOMES}} for p in problems])
 
 
-def readable(found: Sequence[Row]) -> pd.DataFrame:
+def unexpected(found: Sequence[Row]) -> pd.DataFrame:
     """Return what is not as expected: one line for each outcome of a kernel, with all its inputs."""
     groups: dict[tuple, list[Row]] = {}
     for r in found:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jinja2
 
-from harness.tables.writer import percent, short
+from harness.tables.text import percent, short
 
 
 @cache

@@ -1,12 +1,11 @@
 """What `harness verify` does: does a results folder still say what is true?
 
-For every table: the checksums of its files, and for every row the largest errors once more, the
-kernel at that input and the truth in mpmath, and both sides of each end of the safe range.
+For every table it compares the checksums of its files; for every row of a kernel it computes the largest errors once
+more, the kernel at that input and the truth in mpmath, and looks at both sides of each end of the safe range.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from harness.sweep.case import Case
 from harness.sweep.grid import GRIDS, Grid
 from harness.sweep.streaming import BUDGET
 from harness.tables import writer
-from harness.tables.rows import CONTRACT, EXACT_DIGITS, difference, significant
-from harness.truth.certified import decimal, error_in_ulp
+from harness.tables.rows import CONTRACT, certified_extreme, difference
+from harness.truth.certified import significant
 from harness.workflow import files
 from harness.workflow.provenance import functions_differ
 
@@ -60,11 +59,14 @@ def verify(results: Path) -> Verification:
 
 
 def _table(sidecar: Path) -> tuple[str, list[str]]:
+    """Return a line on one table, and what is wrong with it."""
     try:
-        described = json.loads(sidecar.read_text(encoding="utf-8"))
+        described = files.read_json(sidecar, "a table's sidecar")
         checksums, expected = described["sha256"], described["rows"]
-    except (ValueError, KeyError) as e:
-        return f"{sidecar.stem}: unreadable", [f"{sidecar} is not a table's sidecar: {e}"]
+    except UsageError as e:
+        return f"{sidecar.stem}: unreadable", [str(e)]
+    except (KeyError, TypeError) as e:
+        return f"{sidecar.stem}: unreadable", [f"{sidecar} is not a table's sidecar (no {e})"]
     wrong = []
     for name, digest in checksums.items():
         path = sidecar.parent / name
@@ -102,16 +104,12 @@ def _case(row) -> Case | None:  # type: ignore[no-untyped-def]
 
 
 def _row(row, case: Case | None) -> list[str]:  # type: ignore[no-untyped-def]
+    """Return what a row says otherwise than the kernel and the truth do now."""
     if case is None or not row["max_ulp_input"]:
         return []
     fmt = case.fmt
     at = _ordinal(fmt, row["max_ulp_input"])
-    computed, exact = case.compute(np.array([at]))[0], case.exact(at)
-    found = {
-        "max_ulp_computed": fmt.hex(computed),
-        "max_ulp_exact": decimal(exact, EXACT_DIGITS),
-        "max_ulp": significant(error_in_ulp(fmt, computed, exact)),
-    }
+    found = certified_extreme(case, at)
     if row["grid"] in GRIDS:
         found["max_rel"] = significant(difference(case, _ordinal(fmt, row["max_rel_input"]), relative=True))
         found["max_abs"] = significant(difference(case, _ordinal(fmt, row["max_abs_input"]), relative=False))

@@ -1,4 +1,4 @@
-"""What people read of a table: its columns as data, each with a heading, where its text comes from, and how it is written.
+"""What people read of a table: columns as data, each with a heading, where its text comes from, and how it is written.
 
 A CSV file has every column and digit.  What Markdown, LaTeX and the pages show of it is a view: fewer columns,
 three digits, counts in words.
@@ -6,13 +6,16 @@ three digits, counts in words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
+from harness.tables.text import as_cell
+
 Cells = Mapping[str, Any]  # a row: column name to what the CSV holds there
+Rows: TypeAlias = pd.DataFrame | Sequence[Cells]  # a whole table, or rows of one
 
 
 def as_it_is(text: str) -> str:
@@ -41,12 +44,24 @@ class Column:
 View = Sequence[Column] | Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def shown(rows: pd.DataFrame | Iterable[Cells], columns: Sequence[Column]) -> pd.DataFrame:
+def records(rows: Rows) -> list[dict[str, str]]:
+    """Return rows as their CSV has them: every cell as text."""
+    found = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    return [{str(name): as_cell(cell) for name, cell in row.items()} for row in found]
+
+
+def shown(rows: Rows, columns: Sequence[Column]) -> pd.DataFrame:
     """Return what is shown of rows: a line for each, a text for each column."""
-    records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else list(rows)
     return pd.DataFrame(
-        [[column.text(row) for column in columns] for row in records], columns=[c.heading for c in columns]
+        [[column.text(row) for column in columns] for row in records(rows)], columns=[c.heading for c in columns]
     )
+
+
+def needed(rows: Rows, columns: Sequence[Column]) -> list[Column]:
+    """Return the columns without `problem` where all rows are of one, and without `target` where no row has one."""
+    found = records(rows)
+    idle = {"problem": len({r["problem"] for r in found}) < 2, "target": not any(r["target"] for r in found)}
+    return [c for c in columns if not idle.get(str(c.source), False)]
 
 
 def plain(*names: str, **headings: str) -> list[Column]:

@@ -1,177 +1,112 @@
-"""Tables that people read and cite: CSV with every digit, Markdown and LaTeX to read, JSON beside."""
+"""The one writer of tables: CSV with every digit, Markdown and LaTeX to read, JSON with checksums beside them.
+
+The four files of a table are named alike and written together: a run that fails leaves the four that were there.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import pandas as pd
 
-from harness.numbers.formats import FORMATS
-from harness.problems import PROBLEMS
-from harness.tables.rows import COLUMNS, Row
-from harness.workflow import files as store
+from harness.tables.contract import readable  # noqa: F401  kept until every caller takes it from there
+from harness.tables.text import OUTCOME_LABELS as SPURIOUS  # noqa: F401  likewise
+from harness.tables.text import as_cell, decimal_input, percent, safe, short  # noqa: F401  likewise
+from harness.workflow import files
 from harness.workflow.provenance import provenance
 
-# What the reading tables show, with their headings.
-READING = {
-    "kernel": "kernel",
-    "format": "format",
-    "target": "target",
-    "max": "max error (ulp)",
-    "at": "at input",
-    "mean": "mean (ulp)",
-    "correct": "correctly rounded",
-    "spurious": "spurious",
-    "safe": "safe range",
-}
-NOTE = (
-    "≥ marks a maximum over a sample: a lower bound. Spurious outcomes are counts of inputs. "
-    "The safe range is where the error stays within 4 ulp with no spurious outcome."
-)
 LATEX = {
     "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "^": r"\^{}",
     "≥": r"$\ge$", "≤": r"$\le$", "<": "$<$", ">": "$>$", "−": "$-$", "±": r"$\pm$", "×": r"$\times$",
     "·": r"$\cdot$", "σ": r"$\sigma$", "γ": r"$\gamma$", "∞": r"$\infty$", "√": r"$\surd$", "→": r"$\to$",
     "⌈": r"$\lceil$", "⌉": r"$\rceil$", "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "₂": "$_2$", "…": r"\dots{}",
 }  # fmt: skip
-SPURIOUS = {"spurious_nan": "NaN", "spurious_inf": "inf", "spurious_zero": "zero", "wrong_sign": "sign"}
+LONG = 30  # characters: a column with a longer cell wraps, see `wrapped`
+
+Rows = Iterable[Mapping[str, object]]
 
 
 def write(
-    path: Path, rows: Sequence[Row], title: str, columns: Sequence[str] = COLUMNS, extra: dict | None = None
-) -> None:
-    """Write PATH.csv, .md, .tex and .json; the JSON holds provenance and the others' checksums."""
-    store.write_text(path.with_suffix(".csv"), to_csv(rows, columns))
-    reading = readable(rows)
-    store.write_text(path.with_suffix(".md"), to_markdown(reading, title))
-    store.write_text(path.with_suffix(".tex"), to_latex(reading, title, path.stem))
-    write_sidecar(path, len(rows), extra or {})
-
-
-def write_frame(
     path: Path,
-    rows: Sequence[Row],
+    rows: Sequence[Mapping[str, object]],
     columns: Sequence[str],
     shown: pd.DataFrame,
     title: str,
-    extra: dict | None = None,
+    *,
+    note: str = "",
+    markdown: str = "",
+    column_format: str = "",
+    extra: Mapping[str, object] | None = None,
 ) -> None:
-    """Write a table of other columns than the contract's as PATH.csv, .md, .tex and .json.
+    """Write a table as PATH.csv, .md, .tex and .json, all of them or none.
 
-    `shown` is what Markdown and LaTeX show of it; `extra` goes into the JSON.
+    The CSV holds `columns` of the rows; Markdown and LaTeX hold what is `shown` of them, text in every cell.
+    `markdown` is the Markdown file's whole text, where it is more than the title, the note and the table;
+    `column_format` is LaTeX's, all columns left-aligned unless said otherwise; `extra` goes into the JSON, which
+    holds the number of rows, where they come from, and the checksums of the other three.
     """
-    store.write_text(path.with_suffix(".csv"), to_csv(rows, columns))
-    store.write_text(path.with_suffix(".md"), f"# {title}\n\n{bare_markdown(shown)}")
-    store.write_text(path.with_suffix(".tex"), to_latex(shown, title, path.stem, _wrapped(shown)))
-    write_sidecar(path, len(rows), extra or {})
+    texts = {
+        path.with_suffix(".csv"): to_csv(rows, columns),
+        path.with_suffix(".md"): markdown or to_markdown(shown, title, note),
+        path.with_suffix(".tex"): to_latex(shown, title, path.stem, column_format),
+    }
+    checksums = {p.name: files.sha256_of(text) for p, text in texts.items()}
+    described = files.to_json(sidecar(path.stem, len(rows), checksums, extra or {}))
+    files.write_texts({path.with_suffix(".json"): described, **texts})  # the first is renamed last
 
 
-def _wrapped(frame: pd.DataFrame) -> str:
-    """Return LaTeX's column format: text of more than 30 characters wraps, the page's width shared among such columns."""
-    long = [frame[c].astype(str).str.len().max() > 30 for c in frame.columns]
-    return "".join(f"p{{{0.75 / sum(long):.2f}\\linewidth}}" if wraps else "l" for wraps in long)
+def sidecar(table: str, rows: int, checksums: Mapping[str, str], extra: Mapping[str, object]) -> dict[str, object]:
+    """Return what a table's JSON file holds: number of rows, checksums by file name, further facts, provenance."""
+    return {"table": table, "rows": rows, "sha256": checksums, **extra, "provenance": provenance()}
 
 
-def write_sidecar(path: Path, rows: int, extra: dict) -> None:
-    """Write PATH.json: row count, provenance, and the checksums of the table's files."""
-    files = [path.with_suffix(s) for s in (".csv", ".md", ".tex")]
-    checksums = {f.name: store.sha256(f) for f in files}
-    store.write_json(
-        path.with_suffix(".json"),
-        {"table": path.stem, "rows": rows, "sha256": checksums, **extra, "provenance": provenance()},
-    )
+def read(path: Path | TextIO) -> pd.DataFrame:
+    """Read a table's CSV with every cell as text, as written."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
-def to_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """Write rows as CSV with the given columns, booleans as true and false."""
+def to_csv(rows: Rows, columns: Sequence[str]) -> str:
+    """Write rows as CSV with the given columns, see `as_cell`; cells that a row lacks are empty."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="", extrasaction="ignore")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: str(v).lower() if isinstance(v, bool) else v for k, v in row.items()})
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([as_cell(row.get(column)) for column in columns] for row in rows)
     return buffer.getvalue()
 
 
-def readable(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return the rows as a reader wants them: three digits, at-least signs, inputs in decimal."""
-    several = len({r["problem"] for r in rows}) > 1
-    shown = [
-        {
-            **({"problem": r["problem"]} if several else {}),
-            "kernel": r["kernel"],
-            "format": r["format"],
-            "target": r["target"],
-            "max": ("" if r["exhaustive"] in (True, "true") else "≥ ") + short(r["max_ulp"])
-            if r["max_ulp"] != ""
-            else "",
-            "at": decimal_input(str(r["max_ulp_input"])),
-            "mean": short(r["mean_ulp"]),
-            "correct": percent(r["correctly_rounded"]),
-            "spurious": ", ".join(
-                f"{label} {r[name]}" for name, label in SPURIOUS.items() if r[name] not in ("", 0, "0")
-            ),
-            "safe": safe(r),
-        }
-        for r in rows
-    ]
-    frame = pd.DataFrame(shown).rename(columns=READING)
-    return frame.drop(columns="target") if not any(r["target"] for r in rows) else frame
+def to_markdown(shown: pd.DataFrame, title: str, note: str = "") -> str:
+    """Write what is shown of a table as Markdown under its title.
+
+    A table with a note under its title is padded, so that the file can be read as it is.
+    """
+    if not note:
+        return f"# {title}\n\n{bare_markdown(shown)}"
+    return f"# {title}\n\n{note}\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n"
 
 
-def percent(fraction: object) -> str:
-    """Write a fraction in percent with three digits."""
-    return "" if fraction == "" else f"{100 * float(str(fraction)):.3g} %"
-
-
-def safe(r: Row) -> str:
-    """Write a safe range in short decimals; 'all' where it is the whole domain, 'none' where it is empty."""
-    if r["safe_lo"] == "":
-        return "none" if r["mean_ulp"] != "" else ""
-    fmt, domain = FORMATS[str(r["format"])], PROBLEMS[str(r["problem"])].domain
-    ends = [max(domain[0], -fmt.max), min(domain[1], fmt.max)]
-    if [float.fromhex(str(r[c])) for c in ("safe_lo", "safe_hi")] == ends:
-        return "all"
-    return f"[{decimal_input(str(r['safe_lo']))}, {decimal_input(str(r['safe_hi']))}]"
-
-
-def decimal_input(text: str) -> str:
-    """Write a hex float with four significant digits, for reading only."""
-    return "" if text == "" else f"{float.fromhex(text):.4g}"
-
-
-def short(value: object) -> str:
-    """Write a number with three significant digits, also beyond float64's range."""
-    text = str(value)
-    if text in ("", "inf", "nan"):
-        return text
-    mantissa, _, exponent = text.lower().partition("e")
-    if exponent and abs(int(exponent)) > 300:
-        return f"{float(mantissa):.3g}e{int(exponent):+d}"
-    return f"{float(text):.3g}"
-
-
-def to_markdown(frame: pd.DataFrame, title: str, note: str = NOTE) -> str:
-    """Write a frame as a Markdown table under its title and a note."""
-    return f"# {title}\n\n{note}\n\n{frame.to_markdown(index=False, disable_numparse=True)}\n"
-
-
-def bare_markdown(frame: pd.DataFrame) -> str:
+def bare_markdown(shown: pd.DataFrame) -> str:
     """Write a frame of text as a Markdown table without padding: one long cell would widen every row."""
-    lines = [frame.columns, ["---"] * len(frame.columns), *frame.itertuples(index=False)]
+    lines = [shown.columns, ["---"] * len(shown.columns), *shown.itertuples(index=False)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def to_latex(frame: pd.DataFrame, title: str, label: str, column_format: str = "") -> str:
-    """Write a frame as a booktabs longtable, all columns left-aligned unless said otherwise."""
-    escaped = frame.rename(columns=_latex).map(_latex)
+def to_latex(shown: pd.DataFrame, title: str, label: str, column_format: str = "") -> str:
+    """Write a frame of text as a booktabs longtable, all columns left-aligned unless said otherwise."""
+    escaped = shown.rename(columns=_latex).map(_latex)
     return escaped.style.hide(axis="index").to_latex(
         hrules=True, environment="longtable", caption=_latex(title), label=f"tab:{label}",
-        column_format=column_format or "l" * len(frame.columns),
+        column_format=column_format or "l" * len(shown.columns),
     )  # fmt: skip
+
+
+def wrapped(shown: pd.DataFrame) -> str:
+    """Return LaTeX's column format where text of more than LONG characters wraps, such columns sharing the page's width."""
+    long = [shown[c].astype(str).str.len().max() > LONG for c in shown.columns]
+    return "".join(f"p{{{0.75 / sum(long):.2f}\\linewidth}}" if wraps else "l" for wraps in long)
 
 
 def _latex(value: object) -> str:
@@ -179,8 +114,3 @@ def _latex(value: object) -> str:
     for plain, escaped in LATEX.items():
         text = text.replace(plain, escaped)
     return text
-
-
-def read(path: Path | TextIO) -> pd.DataFrame:
-    """Read a table's CSV with every cell as text, as written."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)

@@ -28,6 +28,8 @@ NONE = -1.0
 # their order of magnitude is known.
 RELATIVE_LIMIT = 2.0**700
 OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign", "capped")
+# Those that count as failures; `capped`, a finite value at a pole, is shown but not counted.
+SPURIOUS = OUTCOMES[:4]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ found here by reading the sources, and named as inputs of its rule.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -36,7 +37,8 @@ def sources(modules: Iterable[str], experiment: Experiment | None = None) -> lis
         if name not in found and _file(name) is not None:
             found.add(name)
             wanted += () if name == FAMILIES else imports(name)
-    return sorted(str(f.relative_to(ROOT.parent)) for f in map(_file, found) if f is not None)
+    files = [f for f in map(_file, found) if f is not None] + [t for name in found for t in templates(name)]
+    return sorted(str(f.relative_to(ROOT.parent)) for f in files)
 
 
 @cache
@@ -52,6 +54,16 @@ def imports(module: str) -> tuple[str, ...]:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     packages = [".".join(n.split(".")[:i]) for n in names for i in range(1, n.count(".") + 1)]
     return tuple(n for n in dict.fromkeys([*packages, *names]) if n.split(".")[0] == "harness" and _file(n) is not None)
+
+
+@cache
+def templates(module: str) -> tuple[Path, ...]:
+    """Return the templates (*.j2) that a module names and that stand in its folder."""
+    path = _file(module)
+    assert path is not None
+    texts = [n.value for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Constant)]
+    named = [path.with_name(text) for text in texts if isinstance(text, str) and re.fullmatch(r"[\w.]+\.j2", text)]
+    return tuple(t for t in named if t.is_file())
 
 
 def _file(module: str) -> Path | None:

@@ -1,6 +1,7 @@
-"""Files of results: whole or not at all, written once, with their checksums.
+"""Files of results, written and read in one place: each whole or not at all.
 
-A file is written under a temporary name and renamed.  What summary files hold, see sweep/stored.py.
+A file is written under a temporary name beside its place and renamed, so that a run that is killed leaves what was
+there before.  Files that belong together are renamed together.  What summary files hold, see sweep/stored.py.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+from harness import UsageError
 
 
 @contextmanager
@@ -31,17 +34,48 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    """Write a text file whole, in UTF-8 with Unix line ends."""
+    write_texts({path: text})
+
+
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Write text files that belong together, in UTF-8 with Unix line ends.
+
+    None is touched unless all could be written.  They are then renamed from the last to the first, so that where the
+    first names the others, it never names what is not there yet.
+    """
+    with ExitStack() as stack:
+        temporaries = [stack.enter_context(replacing(path)) for path in texts]
+        for temporary, text in zip(temporaries, texts.values(), strict=True):
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def to_json(value: Any) -> str:
+    """Write a value as the text of a JSON file, keys in the order given; ValueError for NaN and infinities."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file whole, keys in the order given."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write a JSON file whole, keys in the order given; ValueError for NaN and infinities."""
+    write_text(path, to_json(value))
+
+
+def read_json(path: Path, kind: str = "a JSON file") -> Any:
+    """Return what a JSON file holds; UsageError where it is not there or no JSON, which says what it should be."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as e:
+        raise UsageError(f"{path} is not there; it should be {kind}") from e
+    except (OSError, ValueError) as e:
+        raise UsageError(f"{path} is not {kind} ({e})") from e
 
 
 def sha256(path: Path) -> str:
-    """Return the hex digest of a file."""
+    """Return the SHA-256 of a file, 64 hex digits."""
     with path.open("rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def sha256_of(text: str) -> str:
+    """Return the SHA-256, 64 hex digits, of the file that `write_text` makes of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from harness.figures import style
 from harness.figures.frame import Layout, line
-from harness.figures.heatmap import Cell, cells
+from harness.figures.heatmap import Tile, TileLook, draw_tiles
 from harness.numbers.formats import Format, format_named
 from harness.studies.study import Frames
 from harness.studies.targets.tables import FORMATS
+from harness.truth.errors import SPURIOUS
 
-OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign")
+LOOK = TileLook(number_at=-0.47, font_size=6.5)
 ROW = 0.185  # inches
 
 
@@ -36,7 +36,7 @@ def map_figure(frames: Frames) -> Figure:
         rows = frame[frame["format"] == name]
         every = (rows["exhaustive"] == "true").all()
         layout.heading(ax, f"{fmt.name} (p = {fmt.precision}), {'every input' if every else 'sample: ≥'}")
-        cells(ax, (len(names), len(targets)), _found(fmt, names, targets, rows), left=0.47, apart=0.14, fontsize=6.5)
+        draw_tiles(ax, (len(names), len(targets)), _tiles(fmt, names, targets, rows), LOOK)
         layout.x_ticks(ax, range(len(targets)), [_label(t) for t in targets], name="target y")
         _kernels(ax, layout, names, column == 0)
     _map_legend(figure)
@@ -56,9 +56,9 @@ def _kernels(ax: Axes, layout: Layout, names: list[tuple[str, str]], named: bool
 
 
 def _map_legend(figure: Figure) -> None:
-    classes = [Patch(facecolor=colour, edgecolor="#888888", lw=0.4, label=label) for label, colour in style.CLASSES]
+    classes = style.class_handles(edge="#888888")
     figure.legend(handles=classes, loc="lower left", bbox_to_anchor=(0.01, 0.028), ncols=6, frameon=False)
-    figure.legend(handles=style.outcome_handles(OUTCOMES), loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=4,
+    figure.legend(handles=style.outcome_handles(SPURIOUS), loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=4,
                   frameon=False, handletextpad=0.2)  # fmt: skip
     note = "Numbers: largest error in ulp; none: no bit is right, 2^(p−1) ulp or more.  h = ⌊p/2⌋"
     figure.text(0.46, 0.012, note, va="bottom")
@@ -68,12 +68,12 @@ def _label(name: str) -> str:
     return name.replace("-", "−").replace("2^−p", "2⁻ᵖ").replace("2^−h", "2⁻ʰ")
 
 
-def _found(fmt: Format, names: list[tuple[str, str]], targets: list[str], rows: pd.DataFrame) -> Iterator[Cell]:
-    """Give the largest error of every kernel and target, with the outcomes there."""
+def _tiles(fmt: Format, names: list[tuple[str, str]], targets: list[str], rows: pd.DataFrame) -> Iterator[Tile]:
+    """Yield a tile for every kernel and target."""
     for r in rows.to_dict("records"):
-        row, column = names.index((r["problem"], r["kernel"])), targets.index(r["target_name"])
+        place = names.index((r["problem"], r["kernel"])), targets.index(r["target_name"])
         ulp = float(r["max_ulp"]) if r["max_ulp"] else math.nan
-        yield row, column, fmt, ulp, [o for o in OUTCOMES if r[o] not in ("", "0")]
+        yield Tile(*place, fmt, ulp, [o for o in SPURIOUS if r[o] not in ("", "0")])
 
 
 def powers_figure(frames: Frames) -> Figure:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from harness.figures import style
-from harness.figures.frame import Layout, line
-from harness.figures.heatmap import COLOURS, DARK, NONE_MEASURED, ROW, number
-from harness.figures.plateaus import Linear, Logarithmic
+from harness.figures.heatmap import ROW, Tile, TileLook, draw_tiles, outcome_legend
+from harness.figures.layout import Layout, line
+from harness.figures.plateaus import Linear, Logarithmic, plateau_legend
 from harness.numbers.formats import format_named
 from harness.systems.pages import FIGURES
 from harness.systems.pages.probes import Returned
 from harness.systems.registry import differentiated, is_gradient, libraries, library_named, system_of, systems_of
 from harness.tables.rows import Row
-from harness.truth.errors import OUTCOMES
+from harness.truth.errors import SPURIOUS
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
-SPURIOUS = tuple(name for name in OUTCOMES if name != "capped")
 OF_LOGITS, OF_PROBABILITIES, PLATEAUS = FIGURES
 # The loss of each figure; its gradient stands beside it.
 LOSSES = {OF_LOGITS: "bce_logits", OF_PROBABILITIES: "bce"}
@@ -31,6 +29,7 @@ TITLES = {
     OF_LOGITS: "Which library's loss from a logit can be trusted where |x| ≤ 20?",
     OF_PROBABILITIES: "Which library's loss from a probability can be trusted where the logit is within ±20?",
 }
+LOOK = TileLook(mark_at=0.41, mark_size=3.4)
 TICKS = (0.0, 20.0, 40.0, 60.0)
 
 
@@ -63,7 +62,8 @@ def worst_figure(rows: Sequence[Row], loss: str, title: str) -> Figure:
         what = "gradient" if is_gradient(problem) else "loss"
         _headings(ax, layout, f"{what}, y = {target}", mine)
         if keys:
-            _cells(ax, keys, [r for r in mine if r["problem"] == problem and r["target"] == target])
+            there = [r for r in mine if r["problem"] == problem and r["target"] == target]
+            draw_tiles(ax, (tall, len(FORMATS)), _tiles(keys, there), LOOK)
         ax.hlines(_edges(keys), *ax.get_xlim(), color="#000000", lw=0.8)
         if column == 0:
             layout.y_ticks(ax, range(len(keys)), [_label(k) for k in keys], size=0)
@@ -95,33 +95,19 @@ def _edges(keys: Sequence[Key]) -> list[float]:
     return [i - 0.5 for i in range(1, len(keys)) if keys[i][0] != keys[i - 1][0]]
 
 
-def _cells(ax: Axes, keys: Sequence[Key], rows: Sequence[Row]) -> None:
-    """Draw a coloured cell, a number, and a mark for each outcome, the worst over the modes."""
-    classes = np.full((len(keys), len(FORMATS)), NONE_MEASURED)
-    marks: dict[tuple[str, str], list[tuple[float, int]]] = {}
+def _tiles(keys: Sequence[Key], rows: Sequence[Row]) -> Iterator[Tile]:
+    """Yield a tile for every call and format: the worst over the modes, with every outcome that any of them has."""
     for i, key in enumerate(keys):
         for j, name in enumerate(FORMATS):
-            fmt = format_named(name)
             there = [r for r in rows if (r["library"], r["system"]) == key and r["format"] == name]
             ulp = max((float(str(r["near_ulp"])) for r in there if r["near_ulp"] != ""), default=math.nan)
-            if not math.isnan(ulp):
-                classes[i, j] = style.error_class(ulp, fmt)
-            ink = "#FFFFFF" if NONE_MEASURED > classes[i, j] >= DARK else "#000000"
-            text = "refused" if any(int(str(r["refused"] or 0)) for r in there) else number(ulp, fmt)
-            ax.text(j - 0.42, i, text, color=ink, ha="left", va="center_baseline")
             outcomes = [o for o in SPURIOUS if any(int(str(r[f"near_{o}"] or 0)) for r in there)]
-            for k, outcome in enumerate(outcomes):
-                marks.setdefault((outcome, ink), []).append((j + 0.41 - 0.14 * k, i))
-    ax.imshow(classes, cmap=COLOURS, vmin=-0.5, vmax=COLOURS.N - 0.5, aspect="auto", interpolation="nearest")
-    ax.hlines(np.arange(len(keys) - 1) + 0.5, *ax.get_xlim(), color="#FFFFFF", lw=0.6)
-    ax.vlines(np.arange(len(FORMATS) - 1) + 0.5, *ax.get_ylim(), color="#FFFFFF", lw=0.6)
-    for (outcome, ink), places in marks.items():
-        line(ax, *zip(*places), ls="none", marker=style.OUTCOME_LOOK[outcome][1], ms=3.4, mfc="none", mec=ink, mew=0.7)
+            refused = any(int(str(r["refused"] or 0)) for r in there)
+            yield Tile(i, j, format_named(name), ulp, outcomes, "refused" if refused else "")
 
 
 def _worst_legend(figure: Figure) -> None:
-    figure.legend(handles=style.outcome_handles(SPURIOUS), loc="lower left", bbox_to_anchor=(0.01, 0.0),
-                  ncols=4, frameon=False, columnspacing=1.4, handletextpad=0.2)  # fmt: skip
+    outcome_legend(figure)
     note = ("Numbers: largest error in ulp, the worst over all modes; none: no bit is right, 2^(p−1) ulp or more; –: not measured.  "
             "Colours: share of the bits lost.  Marks: outcomes in the same range.")  # fmt: skip
     figure.text(0.015, 0.38 / figure.get_figheight(), note, va="center")
@@ -158,7 +144,7 @@ def plateau_figure(returned: Sequence[Returned]) -> Figure:
                 layout.heading(ax, f"{fmt} (p = {format_named(fmt).precision})")
             if j == 0:
                 layout.y_label(ax, f"{'|gradient|' if gradient else 'loss'}, y = {target}", 44, "bold")
-    _plateau_legend(figure, layout, list(calls), shown)
+    plateau_legend(figure, layout, {i: _break(list(calls)[i]) for i in sorted(shown)}, spacing=0.8)
     return figure
 
 
@@ -199,17 +185,6 @@ def _curves(ax: Axes, axis: Linear | Logarithmic, found: Sequence[Returned | Non
                 ax, outcome, a.x[spurious & kind(a.value)], axis.first_line + marked * axis.line, colour, outcome
             )
         marked += bool(spurious.any())
-
-
-def _plateau_legend(figure: Figure, layout: Layout, calls: Sequence[Key], shown: Collection[int]) -> None:
-    exact = Line2D([], [], color=style.TRUTH, lw=7, label="exact")
-    handles = [exact, *(style.line_handle(i % len(style.LINES), _break(calls[i])) for i in sorted(shown))]
-    place = (1 - (layout.right - 0.05) / layout.width, 1 - layout.top / layout.height)
-    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=place, frameon=False, handlelength=2.2,
-                  labelspacing=0.8, borderaxespad=0)  # fmt: skip
-    dead = Line2D([], [], color="#888888", lw=0.5, label="below this line: gradient exactly 0, dead")
-    figure.legend(handles=[*style.outcome_handles(["spurious_nan", "spurious_inf"]), dead], loc="lower left",
-                  bbox_to_anchor=(0.03, 0.0), ncols=3, frameon=False, columnspacing=1.6)  # fmt: skip
 
 
 def _break(call: Key) -> str:

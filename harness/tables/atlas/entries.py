@@ -16,39 +16,54 @@ from mpmath import mp
 from harness import UsageError
 from harness.kernels import Kernel, kernels_of
 from harness.numbers.formats import FORMATS
-from harness.problems import PROBLEMS
-from harness.tables import writer
+from harness.problems import Problem, gradient_of, problem_named
+from harness.tables import templates, writer
 from harness.tables.atlas.failures import HARD, Failure, Sample, failures
 from harness.tables.atlas.phrases import Ends, Phrases, by_target
-from harness.tables.atlas.verdicts import SAFE, VERDICTS, Entry, is_hard, usable
+from harness.tables.atlas.verdicts import SAFE_ENDS, SAFE_FOR_HARD, VERDICTS, Entry, is_hard, usable
 from harness.tables.rows import Row
+from harness.tables.text import decimal_input, short
+from harness.tables.views import Column, plain, shown
 from harness.workflow import files
 
 COLUMNS = (
     "problem", "kernel", "format", "verdict", "safe_lo_hard", "safe_hi_hard", "safe_lo_all", "safe_hi_all",
     "max_ulp_hard", "plateau_y0", "plateau_y1", "dead_lo", "dead_hi", "failure", "use_instead",
 )  # fmt: skip
-GRADIENT = {"bce_logits": "bce_logits_grad", "bce": "bce_grad"}
-ATLAS_PROBLEMS = ("bce_logits", "bce", *GRADIENT.values(), "sigmoid", "softplus", "log_sigmoid")
+# The losses, whose entries say what becomes of their gradients too; then the gradients, and what both are made of.
+LOSSES = ("bce_logits", "bce")
+PARTS = ("sigmoid", "softplus", "log_sigmoid")
 TITLE = "Which kernel is safe where, and what fails beyond"
-NOTE = """\
-Verdicts. **safe**: at every input and every tested target within 4 ulp, no spurious outcome. **safe for hard
-targets**: the same for y = 0 and 1. **limited**: for y = 0 and 1, and logits from -20 to 20 or the
-probabilities that belong to them, within √ε max(1, |true value|), where ε is machine epsilon: no harm inside
-that range, but read what fails beyond it. **unsafe**: the rest.
+PAGE = Path(__file__).with_name("atlas.md.j2")
 
-The safe range is for y = 0 and 1. x is a logit, p a probability; beyond means away from x = 0 or p = 0.5;
-what is not mentioned is within 4 ulp. Gradients are reverse-mode autodiff of the formula as written. A kernel
-on probabilities cannot recover what rounding p has lost: where the logit is at hand, use a kernel on logits.
-What infinities and NaN give is in special_values.
-"""
 
-Entries = dict[tuple[str, str, str], Entry]
+def signs(text: str) -> str:
+    """Write comparisons with the signs that print has."""
+    return text.replace("<=", "≤").replace(">=", "≥")
+
+
+def lines(text: str) -> str:
+    """Write a kernel's failures one to a line of the cell, as Markdown takes it."""
+    return signs(text).replace(". ", "<br>")
+
+
+KERNEL = plain("kernel", "format", "verdict")
+# What is shown: in LaTeX a table of all problems, in Markdown one for each.
+PRINTED = (*plain("problem"), *KERNEL, Column("safe range", "safe", signs), Column("what fails", "failure", signs))
+LISTED = (
+    *KERNEL,
+    Column("safe range", "safe", signs),
+    Column("what fails", "failure", lines),
+    Column("use instead", "use_instead"),
+)
+
+Key = tuple[str, str, str]  # names of problem, kernel and format
+Entries = dict[Key, Entry]
 
 
 def atlas_job(paths: Sequence[Path], out: Path) -> None:
     """Write the atlas, OUT.csv, .md, .tex and .json, of the kernels in the given tables (CSV)."""
-    stated: dict[tuple[str, str, str], list[Row]] = {}
+    stated: dict[Key, list[Row]] = {}
     for path in paths:
         for row in writer.read(path).to_dict("records"):
             key = row["problem"], row["kernel"], row["format"]
@@ -56,20 +71,25 @@ def atlas_job(paths: Sequence[Path], out: Path) -> None:
     entries = survey(stated)
     if not entries:
         names = ", ".join(str(p) for p in paths) or "no table"
-        raise UsageError(f"{names} has no row of {', '.join(ATLAS_PROBLEMS)}; give the tables of these")
+        raise UsageError(f"{names} has no row of {', '.join(p.name for p in problems())}; give the tables of these")
     rows = [row_of(key, entries) for key in entries]
-    base = out.with_suffix("")
-    files.write_text(base.with_suffix(".csv"), writer.to_csv(rows, COLUMNS))
-    files.write_text(base.with_suffix(".md"), markdown(rows))
-    reading = readable(rows).drop(columns="use instead")
-    files.write_text(base.with_suffix(".tex"), writer.to_latex(reading, TITLE, base.name, "lllll" + "p{9cm}"))
-    writer.write_sidecar(base, len(rows), {"tables": {p.name: files.sha256(p) for p in paths}})
+    writer.write(
+        out.with_suffix(""), rows, COLUMNS, shown(rows, PRINTED), TITLE,
+        markdown=markdown(rows), column_format="lllll" + "p{9cm}",
+        extra={"tables": {p.name: files.sha256(p) for p in paths}},
+    )  # fmt: skip
 
 
-def survey(stated: dict[tuple[str, str, str], list[Row]]) -> Entries:
+def problems() -> list[Problem]:
+    """Return the problems that the atlas has, in its order."""
+    losses = [problem_named(name) for name in LOSSES]
+    return [*losses, *filter(None, map(gradient_of, losses)), *map(problem_named, PARTS)]
+
+
+def survey(stated: dict[Key, list[Row]]) -> Entries:
     """Look at every kernel that the tables have a row of, in the order of problems, kernels and formats."""
     entries: Entries = {}
-    for problem in (PROBLEMS[name] for name in ATLAS_PROBLEMS):
+    for problem in problems():
         samples: dict[str, Sample] = {}
         for kernel in kernels_of(problem.name):
             for name, fmt in FORMATS.items():
@@ -89,31 +109,35 @@ def entry(sample: Sample, kernel: Kernel, rows: list[Row]) -> Entry:
     return Entry(kernel, phrases, failures(sample, cases, computed, errors), usable(sample, computed), rows)
 
 
-def row_of(key: tuple[str, str, str], entries: Entries) -> Row:
+def row_of(key: Key, entries: Entries) -> Row:
     """Return one row of the atlas."""
-    problem, kernel, fmt = key
-    e = entries[key]
-    gradient = entries.get((GRADIENT.get(problem, problem), kernel, fmt))
+    e, slope = entries[key], slope_of(key, entries)
     plateaus = e.first("stuck", 0.0, 1), e.first("stuck", 1.0, -1)
-    dead = (gradient.first("zero", 1.0, -1), gradient.first("zero", 0.0, 1)) if gradient else (None, None)
+    dead = (slope.first("zero", 1.0, -1), slope.first("zero", 0.0, 1)) if slope else (None, None)
     return {
         **dict(zip(COLUMNS, (*key, e.verdict, *e.range(True), *e.range(False), e.max_ulp))),
         **{f"plateau_y{y}": e.phrases.fmt.hex(f.value) if f else "" for y, f in enumerate(plateaus)},
         **{f"dead_{end}": e.phrases.hex(f.near) if f else "" for end, f in zip(("lo", "hi"), dead)},
-        "failure": ". ".join(clauses(e, gradient if problem in GRADIENT else None)),
+        "failure": ". ".join(clauses(e, slope if slope is not e else None)),
         "use_instead": use_instead(key, entries),
         "safe": e.phrases.range(*e.range(True)),
     }
 
 
+def slope_of(key: Key, entries: Entries) -> Entry | None:
+    """Return the entry of a loss's gradient, None where the tables have none; of another problem its own entry."""
+    gradient = gradient_of(problem_named(key[0]))
+    return entries.get((gradient.name, *key[1:])) if gradient else entries[key]
+
+
 def clauses(e: Entry, gradient: Entry | None) -> list[str]:
     """Write what fails, target by target, and what becomes of the loss's gradient."""
     written = by_target({target: _target(e, target) for target in e.phrases.case})
-    if e.verdict == VERDICTS[1]:
+    if e.verdict == SAFE_FOR_HARD:
         worst = max((r for r in e.rows if not is_hard(r)), key=lambda r: mp.mpf(r["max_ulp"] or 0))
-        x = writer.decimal_input(str(worst["max_ulp_input"]))
+        x = decimal_input(str(worst["max_ulp_input"]))
         at = f"y = {worst['target']}, {e.phrases.variable} = {x}"
-        written.append(f"Soft targets: over 4 ulp (up to {writer.short(worst['max_ulp'])} at {at})")
+        written.append(f"Soft targets: over 4 ulp (up to {short(worst['max_ulp'])} at {at})")
     if gradient:
         harm = {t: [_harm(gradient.phrases, f) for f in gradient.found if f.target == t] for t in HARD}
         written += [f"Gradient, {c}" for c in by_target({t: list(filter(None, h)) for t, h in harm.items()})]
@@ -137,7 +161,7 @@ def _harm(phrases: Phrases, f: Failure) -> str:
 def _target(e: Entry, target: float | None) -> list[str]:
     """Write one target's failures, from the low side to the high, or its error where there is none."""
     row = next(r for r in e.rows if r["target"] == ("" if target is None else f"{target:g}"))
-    lo, hi = (str(row[end]) for end in SAFE)
+    lo, hi = (str(row[end]) for end in SAFE_ENDS)
     safe: Ends = (float.fromhex(lo), float.fromhex(hi)) if lo else None
     found = [f for f in e.found if f.target == target]
     texts = [t for side in (-1, 1) for t in e.phrases.side([f for f in found if f.side == side], safe)]
@@ -148,43 +172,38 @@ def _target(e: Entry, target: float | None) -> list[str]:
     return texts
 
 
-def use_instead(key: tuple[str, str, str], entries: Entries) -> str:
+def use_instead(key: Key, entries: Entries) -> str:
     """Return the best kernel of the same problem and format, where it is better than this one.
 
     Best is the best verdict, then the best verdict of its gradient, then the first in the list of kernels.
     """
 
-    def rank(k: tuple[str, str, str]) -> tuple[int, int]:
-        gradient = entries.get((GRADIENT.get(k[0], k[0]), *k[1:]))
-        return VERDICTS.index(entries[k].verdict), VERDICTS.index(gradient.verdict) if gradient else 0
+    def rank(k: Key) -> tuple[int, int]:
+        slope = slope_of(k, entries)
+        return VERDICTS.index(entries[k].verdict), VERDICTS.index(slope.verdict) if slope else 0
 
     best = min((k for k in entries if (k[0], k[2]) == (key[0], key[2])), key=rank)
     return best[1] if rank(best) < rank(key) else ""
 
 
-def readable(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return the rows as a reader wants them."""
-    shown = [
-        {
-            "problem": r["problem"], "kernel": r["kernel"], "format": r["format"], "verdict": r["verdict"],
-            "safe range": r["safe"], "what fails": r["failure"], "use instead": r["use_instead"],
-        }
-        for r in rows
-    ]  # fmt: skip
-    return pd.DataFrame(shown).replace({"<=": "≤", ">=": "≥"}, regex=True)
-
-
 def markdown(rows: Sequence[Row]) -> str:
-    """Write the atlas as Markdown, one section for each problem, one line of a cell for each clause."""
-    frame = readable(rows)
-    frame["what fails"] = frame["what fails"].str.replace(". ", "<br>")
-    parts = [f"# {TITLE}\n\n{NOTE}"]
-    for problem in dict.fromkeys(frame["problem"]):
-        part = frame[frame["problem"] == problem].drop(columns="problem")
-        glance = {k: dict(zip(g["format"], g["verdict"])) for k, g in part.groupby("kernel", sort=False)}
-        brief = pd.DataFrame.from_dict(glance, orient="index").rename_axis("kernel").reset_index().fillna("")
-        parts.append(f"## {problem}\n\n{writer.bare_markdown(brief)}\n{writer.bare_markdown(part)}")
-    return "\n".join(parts)
+    """Write the atlas as Markdown: for each problem the verdicts at a glance, then a line for each kernel and format."""
+    sections = []
+    for problem in dict.fromkeys(r["problem"] for r in rows):
+        mine = [r for r in rows if r["problem"] == problem]
+        tables = {"glance": glance(mine), "kernels": shown(mine, LISTED)}
+        sections.append({"problem": problem, **{k: writer.bare_markdown(t) for k, t in tables.items()}})
+    return templates.render(PAGE, title=TITLE, sections=sections)
+
+
+def glance(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return the verdicts of one problem: a line for each kernel, a column for each format."""
+    formats = dict.fromkeys(str(r["format"]) for r in rows)
+    verdicts: dict[object, dict[str, object]] = {}
+    for r in rows:
+        verdicts.setdefault(r["kernel"], {})[str(r["format"])] = r["verdict"]
+    lines = [{"kernel": kernel, **{f: of.get(f, "") for f in formats}} for kernel, of in verdicts.items()]
+    return pd.DataFrame(lines)
 
 
 def _up(text: str) -> str:

@@ -2,7 +2,7 @@
 
 Samples on either side of the problem's centre show which failures occur; the ends of each run are
 then sectioned in bit order by the kernel's own values.  Kinds:
-    nan, inf, zero, sign   the outcomes of errors.py
+    nan, inf, zero, sign   the outcomes of truth/errors.py
     stuck      one finite, nonzero value up to the end of the domain, where the exact value moves
     capped     finite at a pole, where the exact value is infinite
     inexact    none of these, and the error exceeds the budget
@@ -24,7 +24,6 @@ from harness.sweep.case import Call, Case
 from harness.sweep.grid import Grid, spread
 from harness.sweep.streaming import BUDGET
 from harness.sweep.tally import bad_points
-from harness.tables.rows import Call, Case
 from harness.truth.errors import Errors, measure
 from harness.truth.fast import evaluate
 
@@ -101,7 +100,7 @@ class Sample:
 
     @cached_property
     def exact(self):  # type: ignore[no-untyped-def]
-        """Return the exact values, tiers.Exact."""
+        """Return the exact values, shape (targets, n)."""
         with np.errstate(all="ignore"):
             return evaluate(self.problem, self.fmt, *self.inputs)
 

@@ -24,8 +24,9 @@ from harness.tables.atlas.failures import HARD, Failure, Sample
 from harness.tables.atlas.phrases import Phrases
 from harness.tables.rows import Row
 
-VERDICTS = ("safe", "safe for hard targets", "limited", "unsafe")
-SAFE = ("safe_lo", "safe_hi")
+SAFE, SAFE_FOR_HARD, LIMITED, UNSAFE = "safe", "safe for hard targets", "limited", "unsafe"
+VERDICTS = (SAFE, SAFE_FOR_HARD, LIMITED, UNSAFE)  # from the best to the worst
+SAFE_ENDS = ("safe_lo", "safe_hi")
 WORKING_LOGIT = 20.0  # confident networks reach it; e^-20 = 2e-9
 
 
@@ -55,8 +56,9 @@ class Entry:
     @cached_property
     def verdict(self) -> str:
         """Return the verdict by the module's rule."""
-        held = (self.everywhere(False), self.everywhere(True), self.usable, True)
-        return VERDICTS[held.index(True)]
+        if self.everywhere(hard=True):
+            return SAFE if self.everywhere(hard=False) else SAFE_FOR_HARD
+        return LIMITED if self.usable else UNSAFE
 
     @cached_property
     def max_ulp(self) -> str:

@@ -1,4 +1,8 @@
-"""What the figures of one experiment are drawn from: summaries of every format, loaded and gathered once."""
+"""What the figures of one experiment are drawn from: each kernel's errors along the input, and its worst.
+
+Summaries of every format are loaded once, and gathered into curves for the targets that figures show; the worst errors
+are taken from the table, where they are certified.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from harness import UsageError
-from harness.figures.bins import SPURIOUS, Curve, from_summaries, joined, near_ends
+from harness.figures.bins import Curve, from_summaries, joined, near_ends
 from harness.figures.catalogue import drawn_targets
 from harness.numbers.formats import Format
 from harness.problems import Problem
@@ -18,11 +22,12 @@ from harness.sweep.grid import Grid
 from harness.sweep.shards import shards_of
 from harness.sweep.summary import Summary
 from harness.tables import writer
+from harness.truth.errors import SPURIOUS
 from harness.workflow.experiments import Experiment, targets_in
 
 
-class Material:
-    """Hold the curves of an experiment's kernels, and its table.
+class ErrorCurves:
+    """Hold the errors of an experiment's kernels along the input, and the worst of each from its table.
 
     Raises UsageError where a summary is missing, given twice, damaged, or of another sweep.
     """

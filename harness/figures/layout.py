@@ -1,0 +1,181 @@
+"""Panels of a figure: where they stand, in inches, and their ticks, headings and keys.
+
+A figure may have dozens of panels.  The library's own axis makes an object of every tick; here the ticks of a side are
+one artist, so that all are drawn in a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.markers import TICKDOWN, TICKLEFT
+from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
+
+INCH = 72.0  # points
+TICK, MINOR, PAD = 3.5, 1.8, 2.0  # points
+LINE = 11.0  # points from one line of a key to the next
+
+
+def line(ax: Axes, x: ArrayLike, y: ArrayLike, **look: Any) -> None:
+    """Draw a line or markers; `plot` without its search for units, limits and cycles."""
+    ax.add_artist(Line2D(x, y, **look))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Place rows x columns of equal panels within margins; everything in inches."""
+
+    width: float
+    rows: int
+    columns: int
+    panel_height: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+    gap_x: float
+    gap_y: float
+
+    @property
+    def height(self) -> float:
+        """Return the height of the figure."""
+        return self.top + self.bottom + self.rows * self.panel_height + (self.rows - 1) * self.gap_y
+
+    @property
+    def panel_width(self) -> float:
+        """Return the width of one panel."""
+        return (self.width - self.left - self.right - (self.columns - 1) * self.gap_x) / self.columns
+
+    def figure(self, title: str) -> Figure:
+        """Return an empty figure under its title, the question it answers."""
+        figure = Figure(figsize=(self.width, self.height))
+        figure.text(
+            0.12 / self.width,
+            1 - 0.1 / self.height,
+            title,
+            fontsize=11,
+            fontweight="bold",
+            va="top",
+            ha="left",
+        )
+        return figure
+
+    def panel(
+        self, figure: Figure, row: int, column: int, xlim: tuple[float, float], ylim: tuple[float, float]
+    ) -> Axes:
+        """Return a framed panel without ticks."""
+        x = self.left + column * (self.panel_width + self.gap_x)
+        y = self.height - self.top - (row + 1) * self.panel_height - row * self.gap_y
+        box = (
+            x / self.width,
+            y / self.height,
+            self.panel_width / self.width,
+            self.panel_height / self.height,
+        )
+        ax = figure.add_axes(box)
+        ax.set_axis_off()
+        ax.set_xlim(*xlim)
+        ax.set_ylim(*ylim)
+        ax.add_patch(
+            Rectangle(
+                (0, 0),
+                1,
+                1,
+                transform=ax.transAxes,
+                fill=False,
+                lw=0.7,
+                ec="#000000",
+                clip_on=False,
+                zorder=20,
+            )
+        )
+        return ax
+
+    def points_up(self, points: float) -> float:
+        """Return a height in points as a fraction of a panel."""
+        return points / INCH / self.panel_height
+
+    def points_across(self, points: float) -> float:
+        """Return a width in points as a fraction of a panel."""
+        return points / INCH / self.panel_width
+
+    def x_ticks(
+        self,
+        ax: Axes,
+        at: Sequence[float],
+        labels: Sequence[str],
+        minor: Sequence[float] = (),
+        name: str = "",
+    ) -> None:
+        """Put ticks and labels below a panel, and the axis label if there is one."""
+        base = ax.get_xaxis_transform()
+        look = {
+            "ls": "none",
+            "marker": TICKDOWN,
+            "color": "#000000",
+            "mew": 0.6,
+            "transform": base,
+            "clip_on": False,
+        }
+        line(ax, at, [0] * len(at), ms=TICK, **look)
+        line(ax, minor, [0] * len(minor), ms=MINOR, **look)
+        for x, label in zip(at, labels):
+            ax.text(x, -self.points_up(TICK + PAD), label, transform=base, ha="center", va="top")
+        if name:
+            ax.text(0.5, -self.points_up(TICK + PAD + 11), name, transform=ax.transAxes, ha="center", va="top")
+
+    def y_ticks(self, ax: Axes, at: Sequence[float], labels: Sequence[str], size: float = TICK) -> None:
+        """Put ticks and labels left of a panel."""
+        base = ax.get_yaxis_transform()
+        line(
+            ax,
+            [0] * len(at),
+            at,
+            ls="none",
+            marker=TICKLEFT,
+            ms=size,
+            color="#000000",
+            mew=0.6,
+            transform=base,
+            clip_on=False,
+        )
+        for y, label in zip(at, labels):
+            ax.text(-self.points_across(size + PAD), y, label, transform=base, ha="right", va="center_baseline")
+
+    def y_label(self, ax: Axes, text: str, points: float, weight: str = "normal") -> None:
+        """Write an axis label, upright along the panel, so many points left of it."""
+        ax.text(
+            -self.points_across(points), 0.5, text, transform=ax.transAxes, rotation=90, weight=weight,
+            ha="center", va="center", multialignment="center",
+        )  # fmt: skip
+
+    def heading(self, ax: Axes, text: str) -> None:
+        """Write a panel's heading above it."""
+        ax.text(0.5, 1 + self.points_up(4), text, transform=ax.transAxes, ha="center", va="bottom", fontsize=9)
+
+    def key(self, ax: Axes, title: str, entries: Sequence[tuple[tuple | None, str]]) -> None:
+        """Name curves right of a panel: (colour, width, dashes) or None, and a label of one or more lines."""
+        step, left = self.points_up(LINE), 1 + self.points_across(8)
+        stroke, text = left + self.points_across(20), left + self.points_across(25)
+        y = 1.0
+        ax.text(left, y, title, transform=ax.transAxes, weight="bold", va="center_baseline")
+        y -= 1.15 * step
+        outside = {"transform": ax.transAxes, "clip_on": False, "solid_capstyle": "butt"}
+        for look, label in entries:
+            if look is not None:
+                colour, width, dashes = look
+                line(ax, [left, stroke], [y, y], color=colour, lw=width, ls=dashes, **outside)
+            ax.text(text, y + 0.5 * step, label, transform=ax.transAxes, va="top", linespacing=1.15)
+            y -= step * (1.05 + 0.86 * label.count("\n"))
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Yield row and column of each panel."""
+        for row in range(self.rows):
+            for column in range(self.columns):
+                yield row, column
