@@ -158,7 +158,7 @@ def plateau_figure(answers: Sequence[Answer]) -> Figure:
                 layout.heading(ax, f"{fmt} (p = {format_named(fmt).precision})")
             if j == 0:
                 layout.y_label(ax, f"{'|gradient|' if gradient else 'loss'}, y = {target}", 44, "bold")
-    plateau_legend(figure, layout, {i: _break(DEFAULTS[i]) for i in sorted(shown)}, spacing=0.8)
+    plateau_legend(figure, layout, [(i, _break(DEFAULTS[i])) for i in sorted(shown)], spacing=0.8)
     return figure
 
 
