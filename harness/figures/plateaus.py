@@ -6,7 +6,7 @@ away from 0: there a clamp shows as a plateau, and training stops where the grad
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +87,7 @@ def plateau_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
                 layout.heading(ax, f"{fmt.name} (p = {fmt.precision})")
             if column == 0:
                 layout.y_label(ax, f"{'loss' if problem is loss else '|gradient|'}, y = {target:.0f}", 44, "bold")
-    plateau_legend(figure, layout, dict(enumerate(names)), spacing=0.6)
+    plateau_legend(figure, layout, list(enumerate(names)), spacing=0.6)
     return figure
 
 
@@ -239,10 +239,10 @@ def _panel(ax: Axes, axis: Linear | Logarithmic, values: WrongSide, marked: list
                 style.marks(ax, outcome, at[where], height, colour, f"{name} {outcome}")
 
 
-def plateau_legend(figure: Figure, layout: Layout, names: Mapping[int, str], spacing: float) -> None:
-    """Name the curves, by their place in style.LINES, right of the panels, and below them what marks and lines mean."""
+def plateau_legend(figure: Figure, layout: Layout, curves: Sequence[tuple[int, str]], spacing: float) -> None:
+    """Name the curves, each by its place in style.LINES and its name, right of the panels, and below them what marks and lines mean."""
     exact = Line2D([], [], color=style.TRUTH, lw=7, label="exact")
-    handles = [exact, *(style.line_handle(i, name) for i, name in names.items())]
+    handles = [exact, *(style.line_handle(i, name) for i, name in curves)]
     place = (1 - (layout.right - 0.05) / layout.width, 1 - layout.top / layout.height)
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=place, frameon=False, handlelength=2.2,
                   labelspacing=spacing, borderaxespad=0)  # fmt: skip

@@ -24,7 +24,6 @@ from PIL import Image
 
 from harness.figures.layout import line
 from harness.numbers.formats import Format
-from harness.truth.classes import bits, error_class  # noqa: F401  kept until every caller takes them from there
 from harness.workflow import files
 
 Array = np.ndarray

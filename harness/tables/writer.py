@@ -13,9 +13,7 @@ from typing import TextIO
 
 import pandas as pd
 
-from harness.tables.contract import readable  # noqa: F401  kept until every caller takes it from there
-from harness.tables.text import OUTCOME_LABELS as SPURIOUS  # noqa: F401  likewise
-from harness.tables.text import as_cell, decimal_input, percent, safe, short  # noqa: F401  likewise
+from harness.tables.text import as_cell
 from harness.workflow import files
 from harness.workflow.provenance import provenance
 

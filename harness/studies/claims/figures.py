@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from harness.figures.frame import Layout, line
+from harness.figures.layout import Layout, line
 from harness.studies.claims.instruments import FORMATS
 from harness.studies.claims.measure import FARTHEST, KERNELS
 from harness.studies.study import Frames

@@ -9,8 +9,8 @@ import pandas as pd
 from harness.studies.claims.entry import VERDICTS
 from harness.studies.claims.instruments import FORMATS
 from harness.studies.study import Frames
+from harness.tables.text import short
 from harness.tables.views import Cells, Column, plain
-from harness.tables.writer import short
 
 
 def _statement(row: Cells) -> str:

@@ -13,7 +13,7 @@ from harness.problems import problem_named
 from harness.studies.epsilons.candidates import CIRCULATING, FORMS, STABLE, Bins, least_exponent
 from harness.studies.study import Parameters
 from harness.tables.rows import Row
-from harness.tables.writer import SPURIOUS
+from harness.tables.text import OUTCOME_LABELS
 from harness.truth.certified import significant
 
 FIRST_RANGE = "10"  # the range |logit| <= L that tables show first
@@ -72,7 +72,7 @@ def price(both: Sequence[Row]) -> Row:
         "confident_bias": max((str(r["confident_bias"]) for r in both), key=_number),
         "dead_p": max((str(r["dead_p"]) for r in both), key=_number),
         "live_logit": min((str(r["live_logit"]) for r in both), key=_number),
-        **{name: sum(int(str(r[name])) for r in both) for name in (*SPURIOUS, "slope_nan", "slope_inf")},
+        **{name: sum(int(str(r[name])) for r in both) for name in (*OUTCOME_LABELS, "slope_nan", "slope_inf")},
     }
 
 

@@ -7,12 +7,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from harness.figures import style
-from harness.figures.frame import Layout, line
+from harness.figures.layout import Layout, line
 from harness.numbers.formats import Format, format_named
 from harness.studies.epsilons.measure import EMPTY, LETTERS, MARKED
 from harness.studies.study import Frames
@@ -21,7 +20,7 @@ Array = np.ndarray
 
 FLAT = ("#56B4E9", "#CC79A7", "#B5B5B5", "#6E6E6E")  # of MARKED, under their marks
 BLANK = len(style.CLASSES) + len(FLAT)
-COLOURS = ListedColormap([to_rgb(c) for c in (*(c for _, c in style.CLASSES), *FLAT, "#FFFFFF")])
+COLOURS = style.class_colours(*FLAT)
 MARK_STEP = (5, 7)  # a mark every so many rows and columns
 ROWS = (("clamp", "0"), ("clamp", "1"), ("added", "0"), ("added", "1"))
 TITLES = {"bce": "a probability", "bce_logits": "a logit, by its sigmoid"}
@@ -102,7 +101,7 @@ def _power(text: str) -> str:
 
 
 def _legend(figure: Figure) -> None:
-    classes = [Patch(fc=c, ec="#000000", lw=0.4, label=label) for label, c in style.CLASSES]
+    classes = style.class_handles()
     figure.legend(handles=classes, loc="lower left", bbox_to_anchor=(0.01, 0.46 / figure.get_figheight()), ncols=6,
                   frameon=False, columnspacing=1.4)  # fmt: skip
     outcomes = [Patch(fc=c, ec="#000000", lw=0.4) for c in FLAT]

@@ -28,6 +28,7 @@ from harness.sweep.summary import Summary
 from harness.sweep.tally import Block
 from harness.tables.rows import Row, row
 from harness.truth.certified import significant
+from harness.truth.classes import error_class
 from harness.truth.errors import NONE, RELATIVE_LIMIT, Errors, measure
 from harness.truth.fast import audit, evaluate
 
@@ -41,7 +42,6 @@ ERRORS = ("ulp", "rel", "abs")
 MARKED = ("spurious_zero", "wrong_sign", "spurious_inf", "spurious_nan")
 LETTERS = "zsin"  # of these, in a profile
 EMPTY = "."
-CLASSES = (4.0, 0.25, 0.5, 0.75, 1.0)  # ulp, then shares of the p - 1 bits: the classes of figures/style.py
 CONFIDENT = 10.0  # the logit of a confident correct prediction, 1 - p = 4.54e-5
 LONG = ("operation", "reason", "remedy")  # columns in words, which say the same of every eps
 
@@ -312,15 +312,5 @@ def profile(found: EpsAtTarget) -> str:
     """
     letters = []
     for ulp, mark in zip(found.tally.worst["ulp"][found.t], found.tally.mark[found.t]):
-        letters.append(
-            LETTERS[mark - 1] if mark else EMPTY if ulp < 0 else str(error_class(ulp, found.grid.fmt.precision))
-        )
+        letters.append(LETTERS[mark - 1] if mark else EMPTY if ulp < 0 else str(error_class(ulp, found.grid.fmt)))
     return "".join(letters)
-
-
-def error_class(ulp: float, precision: int) -> int:
-    """Return 0 within 4 ulp, else 1 to 5 by the share of bits lost, log2(ulp) / (p - 1), as figures colour it."""
-    if ulp <= CLASSES[0]:
-        return 0
-    share = np.log2(ulp) / (precision - 1)
-    return 1 + sum(bool(share >= bound) for bound in CLASSES[1:])

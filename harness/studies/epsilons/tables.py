@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.numbers.formats import format_named
 from harness.studies.study import Frames
+from harness.tables.text import OUTCOME_LABELS, decimal_input, percent, short
 from harness.tables.views import Cells, Column, pick, plain
-from harness.tables.writer import SPURIOUS, decimal_input, percent, short
 
 
 def _worst(column: str) -> Callable[[Cells], str]:
@@ -24,7 +24,7 @@ def _worst(column: str) -> Callable[[Cells], str]:
 
 def _spurious(row: Cells) -> str:
     """Write the counts of spurious outcomes that occur."""
-    return ", ".join(f"{label} {row[name]}" for name, label in SPURIOUS.items() if row[name] != "0")
+    return ", ".join(f"{label} {row[name]}" for name, label in OUTCOME_LABELS.items() if row[name] != "0")
 
 
 def _live_end(row: Cells) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from harness.figures import style
-from harness.figures.frame import Layout
+from harness.figures.layout import Layout
 from harness.numbers.formats import Format, format_named
 from harness.studies.float8_pairs.measure import COUNTED, DRAWN, FORMATS, LETTERS
 from harness.studies.study import Frames

@@ -7,8 +7,8 @@ from typing import Any
 
 from harness.studies.float8_pairs.measure import COUNTED, PROBLEMS
 from harness.studies.study import Frames
+from harness.tables.text import percent, short
 from harness.tables.views import Cells, Column, plain
-from harness.tables.writer import percent, short
 
 
 def _of(part: str, whole: str) -> Callable[[Cells], str]:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from harness.figures import style
 from harness.figures.axes import InputAxis
-from harness.figures.frame import Layout, line
+from harness.figures.layout import Layout, line
 from harness.numbers.formats import Format, format_named
 from harness.problems import PROBLEMS
 from harness.studies.study import Frames

@@ -10,8 +10,8 @@ import pandas as pd
 from harness.studies.pipeline.measure import ALONE
 from harness.studies.pipeline.round_trip import OCTAVES
 from harness.studies.study import Frames
+from harness.tables.text import decimal_input, short
 from harness.tables.views import Cells, Column, View, plain
-from harness.tables.writer import decimal_input, short
 
 SHOWN = ("naive", "clip_1e-7", "clamp_log_100", "xlogy")  # kernels of the ranges; the CSV has all
 SIGMOID = "branched"  # of whose probabilities the answer speaks

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.figures import style
-from harness.figures.frame import Layout, line
+from harness.figures.layout import Layout, line
 from harness.numbers.formats import Format, format_named
 from harness.studies.reductions.error_bounds import height, unit
 from harness.studies.study import Frames

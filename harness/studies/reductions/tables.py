@@ -8,8 +8,8 @@ import pandas as pd
 
 from harness.studies.reductions.stagnation import SHORTFALLS
 from harness.studies.study import Frames
+from harness.tables.text import percent, short
 from harness.tables.views import Column, View, pick, plain
-from harness.tables.writer import percent, short
 
 SHOWN_N = (10, 10**3, 10**5, 10**6, 10**7, 10**8)  # on the page; the CSV has all
 

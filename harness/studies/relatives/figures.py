@@ -15,7 +15,7 @@ from harness.figures import style
 from harness.figures.bins import Curve
 from harness.figures.catalogue import Family, Plan
 from harness.figures.errors import error_figure
-from harness.figures.frame import Layout, line
+from harness.figures.layout import Layout, line
 from harness.kernels import kernel_named
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
@@ -103,7 +103,7 @@ def _legend(figure: Figure) -> None:
 
 @dataclass
 class Drawn:
-    """Give a figure its curves out of the table, as figures.material.Material does out of summaries."""
+    """Give a figure its curves out of the table, as figures.curves.ErrorCurves does out of summaries."""
 
     frame: pd.DataFrame
     formats: list[Format] = field(default_factory=list)

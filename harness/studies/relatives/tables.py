@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from harness.studies.study import Frames
+from harness.tables.text import OUTCOME_LABELS, decimal_input, short
 from harness.tables.views import Cells, Column, plain
-from harness.tables.writer import SPURIOUS, decimal_input, short
 
 # The forms that the answer names: of the textbook, and those that keep their digits.
 NAIVE = {"logit": "naive", "binary_entropy": "naive", "bernoulli_kl": "rel_entr"}
@@ -33,7 +33,7 @@ def _worst(rows: pd.DataFrame) -> str:
     known = [v for v in rows["max_ulp"] if v]
     least = "" if (rows["exhaustive"] == "true").all() else "≥ "
     error = least + short(max(known, key=float)) if known else "none finite"
-    seen = [label for name, label in SPURIOUS.items() if (rows[name].astype(int) > 0).any()]
+    seen = [label for name, label in OUTCOME_LABELS.items() if (rows[name].astype(int) > 0).any()]
     return f"{error} ({', '.join(seen)})" if seen else error
 
 

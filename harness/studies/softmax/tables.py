@@ -11,8 +11,8 @@ from harness.studies.softmax.measure import GAP_WAYS, GRADIENTS
 from harness.studies.softmax.vectors import CLASSES
 from harness.studies.study import Frames
 from harness.tables import views
+from harness.tables.text import OUTCOME_LABELS, short
 from harness.tables.views import Cells, Column, View, plain
-from harness.tables.writer import SPURIOUS, short
 
 MANY = 1000  # classes
 SIZES = ("2", "16", "256", "4096", "65536")  # of the growth that is shown; the CSV has all
@@ -45,7 +45,7 @@ def _cell(rows: pd.DataFrame) -> str:
         return "–"
     few = rows["k"].astype(int) < MANY
     text = [f"{_worst(rows[few])} / {_worst(rows[~few])}"]
-    for name, label in SPURIOUS.items():
+    for name, label in OUTCOME_LABELS.items():
         count = rows[name].astype(int).sum()
         text += [f"{label} {count}"] if count else []
     return ", ".join(text)

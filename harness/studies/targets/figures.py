@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.figures import style
-from harness.figures.frame import Layout, line
 from harness.figures.heatmap import Tile, TileLook, draw_tiles
+from harness.figures.layout import Layout, line
 from harness.numbers.formats import Format, format_named
 from harness.studies.study import Frames
 from harness.studies.targets.tables import FORMATS

@@ -9,8 +9,8 @@ import pandas as pd
 
 from harness.studies.study import Frames
 from harness.studies.targets.formulas import EXPRESSIONS
+from harness.tables.text import OUTCOME_LABELS, decimal_input, short
 from harness.tables.views import Cells, Column, plain
-from harness.tables.writer import SPURIOUS, decimal_input, short
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
 *BEFORE_LOSS, WITH_LOGIT = EXPRESSIONS  # only the last one's result depends on the working format
@@ -26,7 +26,7 @@ def by_target(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one line for each kernel and format: the worst error at each target, and spurious outcomes there."""
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for r in frame.to_dict("records"):
-        marks = "".join(f" {label}" for name, label in SPURIOUS.items() if r[name] not in ("", "0"))
+        marks = "".join(f" {label}" for name, label in OUTCOME_LABELS.items() if r[name] not in ("", "0"))
         line = lines.setdefault((r["problem"], r["kernel"], r["format"]), {})
         line[r["target_name"]] = at_least(r) + marks
     return pd.DataFrame({"problem": p, "kernel": k, "format": f, **line} for (p, k, f), line in lines.items())

@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.figures import style
-from harness.figures.frame import Layout, line
+from harness.figures.layout import Layout, line
 from harness.numbers.formats import format_named
 from harness.problems import antiderivative_of, problem_named
 from harness.studies.study import Frames
 from harness.studies.training.tables import FROM, SETTINGS, loss_name
+from harness.truth.classes import bits
 
 Array = np.ndarray
 
@@ -189,7 +190,7 @@ def error_figure(problem: str, frames: Frames) -> Figure:
     what = "gradient" if antiderivative_of(problem_named(problem)) else "loss"
     figure = layout.figure(f"How wrong is the {what} on the logits of trained models, and how wrong can it be?")
     for i, name in enumerate(formats):
-        none = style.bits(format_named(name)) * np.log10(2)  # no correct bit from here on
+        none = bits(format_named(name)) * np.log10(2)  # no correct bit from here on
         limits = (-2.6, 1.25 * none + 1.2)
         ax = rows.panel(layout, figure, i, limits, name)
         ax.axvspan(none, limits[1], color="#F3E3E3", lw=0, zorder=-1)

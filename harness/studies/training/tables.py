@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from harness.studies.study import Frames
+from harness.tables.text import decimal_input, short
 from harness.tables.views import Cells, Column, plain, shown
-from harness.tables.writer import decimal_input, short
 
 SETTINGS = {
     "usual": "usual rate",

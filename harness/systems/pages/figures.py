@@ -144,7 +144,8 @@ def plateau_figure(returned: Sequence[Returned]) -> Figure:
                 layout.heading(ax, f"{fmt} (p = {format_named(fmt).precision})")
             if j == 0:
                 layout.y_label(ax, f"{'|gradient|' if gradient else 'loss'}, y = {target}", 44, "bold")
-    plateau_legend(figure, layout, {i: _break(list(calls)[i]) for i in sorted(shown)}, spacing=0.8)
+    named = [(i % len(style.LINES), _break(list(calls)[i])) for i in sorted(shown)]
+    plateau_legend(figure, layout, named, spacing=0.8)
     return figure
 
 

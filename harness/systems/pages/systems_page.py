@@ -11,7 +11,7 @@ from harness.systems.pages.probes import Returned
 from harness.systems.registry import library_named
 from harness.tables.rows import Row
 from harness.tables.templates import render
-from harness.tables.writer import percent
+from harness.tables.text import percent
 
 TEMPLATE = Path(__file__).with_name("systems.md.j2")
 

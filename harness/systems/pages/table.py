@@ -9,8 +9,8 @@ from mpmath import mp
 
 from harness.tables import views
 from harness.tables.rows import Row
+from harness.tables.text import OUTCOME_LABELS, decimal_input, percent, short
 from harness.tables.views import Cells, Column
-from harness.tables.writer import SPURIOUS, decimal_input, percent, short
 
 NOTE = (
     "One line for each system and format: the worst over its targets. ≥ marks a maximum over a sample: a lower bound. "
@@ -64,7 +64,7 @@ def _where(column: str) -> Callable[[Cells], str]:
 
 
 def _spurious(line: Cells) -> str:
-    counts = {label: sum(int(str(r[name] or 0)) for r in line["targets"]) for name, label in SPURIOUS.items()}
+    counts = {label: sum(int(str(r[name] or 0)) for r in line["targets"]) for name, label in OUTCOME_LABELS.items()}
     return ", ".join(f"{label} {n}" for label, n in counts.items() if n)
 
 
