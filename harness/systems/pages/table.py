@@ -9,7 +9,7 @@ from mpmath import mp
 
 from harness.tables import views
 from harness.tables.rows import Row
-from harness.tables.text import OUTCOME_LABELS, decimal_input, percent, short
+from harness.tables.text import OUTCOME_LABELS, decimal_input, largest, percent, spurious
 from harness.tables.views import Cells, Column
 
 NOTE = (
@@ -26,68 +26,55 @@ def shown(rows: Sequence[Row]) -> pd.DataFrame:
     groups: dict[tuple[object, object], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["kernel"], row["format"]), []).append(row)
-    return views.shown([{**group[0], "targets": group} for group in groups.values()], COLUMNS)
+    return views.shown([folded(group) for group in groups.values()], COLUMNS)
 
 
-def worst_of(group: Sequence[Row], column: str) -> Row | None:
-    """Return the row with the largest value in a column; None where all are empty."""
+def folded(group: Sequence[Row]) -> Row:
+    """Fold the rows of a system and format, one a target, into one: the worst errors, counts added, the least agreement."""
+    refusals = [o for o in ("unavailable", "refused") if any(int(str(r[o] or 0)) for r in group)]
+    agreements = [float(str(r["agreement"])) for r in group if r["agreement"] != ""]
+    return {
+        **group[0],
+        **_worst(group, "max_ulp"),
+        **_worst(group, "near_ulp"),
+        **{name: sum(int(str(r[name] or 0)) for r in group) for name in OUTCOME_LABELS},
+        "agreement": min(agreements, default=""),
+        "outcome": refusals[0] if refusals else "answered",
+        "reason": next((r["reason"] for r in group if r["reason"]), ""),
+    }
+
+
+def _worst(group: Sequence[Row], column: str) -> Row:
+    """Return the largest value in a column, with its input and target; empty where all are."""
     there = [r for r in group if r[column] != ""]
-    return max(there, key=lambda r: mp.mpf(str(r[column])), default=None)
+    worst = max(there, key=lambda r: mp.mpf(str(r[column])), default=None)
+    names = (column, f"{column}_input", "target")
+    value, x, target = (worst[name] for name in names) if worst else ("", "", "")
+    return {column: value, f"{column}_input": x, f"{column}_target": target}
 
 
-def _format(line: Cells) -> str:
-    return line["format"] + (f" ← {line['upcast']}" if line["upcast"] else "")
-
-
-def _largest(column: str) -> Callable[[Cells], str]:
-    """Return what shows the largest error in a column."""
-
-    def text(line: Cells) -> str:
-        worst = worst_of(line["targets"], column)
-        at_least = "" if line["exhaustive"] in (True, "true") else "≥ "
-        return at_least + short(worst[column]) if worst else ""
-
-    return text
+def _format(row: Cells) -> str:
+    return row["format"] + (f" ← {row['upcast']}" if row["upcast"] else "")
 
 
 def _where(column: str) -> Callable[[Cells], str]:
     """Return what shows the input and target of the largest error in a column."""
 
-    def text(line: Cells) -> str:
-        worst = worst_of(line["targets"], column)
-        if worst is None:
-            return ""
-        target = f", {worst['target']}" if worst["target"] != "" else ""
-        return decimal_input(str(worst[f"{column}_input"])) + target
+    def text(row: Cells) -> str:
+        target = row[f"{column}_target"]
+        return decimal_input(row[f"{column}_input"]) + (f", {target}" if target else "")
 
     return text
 
 
-def _spurious(line: Cells) -> str:
-    counts = {label: sum(int(str(r[name] or 0)) for r in line["targets"]) for name, label in OUTCOME_LABELS.items()}
-    return ", ".join(f"{label} {n}" for label, n in counts.items() if n)
-
-
-def _agreement(line: Cells) -> str:
-    found = [float(str(r["agreement"])) for r in line["targets"] if r["agreement"] != ""]
-    return f"{line['replica']}: {percent(min(found)) if found else '–'}"
-
-
-def _outcome(line: Cells) -> str:
-    refusals = [o for o in ("unavailable", "refused") if any(int(str(r[o] or 0)) for r in line["targets"])]
-    reason = next((str(r["reason"]) for r in line["targets"] if r["reason"]), "")
-    return (refusals[0] if refusals else "answered") + (f": {reason}" if reason else "")
-
-
-# A line holds the first row of its group, and the whole group, a row for each target, as `targets`.
 COLUMNS = (
     *views.plain("library", "system", "problem", "mode"),
     Column("format", _format),
-    Column("max error (ulp)", _largest("max_ulp")),
+    Column("max error (ulp)", largest),
     Column("at input, target", _where("max_ulp")),
-    Column("near (ulp)", _largest("near_ulp")),
+    Column("near (ulp)", lambda row: largest(row, "near_ulp")),
     Column("near input, target", _where("near_ulp")),
-    Column("spurious", _spurious),
-    Column("as replica", _agreement),
-    Column("outcome", _outcome),
+    Column("spurious", spurious),
+    Column("as replica", lambda row: f"{row['replica']}: {percent(row['agreement']) or '–'}"),
+    Column("outcome", lambda row: row["outcome"] + (f": {row['reason']}" if row["reason"] else "")),
 )
