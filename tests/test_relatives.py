@@ -17,8 +17,7 @@ from harness.kernels import kernel_named, kernels_of
 from harness.kernels.registry import Kernel, like
 from harness.numbers.formats import FORMATS, to_fraction
 from harness.problems import PROBLEMS
-from harness.problems.relatives import FOCAL, RELATIVES
-from harness.studies.relatives import STUDY, figures, run
+from harness.studies.relatives import RELATIVES, STUDY, figures, run
 from harness.studies.relatives import cutoff as maechler
 from harness.studies.relatives.gradient import gradient_rows
 from harness.sweep.grid import Grid
@@ -30,6 +29,7 @@ from harness.truth.fast import AuditFailure, audit, evaluate
 EXPERIMENT = yaml.safe_load((Path(__file__).parent.parent / "experiments" / "relatives.yaml").read_text("utf-8"))
 PARAMETERS = EXPERIMENT["parameters"]
 FLOAT32 = FORMATS["float32"]
+FOCAL = {"focal": 2, "focal_g0.5": 0.5}  # problem: gamma
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ SECOND = {
     "binary_entropy": lambda p: arb(2).log() - p * (2 * p).log() - (1 - p) * (2 - 2 * p).log(),
     "bernoulli_kl": lambda p, y: sum((w * (w.log() - v.log()) for w, v in ((y, p), (1 - y, 1 - p)) if w != 0), arb(0)),
     **{name: focal(int(g) if g == 2 else arb(g)) for name, g in FOCAL.items()},
-    **{f"{name}_grad": focal_grad(int(g) if g == 2 else arb(g)) for name, g in FOCAL.items()},
+    **{PROBLEMS[name].gradient: focal_grad(int(g) if g == 2 else arb(g)) for name, g in FOCAL.items()},
 }
 
 
@@ -147,7 +147,7 @@ class TestIdentities:
         with mp.workprec(400):
             for x in (-30.0, -1.5, 0.0, 0.5, 20.0):
                 a, b = (truth(PROBLEMS[name], (mp.mpf(x) + s * h,), 350) for s in (1, -1))
-                slope = truth(PROBLEMS[f"{name}_grad"], (mp.mpf(x),))
+                slope = truth(PROBLEMS[PROBLEMS[name].gradient], (mp.mpf(x),))
                 assert abs((a - b) / (2 * h) - slope) <= abs(slope) * mp.mpf(2) ** -100
 
     def test_zeros_and_poles(self):

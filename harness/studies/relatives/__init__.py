@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.kernels import kernels_of
 from harness.numbers.formats import format_named
-from harness.problems.relatives import RELATIVES
+from harness.problems import problem_named
 from harness.studies.relatives.answer import answer
 from harness.studies.relatives.curves import curve_rows
 from harness.studies.relatives.cutoff import cutoff_row, cutoff_rows, maechler_rows, window
@@ -17,6 +17,11 @@ from harness.sweep.streaming import sweep
 from harness.sweep.summary import Summary
 from harness.tables.rows import Row, rows_of
 from harness.workflow.experiments import targets_in
+
+NAMES = (
+    "log1mexp", "logit", "binary_entropy", "bernoulli_kl", "focal", "focal_grad", "focal_g0.5", "focal_g0.5_grad",
+)  # fmt: skip
+RELATIVES = tuple(problem_named(name) for name in NAMES)
 
 
 def run(parameters: Parameters, part: str) -> Tables:
