@@ -14,26 +14,24 @@ from harness.figures.catalogue import Plan
 from harness.figures.frame import Layout, line
 from harness.figures.material import Material
 
-# `gradients` is named so that an edit of it draws the plateaus again, see dependencies.py.
+# `lookup` is named so that an edit of how kernels are differentiated draws the plateaus again, see dependencies.py.
 from harness.kernels import (
     Kernel,
-    gradients,  # noqa: F401
     kernels_of,
+    lookup,  # noqa: F401
 )
 from harness.numbers.formats import Format
-from harness.problems import Problem, problem_named
+from harness.problems import Problem, antiderivative_of, gradient_of
 from harness.truth.fast import evaluate
 
 Array = np.ndarray
 
 # One of each kind of failure, and a form without any.
-SHOWN = {
-    "bce_logits": (
-        "lse_log1p", "sigmoid_naive", "sigmoid_clip_1e-7", "sigmoid_clip_1e-15", "sigmoid_add_eps_1e-12",
-        "sigmoid_clamp_log_100", "softplus_naive",
-    ),
-    "bce": ("xlogy", "naive", "clip_1e-7", "clip_1e-15", "add_eps_1e-12", "clamp_log_100"),
-}  # fmt: skip
+SHOWN = (
+    "lse_log1p", "sigmoid_naive", "sigmoid_clip_1e-7", "sigmoid_clip_1e-15", "sigmoid_add_eps_1e-12",
+    "sigmoid_clamp_log_100", "softplus_naive",
+    "xlogy", "naive", "clip_1e-7", "clip_1e-15", "add_eps_1e-12", "clamp_log_100",
+)  # fmt: skip
 POINTS = 700
 CLAMP_IN_VIEW = 112.0  # the highest loss shown, above the clamp at 100
 
@@ -52,8 +50,9 @@ class Side:
 def plateau_figure(plan: Plan, material: Material) -> Figure:
     """Draw a plan of kind `plateaus`: rows loss y = 0, loss y = 1, gradient y = 0, gradient y = 1."""
     loss = plan.families[0].problem
-    gradient = problem_named(loss.name + "_grad")
-    names = _chosen([k.name for f in plan.families for k in f.kernels], SHOWN[loss.name])
+    gradient = gradient_of(loss)
+    assert gradient is not None  # the catalogue plans plateaus for losses that have one
+    names = _chosen([k.name for f in plan.families for k in f.kernels], SHOWN)
     layout = Layout(
         11.0,
         4,
@@ -118,10 +117,11 @@ def _side(problem: Problem, target: float, fmt: Format) -> Side:
 
 def _axis(problem: Problem, values: Run) -> Linear | Logarithmic:
     """Choose the axis of values: as far as the exact ones go, log10 for a gradient."""
-    if problem.name.endswith("_grad") and problem.input == "logit":
+    gradient = antiderivative_of(problem) is not None
+    if gradient and problem.input == "logit":
         return Logarithmic(-40, 10, (-40, -20, 0))
     most = np.max(np.abs(values.exact[np.isfinite(values.exact)]))
-    if problem.name.endswith("_grad"):
+    if gradient:
         hi = np.log10(most) + 1
         return Logarithmic(-0.1 * hi, hi, (0, int(hi / 2), 2 * int(hi / 2)))
     return Linear(min(CLAMP_IN_VIEW, 1.08 * most))

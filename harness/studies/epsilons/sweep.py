@@ -19,7 +19,7 @@ from harness.sweep.streaming import BUDGET, audit_sample
 from harness.sweep.summary import Summary
 from harness.sweep.tally import Block
 from harness.truth.errors import NONE, RELATIVE_LIMIT, Errors, measure
-from harness.truth.fast import Exact, audit, evaluate
+from harness.truth.fast import Reference, audit, evaluate
 
 Array = np.ndarray
 
@@ -38,8 +38,8 @@ class Part:
         self.block = Block(ordinals, 1, 0, whole_cells=False, centre=centre)
         self.x = fmt.from_ordinal(ordinals)[None, :]
         self.y = np.array(TARGETS).astype(fmt.dtype)[:, None]
-        self.exact: Exact = evaluate(problem, fmt, self.x, self.y)
-        self.slope: Exact = evaluate(problem_named(f"{problem.name}_grad"), fmt, self.x, self.y)
+        self.exact: Reference = evaluate(problem, fmt, self.x, self.y)
+        self.slope: Reference = evaluate(problem_named(f"{problem.name}_grad"), fmt, self.x, self.y)
         p, q = probabilities(problem, self.x[0])
         self.a, self.b = np.stack([q, p]), np.stack([p, q])  # of the target, and of the other
         with np.errstate(all="ignore"):
@@ -125,7 +125,7 @@ class Tally:
 
 
 def sweep(grid: Grid, candidates: Sequence[Candidate], bins: Bins) -> list[Tally]:
-    """Run every candidate on the grid's inputs; tiers.AuditFailure where the reference breaks its bound."""
+    """Run every candidate on the grid's inputs; fast.AuditFailure where the reference breaks its bound."""
     problem, fmt = grid.problem, grid.fmt
     tallies = [Tally(bins) for _ in candidates]
     with np.errstate(all="ignore"):

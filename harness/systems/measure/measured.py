@@ -20,7 +20,7 @@ from harness.systems.measure.question import Inputs, Task
 from harness.systems.run.supervise import Result
 from harness.tables.rows import CONTRACT, Case, Row, certified_extreme, extremes, significant
 from harness.truth.errors import NONE, Errors, measure
-from harness.truth.fast import Exact, audit, evaluate
+from harness.truth.fast import Reference, audit, evaluate
 
 NEAR_COLUMNS = ("near_ulp", "near_ulp_input", "near_ulp_computed", "near_ulp_exact")
 NEAR_OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign")
@@ -43,7 +43,7 @@ class Measured:
 
 
 def measured(tasks: Sequence[Task], results: Sequence[Result], budget: float = BUDGET) -> Measured:
-    """Return the row of every task; tiers.AuditFailure where the fast reference breaks its bound."""
+    """Return the row of every task; fast.AuditFailure where the fast reference breaks its bound."""
     done = Measured([{} for _ in tasks])
     for indices in _alike(tasks):
         first = tasks[indices[0]]
@@ -66,7 +66,7 @@ def _alike(tasks: Sequence[Task]) -> Iterator[list[int]]:
     yield from groups.values()
 
 
-def _exact(task: Task, audits: dict[str, dict]) -> Exact:
+def _exact(task: Task, audits: dict[str, dict]) -> Reference:
     """Return the exact values at a task's inputs and target, after an audit of the fast reference there."""
     grid, target = task.inputs.grid, task.effective
     column = None if target is None else target.reshape(1, 1)
@@ -104,7 +104,7 @@ def _named(task: Task, result: Result) -> Row:
     }
 
 
-def _answered(task: Task, result: Result, exact: Exact, budget: float) -> Row:
+def _answered(task: Task, result: Result, exact: Reference, budget: float) -> Row:
     """Return the columns that need a result: errors, outcomes, safe range, and the replica's agreement."""
     assert result.output is not None
     inputs, fmt = task.inputs, task.fmt

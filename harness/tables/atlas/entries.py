@@ -28,8 +28,7 @@ COLUMNS = (
     "problem", "kernel", "format", "verdict", "safe_lo_hard", "safe_hi_hard", "safe_lo_all", "safe_hi_all",
     "max_ulp_hard", "plateau_y0", "plateau_y1", "dead_lo", "dead_hi", "failure", "use_instead",
 )  # fmt: skip
-GRADIENT = {"bce_logits": "bce_logits_grad", "bce": "bce_grad"}
-ATLAS_PROBLEMS = ("bce_logits", "bce", *GRADIENT.values(), "sigmoid", "softplus", "log_sigmoid")
+ATLAS_PROBLEMS = ("bce_logits", "bce", "bce_logits_grad", "bce_grad", "sigmoid", "softplus", "log_sigmoid")
 TITLE = "Which kernel is safe where, and what fails beyond"
 NOTE = """\
 Verdicts. **safe**: at every input and every tested target within 4 ulp, no spurious outcome. **safe for hard
@@ -93,14 +92,14 @@ def row_of(key: tuple[str, str, str], entries: Entries) -> Row:
     """Return one row of the atlas."""
     problem, kernel, fmt = key
     e = entries[key]
-    gradient = entries.get((GRADIENT.get(problem, problem), kernel, fmt))
+    gradient = entries.get((PROBLEMS[problem].gradient or problem, kernel, fmt))
     plateaus = e.first("stuck", 0.0, 1), e.first("stuck", 1.0, -1)
     dead = (gradient.first("zero", 1.0, -1), gradient.first("zero", 0.0, 1)) if gradient else (None, None)
     return {
         **dict(zip(COLUMNS, (*key, e.verdict, *e.range(True), *e.range(False), e.max_ulp))),
         **{f"plateau_y{y}": e.phrases.fmt.hex(f.value) if f else "" for y, f in enumerate(plateaus)},
         **{f"dead_{end}": e.phrases.hex(f.near) if f else "" for end, f in zip(("lo", "hi"), dead)},
-        "failure": ". ".join(clauses(e, gradient if problem in GRADIENT else None)),
+        "failure": ". ".join(clauses(e, gradient if PROBLEMS[problem].gradient else None)),
         "use_instead": use_instead(key, entries),
         "safe": e.phrases.range(*e.range(True)),
     }
@@ -155,7 +154,7 @@ def use_instead(key: tuple[str, str, str], entries: Entries) -> str:
     """
 
     def rank(k: tuple[str, str, str]) -> tuple[int, int]:
-        gradient = entries.get((GRADIENT.get(k[0], k[0]), *k[1:]))
+        gradient = entries.get((PROBLEMS[k[0]].gradient or k[0], *k[1:]))
         return VERDICTS.index(entries[k].verdict), VERDICTS.index(gradient.verdict) if gradient else 0
 
     best = min((k for k in entries if (k[0], k[2]) == (key[0], key[2])), key=rank)
