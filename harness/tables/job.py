@@ -24,7 +24,8 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
             targets = targets_in(fmt, experiment.targets) if problem.has_target else None
             g = Grid(grid, problem, fmt)
             for kernel in experiment.kernels[problem.name]:
-                rows += rows_of(problem, kernel, g, targets, summaries[problem.name][kernel.name])
+                summary = stored.summary_of(summaries, problem.name, kernel.name)
+                rows += rows_of(problem, kernel, g, targets, summary)
         audit[fmt.name] = _worst_audit(shards)
     order = {p.name: i for i, p in enumerate(experiment.problems)}
     rows.sort(key=lambda r: order[str(r["problem"])])
