@@ -105,9 +105,6 @@ class Shadow(DuckArray):
     def __rpow__(self, other: Any) -> Shadow:
         return self.apply("power", other, self)
 
-    def __abs__(self) -> Shadow:
-        return self.apply("absolute", self)
-
     def __ne__(self, other: object) -> Any:
         return self._binary("not_equal", other)
 

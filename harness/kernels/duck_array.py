@@ -47,6 +47,9 @@ class DuckArray:
     def __neg__(self) -> Any:
         return self.apply("negative", self)
 
+    def __abs__(self) -> Any:
+        return self.apply("abs", self)
+
     def __add__(self, other: Any) -> Any:
         return self._binary("add", other)
 
