@@ -43,9 +43,7 @@ def reduced(graph: dict[str, set[str]]) -> dict[str, set[str]]:
     below: dict[str, set[str]] = {}
     for room in ROOMS:
         below[room] = set(graph[room]).union(*(below[other] for other in graph[room]))
-    return {
-        room: {o for o in others if not any(o in below[p] for p in others - {o})} for room, others in graph.items()
-    }
+    return {room: {o for o in others if not any(o in below[p] for p in others - {o})} for room, others in graph.items()}
 
 
 def purpose(room: str) -> str:

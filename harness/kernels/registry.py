@@ -78,6 +78,8 @@ def kernel(
     """
 
     def declare(function: Callable[..., Array]) -> Callable[..., Array]:
+        # What is declared is the docstring: nothing is written twice.
+        function.__doc__ = function.__doc__ or f"Compute {formula}; {notes}.\n\nSource: {source}."
         for suffix, parameters in (variants or {"": {}}).items():
             slug = f"{name}_{suffix}" if suffix else name
             fields = slug, problem, function, formula, source, notes, parameters
