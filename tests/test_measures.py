@@ -7,7 +7,7 @@ import pytest
 from mpmath import mp
 
 from harness.kernels import all_kernels, kernel_named, kernels_of
-from harness.kernels.lifted import Lifted
+from harness.kernels.duck_array import DuckArray
 from harness.kernels.registry import Kernel, like, register
 from harness.kernels.tape import gradient
 from harness.numbers.formats import FORMATS
@@ -33,7 +33,7 @@ def inputs(kernel, fmt):
     return (x, targets_in(fmt, ("0", "1", "0.1"))[:, None]) if problem.has_target else (x,)
 
 
-class Strict(Lifted):
+class Strict(DuckArray):
     """Hold an array and insist that every operand and result is in one format."""
 
     def __init__(self, value, dtype):
@@ -134,9 +134,7 @@ class TestAutodiff:
         """Negative control."""
         from harness.kernels import tape
 
-        monkeypatch.setattr(
-            tape._TracedNamespace, "log", lambda self, x: self._unary(x, self.xp.log(x.value), lambda g: g)
-        )
+        monkeypatch.setitem(tape.RULES, "log", lambda xp, a: (xp.log(a), (lambda g: g,)))
         with pytest.raises(AssertionError):
             self.test_against_differences("bce")
 

@@ -18,7 +18,7 @@ from harness.studies.softmax import error_bounds, forms, measure
 from harness.studies.softmax.error_bounds import Logits, bound, library, sum_error
 from harness.studies.softmax.forms import LOSS, LSE, WAYS, way_named, ways_of
 from harness.studies.softmax.measure import study_row, study_rows
-from harness.studies.softmax.reference import Reference, evaluation
+from harness.studies.softmax.reference import SoftmaxTruth, evaluation
 from harness.studies.softmax.vectors import KINDS, kinds_of, vectors
 
 NAMES = ("float16", "bfloat16", "float32", "float64")
@@ -28,7 +28,7 @@ PARAMETERS = {"seed": 5, "vectors": {"2": 4, "7": 4, "300": 2}}
 def truth(fmt_name: str, kind: str, k: int, target: str = "top") -> tuple[Any, list[Any], list[Any]]:
     """Return vectors, their log-sum-exps and the losses of a class."""
     v = vectors(format_named(fmt_name), kind, k, 3, 11)
-    exact = [Reference(x) for x in v.exact]
+    exact = [SoftmaxTruth(x) for x in v.exact]
     return v, [e.lse() for e in exact], [e.loss(int(c)) for e, c in zip(exact, v.classes[target])]
 
 
@@ -54,17 +54,17 @@ def test_the_truth_keeps_its_digits_where_the_shift_cancels_or_the_loss_is_tiny(
     x = np.array([700.0, 0.0, -30.0])
     with mp.workprec(4000):
         expected = mp.log1p(mp.exp(-700) + mp.exp(-730))
-        assert abs(Reference(x).loss(0) / expected - 1) < mp.ldexp(1, -158)
+        assert abs(SoftmaxTruth(x).loss(0) / expected - 1) < mp.ldexp(1, -158)
     near = np.array([math.log(0.25), math.log(0.75)])
     with mp.workprec(4000):
         expected = mp.log(mp.fsum(mp.exp(mp.mpf(float(t))) for t in near))
-        assert abs(Reference(near).lse() / expected - 1) < mp.ldexp(1, -158)
+        assert abs(SoftmaxTruth(near).lse() / expected - 1) < mp.ldexp(1, -158)
 
 
 @pytest.mark.parametrize("x", [[np.inf, 1.0], [np.nan, 1.0], [-np.inf, -np.inf], [1e300, 0.0]])
 def test_the_truth_refuses_what_it_cannot_bound(x: list[float]) -> None:
     with pytest.raises(ValueError, match="finite or -inf"):
-        Reference(np.array(x))
+        SoftmaxTruth(np.array(x))
 
 
 # -- forms ---------------------------------------------------------------------------------------

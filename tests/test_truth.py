@@ -12,8 +12,7 @@ from harness.kernels import kernel_named
 from harness.numbers import wide as wide_module
 from harness.numbers.formats import FORMATS, to_fraction
 from harness.numbers.wide import FLOAT64, QUAD, exact_mpf, high_and_low, power_of_two_below, power_two, wide_dtype
-from harness.problems import PROBLEMS
-from harness.problems import exact as problems
+from harness.problems import PROBLEMS, cross_entropy
 from harness.truth import fast as tiers
 from harness.truth.certified import certified, enclose, round_to, truth
 from harness.truth.fast import AuditFailure, audit, evaluate
@@ -26,7 +25,7 @@ def sigmoid(x):
     return 1 / (1 + (-x).exp())
 
 
-# Each formula differs from the one in problems.py; where it cancels, Arb's precision pays for it.
+# Each formula differs from the problem's own; where it cancels, Arb's precision pays for it.
 ARB = {
     "bce": lambda p, y: _sum((y, lambda: -p.log()), (1 - y, lambda: -(1 - p).log())),
     "bce_logits": lambda x, y: (1 + x.exp()).log() - x * y,
@@ -257,7 +256,7 @@ def test_audit_catches_a_planted_error(fmt):
     x, y = np.linspace(-20, 20, 9).astype(f.dtype), np.array([0, 1]).astype(f.dtype)
     with np.errstate(all="ignore"):
         assert audit(problem, f, x, y) <= -tiers.BOUND_BITS[f.bits <= 32]
-        faulty = replace(problem, fast=lambda *a: problems._fast_bce_logits(*a) * (1 + 2.0**-40))
+        faulty = replace(problem, fast=lambda *a: cross_entropy._fast_bce_logits(*a) * (1 + 2.0**-40))
         with pytest.raises(AuditFailure, match="bce_logits"):
             audit(faulty, f, x, y)
 

@@ -26,7 +26,7 @@ from harness.bounds.intervals import distance
 from harness.bounds.pieces import SLACK, Pieces, divide, exact_values
 from harness.bounds.running_error import Bounded, Setting
 from harness.kernels import Kernel
-from harness.kernels.lifted import Lifted
+from harness.kernels.duck_array import DuckArray
 from harness.numbers.formats import Format
 from harness.numbers.wide import wide_dtype
 from harness.problems import Problem
@@ -40,23 +40,23 @@ class BoundExceeded(RuntimeError):
     """A measurement lies above its bound; the message is the one sentence that a user sees."""
 
 
-class Shadow(Lifted):
+class InTwoFormats(DuckArray):
     """Carry computed values with those of the same formula in the wide format, branches as computed."""
 
     def __init__(self, computed: Array, wide: Array):
         self.computed, self.wide, self.dtype = computed, wide, computed.dtype
 
-    def constant(self, value: Array) -> Shadow:
-        """Lift constants of the working format."""
-        return Shadow(value, value.astype(self.wide.dtype))
+    def constant(self, value: Array) -> InTwoFormats:
+        """Return constants of the working format."""
+        return InTwoFormats(value, value.astype(self.wide.dtype))
 
-    def apply(self, name: str, *operands: Shadow | Array) -> Shadow | Array:
+    def apply(self, name: str, *operands: InTwoFormats | Array) -> InTwoFormats | Array:
         """Apply a NumPy function to both; comparisons give plain arrays of truth values."""
         function = getattr(np, name)
-        computed = function(*(v.computed if isinstance(v, Shadow) else v for v in operands))
+        computed = function(*(v.computed if isinstance(v, InTwoFormats) else v for v in operands))
         if computed.dtype == bool:
             return computed
-        return Shadow(computed, function(*(v.wide if isinstance(v, Shadow) else v for v in operands)))
+        return InTwoFormats(computed, function(*(v.wide if isinstance(v, InTwoFormats) else v for v in operands)))
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _bias(problem: Problem, kernel: Kernel, pieces: Pieces, targets: Array | Non
     x = pieces.fmt.from_ordinal(ordinals.ravel())[None, :]
     inputs = (x,) if targets is None else (x, targets[:, None])
     wide = wide_dtype(pieces.fmt)
-    value = kernel(*(Shadow(v, v.astype(wide)) for v in inputs)).wide
+    value = kernel(*(InTwoFormats(v, v.astype(wide)) for v in inputs)).wide
     difference = value - exact_values(problem, pieces.fmt, targets, ordinals.ravel())
     d = np.moveaxis(difference.reshape(len(difference), 3, -1), 1, 0)
     least, most = np.minimum(np.minimum(d[0], d[1]), d[2]), np.maximum(np.maximum(d[0], d[1]), d[2])

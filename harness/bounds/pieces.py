@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness import UsageError
 from harness.bounds import intervals
 from harness.numbers.division import middle
 from harness.numbers.formats import Format
 from harness.numbers.wide import wide_dtype
-from harness.problems import PROBLEMS, Problem
+from harness.problems import Problem, gradient_of
 
 Array = np.ndarray
 
@@ -102,7 +103,9 @@ def exact_range(problem: Problem, fmt: Format, targets: Array | None, first: Arr
         lower, upper = problem.between(start, stop, *given)
         least, most = np.fmin(least, lower), np.fmax(most, upper)
     elif not problem.monotone:
-        slope = PROBLEMS[f"{problem.name}_grad"]
+        slope = gradient_of(problem)
+        if slope is None:
+            raise UsageError(f"{problem.name} is not monotone: bounds need its `gradient`, or `between`")
         at_a, at_b = (_float64(exact_values(slope, fmt, targets, n)) for n in (first, last))
         tangents = np.maximum(a + at_a * (stop - start), b - at_b * (stop - start))
         least = np.where((at_a < 0) & (at_b > 0), np.maximum(tangents, 0), least)

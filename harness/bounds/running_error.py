@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.bounds.functions import FunctionErrors
 from harness.bounds.intervals import Interval, distance, hull, mignitude
-from harness.kernels.lifted import Lifted
+from harness.kernels.duck_array import DuckArray
 from harness.numbers.formats import Format
 from harness.numbers.wide import power_of_two_below
 
@@ -81,7 +81,7 @@ class Setting:
         return np.where(ends[0] == ends[1], last_bit, ulp)
 
 
-class Bounded(Lifted):
+class Bounded(DuckArray):
     """Hold intervals and an error bound for each target and each interval of inputs, shape (T, P); see above.
 
     `multiple` is m where the value is exactly m x, computed and exact alike, else NaN: with it

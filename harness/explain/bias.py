@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 from mpmath.libmp import fzero
 
-from harness.explain.blame import Finding, event, exponent
+from harness.explain.blame import Diagnosis, event, exponent
 from harness.explain.expansions import Expansion, gap, is_finite, is_nan
 from harness.explain.shadow import Shadow, nodes
 
@@ -28,7 +28,7 @@ LEAST_GAIN_BITS = 1  # a bias is explained if it shrinks by half
 EPS_LIMIT = 2.0**-6  # no one adds a larger eps
 
 
-def bias(result: Shadow, truth: Expansion) -> Finding:
+def bias(result: Shadow, truth: Expansion) -> Diagnosis:
     """Explain why the formula, evaluated exactly, differs from the problem."""
     every = nodes(result)
     options = _options(every)
@@ -46,21 +46,21 @@ def bias(result: Shadow, truth: Expansion) -> Finding:
             return best
     # What keeps the formula finite, at the price of a bias, leaves inf or NaN when it is left out.
     kept = [finding for finding, changes in guards if not is_finite(_without(every, changes))]
-    return kept[0] if kept else Finding("formula", result)
+    return kept[0] if kept else Diagnosis("formula", result)
 
 
-def _options(every: list[Shadow]) -> list[tuple[Finding, Changes]]:
+def _options(every: list[Shadow]) -> list[tuple[Diagnosis, Changes]]:
     """Return each clamp, added constant and branch, and which operand stands for a value without it."""
-    options: list[tuple[Finding, Changes]] = []
+    options: list[tuple[Diagnosis, Changes]] = []
     branches: dict[int, Changes] = {}  # by the condition: a gradient switches on it more than once
-    clamps: dict[frozenset[int], tuple[Finding, Changes]] = {}
+    clamps: dict[frozenset[int], tuple[Diagnosis, Changes]] = {}
     for node in every:
         if node.name == "where":
             _add_branch(node, options, branches, clamps)
             continue
         guard = _guard(node)
         if guard is not None:
-            finding = Finding("clamp" if node.name != "add" else "added eps", node)
+            finding = Diagnosis("clamp" if node.name != "add" else "added eps", node)
             options.append((finding, {id(node): guard}))
             clamps[frozenset(id(o) for o in node.operands)] = options[-1]
     return options
@@ -68,9 +68,9 @@ def _options(every: list[Shadow]) -> list[tuple[Finding, Changes]]:
 
 def _add_branch(
     node: Shadow,
-    options: list[tuple[Finding, Changes]],
+    options: list[tuple[Diagnosis, Changes]],
     branches: dict[int, Changes],
-    clamps: dict[frozenset[int], tuple[Finding, Changes]],
+    clamps: dict[frozenset[int], tuple[Diagnosis, Changes]],
 ) -> None:
     """Add the branch not taken: to the clamp whose gradient it is, to its condition, or as an option."""
     condition, other = node.operands[0], node.operands[2 if node.operands[0].number else 1]
@@ -84,7 +84,7 @@ def _add_branch(
         branches[id(condition)][id(node)] = other
     else:
         branches[id(condition)] = {id(node): other}
-        options.append((Finding("clamp" if switch else "branch", node), branches[id(condition)]))
+        options.append((Diagnosis("clamp" if switch else "branch", node), branches[id(condition)]))
 
 
 def _is_weight(node: Shadow) -> bool:
@@ -113,15 +113,15 @@ def _without(every: list[Shadow], changes: Changes) -> Expansion:
     return changed.get(id(every[-1]), every[-1].exact)
 
 
-def undefined(result: Shadow) -> Finding:
+def undefined(result: Shadow) -> Diagnosis:
     """Explain why the formula itself, evaluated exactly, is infinite or NaN at these inputs."""
     for node in nodes(result):
         what = event(node)
         if is_nan(result.exact) and not is_nan(node.exact):  # an infinity on the way to it is harmless
             continue
         if what and _reaches(result, node):
-            return Finding(what, node)
-    return Finding("formula", result)
+            return Diagnosis(what, node)
+    return Diagnosis("formula", result)
 
 
 def _reaches(result: Shadow, culprit: Shadow) -> bool:

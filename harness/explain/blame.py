@@ -44,7 +44,7 @@ SATURATING = ("divide", "tanh", "expit", "reciprocal")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """Hold a cause, the value whose operation it is, and what followed from it on the way to the result."""
 
     cause: str
@@ -57,13 +57,13 @@ def exponent(a: Raw) -> float:
     return a[2] + a[3] if a[1] else -math.inf if a == fzero else math.inf
 
 
-def blame(result: Shadow, fmt: Format) -> Finding:
+def blame(result: Shadow, fmt: Format) -> Diagnosis:
     """Explain why a result is not the exact value of its own formula."""
     path = _blame(result)
     amplifier, gain = _amplifier(path)
     cause, node = _cause(path, amplifier, gain, fmt)
     effects = [e for e in (event(n) for n in reversed(path[:-1])) if e and e != cause]
-    return Finding(cause, node, tuple(dict.fromkeys(effects)))
+    return Diagnosis(cause, node, tuple(dict.fromkeys(effects)))
 
 
 def _blame(result: Shadow) -> list[Shadow]:

@@ -20,14 +20,14 @@ from mpmath import mp
 from harness import UsageError
 from harness.explain import blackbox, expansions
 from harness.explain.bias import BIAS_CAUSES, bias, undefined
-from harness.explain.blame import EVENTS, ROUNDING_CAUSES, Finding, blame
+from harness.explain.blame import EVENTS, ROUNDING_CAUSES, Diagnosis, blame
 from harness.explain.expansions import Expansion
 from harness.explain.notation import expression, number
 from harness.explain.remedies import BUDGET, compute, exact_at, remedy, total_ulp
 from harness.explain.shadow import Shadow, trace
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
-from harness.problems import Problem
+from harness.problems import Problem, antiderivative_of
 from harness.sweep.own import Guarded
 from harness.truth.certified import significant
 
@@ -78,7 +78,7 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class Case:
+class ProblemAt:
     """Hold what is asked: problem, format, inputs as arrays of size 1, and the truth there."""
 
     problem: Problem
@@ -112,7 +112,7 @@ class Case:
     @property
     def noun(self) -> str:
         """Name the value in a sentence."""
-        if self.problem.name.endswith("grad"):
+        if antiderivative_of(self.problem):
             return "gradient"
         return "loss" if self.problem.has_target else "value"
 
@@ -148,7 +148,7 @@ def explain_function(function: Call, problem: Problem, fmt: Format, x: object, y
     return _traced(line, function, result)
 
 
-def _case(problem: Problem, fmt: Format, x: object, y: object) -> Case:
+def _case(problem: Problem, fmt: Format, x: object, y: object) -> ProblemAt:
     values = [float(v) for v in (x, y) if v is not None]  # type: ignore[arg-type]
     if len(values) != 1 + problem.has_target:
         raise UsageError(f"{problem.name} takes an input and {'a' if problem.has_target else 'no'} target")
@@ -156,10 +156,10 @@ def _case(problem: Problem, fmt: Format, x: object, y: object) -> Case:
         if not math.isfinite(v) or float(np.float64(v).astype(fmt.dtype)) != v:
             raise UsageError(f"{v!r} is not a finite number of {fmt.name}; round it into the format first")
     inputs = tuple(np.full((1, 1), v).astype(fmt.dtype) for v in values)
-    return Case(problem, fmt, inputs, exact_at(problem.name, tuple(values)))
+    return ProblemAt(problem, fmt, inputs, exact_at(problem.name, tuple(values)))
 
 
-def _traced(case: Case, function: Call, result: Shadow) -> Explanation:
+def _traced(case: ProblemAt, function: Call, result: Shadow) -> Explanation:
     with mp.workprec(400):
         bits = 512
         # A bias of nothing is its own proof; any other must not come from too few bits.
@@ -173,12 +173,12 @@ def _traced(case: Case, function: Call, result: Shadow) -> Explanation:
         return _with_parts(case, result)
 
 
-def _with_parts(case: Case, result: Shadow) -> Explanation:
+def _with_parts(case: ProblemAt, result: Shadow) -> Explanation:
     modelling = case.ulps(expansions.gap(result.exact, case.truth))
     rounding = case.ulps(result.error)
     total = total_ulp(case.fmt, result.number, case.exact)
     if total <= CORRECT:
-        finding = Finding("rounding", result)
+        finding = Diagnosis("rounding", result)
     elif rounding and (rounding >= modelling or not mpmath.isfinite(rounding)):
         finding = blame(result, case.fmt)
     elif not expansions.is_finite(result.exact):
@@ -199,7 +199,7 @@ def _with_parts(case: Case, result: Shadow) -> Explanation:
     return Explanation(result.number, case.exact, *parts, finding.cause, operation, finding.effects, best, reason)
 
 
-def _sentence(case: Case, computed: float, total: mpmath.mpf, told: str, best: str | None) -> str:
+def _sentence(case: ProblemAt, computed: float, total: mpmath.mpf, told: str, best: str | None) -> str:
     if total <= CORRECT:
         return f"the {case.noun} {number(computed)} is correctly rounded."
     digits = (significant(v, d) or "nan" for d in (6, 9, 12, 17, 25) for v in (case.exact, mp.mpf(computed)))
@@ -211,7 +211,7 @@ def _sentence(case: Case, computed: float, total: mpmath.mpf, told: str, best: s
     return f"{told}; {advice}."
 
 
-def _black_box(case: Case, function: Guarded, computed: float) -> Explanation:
+def _black_box(case: ProblemAt, function: Guarded, computed: float) -> Explanation:
     asked = case.problem, case.fmt, case.inputs
     twin = blackbox.twin(*asked, function)
     if twin is not None:

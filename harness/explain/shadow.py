@@ -17,12 +17,12 @@ import numpy as np
 from harness.explain import expansions
 from harness.explain.counterparts import OPERATIONS
 from harness.explain.expansions import Expansion, Raw
-from harness.kernels.lifted import Lifted
+from harness.kernels.duck_array import DuckArray
 
 Array = np.ndarray
 
 
-class Shadow(Lifted):
+class Shadow(DuckArray):
     """Hold one computed value (an array of size 1), its exact value, and where it came from."""
 
     def __init__(self, name: str, operands: tuple[Shadow, ...], computed: Array):
@@ -76,11 +76,11 @@ class Shadow(Lifted):
         return 0 if not self.operands or passed else 1 + max(o.height for o in self.operands)
 
     def constant(self, value: Any) -> Shadow:
-        """Lift a constant: an array of a format, or a Python number, which takes this value's format."""
+        """Return a constant as a Shadow: an array of a format, or a Python number, which takes this value's format."""
         kind = np.result_type(self.dtype, value) if isinstance(value, (bool, int, float)) else None
         array = np.asarray(value, dtype=kind)
         if array.size != 1 or array.dtype == object:
-            raise TypeError("only single numbers can be lifted")
+            raise TypeError("only a single number can be a constant")
         return Shadow("constant", (), array)
 
     def apply(self, name: str, *operands: Any) -> Shadow:
@@ -95,30 +95,15 @@ class Shadow(Lifted):
             raise TypeError(f"{name} has no exact counterpart")
         return Shadow(name, shadows, computed)
 
-    def _binary(self, name: str, other: Any) -> Any:
-        # A tape's value on the right (kernels/autodiff.py) takes the operation over.
-        return self.apply(name, self, other) if isinstance(other, LIFTED) else NotImplemented
-
-    def __radd__(self, other: Any) -> Shadow:
-        return self.apply("add", other, self)
-
-    def __rsub__(self, other: Any) -> Shadow:
-        return self.apply("subtract", other, self)
-
-    def __rmul__(self, other: Any) -> Shadow:
-        return self.apply("multiply", other, self)
-
-    def __rtruediv__(self, other: Any) -> Shadow:
-        return self.apply("divide", other, self)
+    def takes(self, other: Any) -> bool:
+        """Take arrays and numbers, too; a tape's value takes the operation over."""
+        return isinstance(other, OPERANDS)
 
     def __pow__(self, other: Any) -> Shadow:
         return self.apply("power", self, other)
 
     def __rpow__(self, other: Any) -> Shadow:
         return self.apply("power", other, self)
-
-    def __abs__(self) -> Shadow:
-        return self.apply("absolute", self)
 
     def __ne__(self, other: object) -> Any:
         return self._binary("not_equal", other)
@@ -151,7 +136,7 @@ class Shadow(Lifted):
     # -- plain NumPy code ------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:  # type: ignore[override]
-        if method != "__call__" or options or not all(isinstance(v, LIFTED) for v in inputs):
+        if method != "__call__" or options or not all(isinstance(v, OPERANDS) for v in inputs):
             return NotImplemented
         return self._operate(ufunc, *inputs)
 
@@ -160,7 +145,7 @@ class Shadow(Lifted):
         return rule(self, *args, **options) if rule else NotImplemented
 
 
-LIFTED = (Shadow, np.ndarray, np.generic, bool, int, float)
+OPERANDS = (Shadow, np.ndarray, np.generic, bool, int, float)
 
 
 def _clip(like: Shadow, a: Any, low: Any = None, high: Any = None) -> Shadow:

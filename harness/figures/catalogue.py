@@ -13,22 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.kernels import Kernel
-from harness.problems import Problem
+from harness.kernels.families import in_order
+from harness.problems import Problem, gradient_of
 from harness.workflow.experiments import Experiment
 
-# Kernels that fail alike are drawn together; the first pattern found in a kernel's name decides.
-FAMILIES = (
-    (r"direct|split|minus_target|weighted", "gradient formulas"),
-    (r"add_eps", "eps added in the logs"),
-    (r"clip_(?!logit)", "clipped to [eps, 1 − eps]"),
-    (r"floor|clamp|clip_logit", "other clamps"),
-    (r"^sigmoid_|naive_log1p|^naive|^xlogy", "no clamp"),
-    (r"pair|maechler|threshold", "sum of two softplus terms"),
-    (r"softplus|lse|logaddexp", "softplus and a linear term"),
-)
-OTHER = "other kernels"
-ORDER = ("no clamp", "other clamps", "clipped to [eps, 1 − eps]", "eps added in the logs",
-         "softplus and a linear term", "sum of two softplus terms", "gradient formulas", OTHER)  # fmt: skip
 # More curves than this in one panel cannot be told apart.
 MOST_CURVES = 5
 HARD = ("0", "1")
@@ -147,7 +135,7 @@ def _caption(kind: str, problem: Problem) -> str:
 
 def _plateaus(experiment: Experiment) -> Iterator[Plan]:
     for problem in experiment.problems:
-        if problem.name in ("bce", "bce_logits"):
+        if problem.has_target and gradient_of(problem):
             title = f"Where does {problem.name} stop rising, and where does its gradient die?"
             yield Plan(
                 f"{_stem(problem, experiment)}_plateaus", "plateaus", title, PLATEAUS, families(problem, experiment)
@@ -172,18 +160,13 @@ def families(problem: Problem, experiment: Experiment) -> tuple[Family, ...]:
     if not problem.has_target:
         return _parts(problem.name, problem, kernels)
     found: list[tuple[str, list[Kernel]]] = []
-    for title in ORDER:
-        members = [k for k in kernels if family_of(k.name) == title]
+    for title in in_order(k.family for k in kernels):
+        members = [k for k in kernels if k.family == title]
         if len(members) == 1 and found and len(found[-1][1]) < MOST_CURVES:
             found[-1] = (f"{found[-1][0]} + {title}", found[-1][1] + members)
         elif members:
             found.append((title, members))
     return tuple(part for title, members in found for part in _parts(title, problem, members))
-
-
-def family_of(kernel: str) -> str:
-    """Return the family that a kernel's name puts it in."""
-    return next((title for pattern, title in FAMILIES if re.search(pattern, kernel)), OTHER)
 
 
 def _parts(title: str, problem: Problem, kernels: list[Kernel]) -> tuple[Family, ...]:

@@ -1,15 +1,12 @@
-"""Kernels, one module per family; importing the package declares them all."""
+"""Kernels, one module a family of formulas; importing the package declares them all, whatever modules there are."""
 
-from harness.kernels import (  # noqa: F401  (each declares its kernels)
-    activations,
-    bce,
-    bce_logits,
-    divergences,
-    focal,
-    gradients,
-    log1mexp,
-    primitives,
-)
-from harness.kernels.registry import Kernel, all_kernels, kernel_named, kernels_of, like
+from importlib import import_module
+from pkgutil import iter_modules
+
+from harness.kernels.lookup import all_kernels, kernel_named, kernels_of
+from harness.kernels.registry import Kernel, like
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
 
 __all__ = ["Kernel", "all_kernels", "kernel_named", "kernels_of", "like"]

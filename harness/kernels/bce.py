@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.kernels.families import CLIPPED, EPS_ADDED, NO_CLAMP, OTHER_CLAMPS
 from harness.kernels.registry import Array, Parameter, kernel, like, machine_epsilon
 
 EPS: dict[str, dict[str, Parameter]] = {e: {"eps": e} for e in ("1e-7", "1e-12", "1e-15")}
@@ -17,6 +18,7 @@ def clip(p: Array, eps: Array) -> Array:
 @kernel(
     "bce",
     "naive",
+    family=NO_CLAMP,
     formula=r"-(y \log p + (1-y) \log(1-p))",
     source="textbook form",
     notes="0 * log 0 = NaN for a perfect hard prediction; 1 - p absorbs small p",
@@ -29,6 +31,7 @@ def naive(p: Array, y: Array) -> Array:
 @kernel(
     "bce",
     "naive_log1p",
+    family=NO_CLAMP,
     formula=r"-(y \log p + (1-y) \log\mathrm{1p}(-p))",
     source="textbook form",
     notes="0 * log 0 = NaN for a perfect hard prediction; otherwise a few ulp",
@@ -41,6 +44,7 @@ def naive_log1p(p: Array, y: Array) -> Array:
 @kernel(
     "bce",
     "clip",
+    family=CLIPPED,
     formula=r"q = \min(\max(p, \epsilon), 1-\epsilon);\ -(y \log q + (1-y) \log(1-q))",
     source="keras==3.15.1 keras/src/backend/tensorflow/nn.py (1e-7); scikit-learn history (1e-15; machine epsilon)",
     notes="plateau at -log eps; no gradient outside [eps, 1-eps]; 1 - eps rounds to 1 once eps < 2^-(p+1)",
@@ -53,6 +57,7 @@ def clipped(p: Array, y: Array, eps: Array) -> Array:
 @kernel(
     "bce",
     "add_eps",
+    family=EPS_ADDED,
     formula=r"-(y \log(p + \epsilon) + (1-y) \log((1-p) + \epsilon))",
     source="widespread in tutorials; MXNet (1e-12), statsmodels (1e-20)",
     notes="biased everywhere; negative for a perfect prediction; eps vanishes beside 1",
@@ -66,6 +71,7 @@ def add_eps(p: Array, y: Array, eps: Array) -> Array:
 @kernel(
     "bce",
     "clip_add_eps",
+    family=EPS_ADDED,
     formula=r"q = \min(\max(p, \epsilon), 1-\epsilon);\ -(y \log(q + \epsilon) + (1-y) \log((1-q) + \epsilon))",
     source="tf_keras==2.21.0 tf_keras/src/backend.py",
     notes="plateau at -log 2 eps; biased by eps inside",
@@ -78,6 +84,7 @@ def clip_add_eps(p: Array, y: Array, eps: Array) -> Array:
 @kernel(
     "bce",
     "floor_both",
+    family=OTHER_CLAMPS,
     formula=r"-(y \log \max(p, \epsilon) + (1-y) \log \max(1-p, \epsilon))",
     source="XGBoost src/metric/elementwise_metric.cu (1e-16); LightGBM (1e-12)",
     notes="p and 1-p are clamped apart, so both plateaus are -log eps; 1 - p absorbs small p",
@@ -91,6 +98,7 @@ def floor_both(p: Array, y: Array, eps: Array) -> Array:
 @kernel(
     "bce",
     "clip_logit",
+    family=OTHER_CLAMPS,
     formula=r"q = \min(\max(p, \epsilon), 1-\epsilon);\ x = \log(q / (1-q));\ "
     r"\max(x, 0) - x y + \log\mathrm{1p}(e^{-|x|})",
     source="Keras 1.0-2.2.5, TensorFlow backend (source only): keras/backend/tensorflow_backend.py",
@@ -107,6 +115,7 @@ def clip_logit(p: Array, y: Array, eps: Array) -> Array:
 @kernel(
     "bce",
     "clamp_log_100",
+    family=OTHER_CLAMPS,
     formula=r"(y-1) \max(\log\mathrm{1p}(-p), -100) - y \max(\log p, -100)",
     source="torch==2.13.0 aten/src/ATen/native/Loss.cpp",
     notes="plateau at 100; a perfect prediction gives 0",
@@ -119,6 +128,7 @@ def clamp_log_100(p: Array, y: Array) -> Array:
 @kernel(
     "bce",
     "xlogy",
+    family=NO_CLAMP,
     formula=r"-(\mathrm{xlogy}(y, p) + \mathrm{xlog1py}(1-y, -p))",
     source="SciPy==1.17.1 scipy.special.xlogy and xlog1py",
     notes="a term of zero weight is skipped; no clamp, no plateau: infinite exactly at p = 0 and p = 1",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from harness.kernels.bce import clip
-from harness.kernels.log1mexp import EPS, SCIPY, TORCH, logit_difference
+from harness.kernels.families import CLIPPED, EPS_ADDED, NO_CLAMP
+from harness.kernels.logit import EPS, SCIPY, TORCH, logit_difference
 from harness.kernels.registry import Array, kernel, like, machine_epsilon
 from harness.numbers.formats import Format, format_of
 
@@ -15,6 +16,7 @@ from harness.numbers.formats import Format, format_of
 @kernel(
     "binary_entropy",
     "naive",
+    family=NO_CLAMP,
     formula=r"-(p \log p + (1-p) \log(1-p))",
     source="textbook form",
     notes="0 * log 0 = NaN at both ends; 1 - p absorbs small p, beside a larger term",
@@ -28,6 +30,7 @@ def entropy_naive(p: Array) -> Array:
 @kernel(
     "binary_entropy",
     "add_eps",
+    family=EPS_ADDED,
     formula=r"-(p \log(p + \epsilon) + (1-p) \log((1-p) + \epsilon))",
     source="widespread in tutorials",
     notes="biased everywhere; negative at p = 1, where log(1 + eps) > 0",
@@ -42,6 +45,7 @@ def entropy_add_eps(p: Array, eps: Array) -> Array:
 @kernel(
     "binary_entropy",
     "clip",
+    family=CLIPPED,
     formula=r"q = \min(\max(p, \epsilon), 1-\epsilon);\ -(q \log q + (1-q) \log(1-q))",
     source="widespread in tutorials",
     notes="a plateau at each end",
@@ -101,6 +105,7 @@ def entropy_torch_bernoulli(p: Array, eps: Array) -> Array:
 @kernel(
     "bernoulli_kl",
     "naive",
+    family=NO_CLAMP,
     formula=r"y \log(y / p) + (1-y) \log((1-y) / (1-p))",
     source="textbook form",
     notes="0 * log 0 = NaN for hard targets; the terms cancel near p = y",
@@ -114,6 +119,7 @@ def kl_naive(p: Array, y: Array) -> Array:
 @kernel(
     "bernoulli_kl",
     "clip",
+    family=CLIPPED,
     formula=r"a = \max(y, \epsilon),\ b = \max(p, \epsilon),\ \text{likewise } 1-y \text{ and } 1-p;\ "
     r"a \log(a / b) + a' \log(a' / b')",
     source="keras==3.15.1 keras/src/losses/losses.py kl_divergence, of the pair (p, 1-p)",

@@ -1,32 +1,19 @@
-"""Kernels of the gradients: each loss kernel differentiated as written, and direct formulas."""
+"""Kernels of the gradients of bce and bce_logits that are formulas of their own.
+
+The loss kernels differentiated as written are kernels of the gradients, too: lookup.py makes them.
+"""
 
 from __future__ import annotations
 
-from harness.kernels import (
-    bce,  # noqa: F401  (their kernels are differentiated below)
-)
 from harness.kernels.activations import sigmoid_branched, sigmoid_reciprocal
-from harness.kernels.registry import Array, Kernel, kernel, kernels_of, like, register
-from harness.kernels.tape import gradient
-
-for _loss, _problem, _variable in (("bce", "bce_grad", "p"), ("bce_logits", "bce_logits_grad", "x")):
-    for _k in kernels_of(_loss):
-        register(
-            Kernel(
-                _k.name,
-                _problem,
-                gradient(_k.function),
-                rf"\frac{{\partial}}{{\partial {_variable}}}\left[{_k.formula}\right]",
-                _k.source,
-                "reverse-mode autodiff of the formula as written; " + _k.notes,
-                _k.parameters,
-            )
-        )
+from harness.kernels.families import GRADIENT_FORMULAS
+from harness.kernels.registry import Array, kernel, like
 
 
 @kernel(
     "bce_grad",
     "direct",
+    family=GRADIENT_FORMULAS,
     formula=r"(p - y) / (p (1 - p))",
     source="textbook form",
     notes="0 / 0 = NaN for a perfect hard prediction; p (1-p) underflows to subnormals for tiny p",
@@ -38,6 +25,7 @@ def bce_direct(p: Array, y: Array) -> Array:
 @kernel(
     "bce_grad",
     "direct_floor",
+    family=GRADIENT_FORMULAS,
     formula=r"(p - y) / \max((1 - p) p, 10^{-12})",
     source="torch==2.13.0 aten/src/ATen/native/Loss.cpp, backward of binary_cross_entropy",
     notes="the gradient is capped at 1e12 and fades to 0 with p for y = 0; the floor is 0 in float16",
@@ -51,6 +39,7 @@ def bce_direct_floor(p: Array, y: Array, floor: Array) -> Array:
 @kernel(
     "bce_grad",
     "split",
+    family=GRADIENT_FORMULAS,
     formula=r"y = 0: 1/(1-p);\ y = 1: -1/p;\ \text{else } (1-y)/(1-p) - y/p",
     source="the exact derivative, term by term, with zero weights skipped",
     notes="cancels near p = y",
@@ -66,6 +55,7 @@ def bce_split(p: Array, y: Array) -> Array:
 @kernel(
     "bce_logits_grad",
     "sigmoid_minus_target",
+    family=GRADIENT_FORMULAS,
     formula=r"1/(1+e^{-x}) - y",
     source="the custom derivative of fused losses: tensorflow==2.21.0, torch==2.13.0 (logit form)",
     notes="cancels near sigma(x) = y: for y = 1 and large x the gradient is exactly 0",
@@ -77,6 +67,7 @@ def sigmoid_minus_target(x: Array, y: Array) -> Array:
 @kernel(
     "bce_logits_grad",
     "weighted_sigmoids",
+    family=GRADIENT_FORMULAS,
     formula=r"(1-y)\,\sigma(x) - y\,\sigma(-x)",
     source="the derivative of y softplus(-x) + (1-y) softplus(x), branched sigmoid",
     notes="no loss for hard targets; cancels only near sigma(x) = y, where the gradient itself is 0",

@@ -2,7 +2,8 @@
 
 A kernel is written against the array API (`xp = x.__array_namespace__()`), so that one source
 serves NumPy arrays, the tape that differentiates it, the shadow values that explain its error,
-and the intervals that bound it.
+and the intervals that bound it.  A new kernel is one function with one decorator, in any module of
+this folder; config, tables, figures, docs and tests pick it up.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import UsageError
+from harness.kernels.families import OTHER
 from harness.numbers.formats import Format, format_of
 
 Array = Any  # anything with dtype, arithmetic operators and __array_namespace__
@@ -27,7 +28,8 @@ class Kernel:
     """Describe one kernel and call it.
 
     `formula` is in evaluation order (LaTeX); `source` is a DOI, or package==version and path;
-    `notes` say where precision is lost.  Calling it with arrays of one format computes strictly
+    `notes` say where precision is lost; `family` is what it is drawn with, see families.py;
+    `hard_targets_only` says that it answers nothing sensible for targets other than 0 and 1.  Calling it with arrays of one format computes strictly
     in that format, element by element, with inputs broadcast against each other.
     """
 
@@ -38,6 +40,8 @@ class Kernel:
     source: str
     notes: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    family: str = OTHER
+    hard_targets_only: bool = False
 
     def __call__(self, *inputs: Array) -> Array:
         """Compute the kernel on arrays of one format."""
@@ -63,38 +67,31 @@ def kernel(
     formula: str,
     source: str,
     notes: str,
+    family: str = OTHER,
+    hard_targets_only: bool = False,
     variants: Mapping[str, Mapping[str, Parameter]] | None = None,
 ) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
     """Declare the decorated function as a kernel of `problem`.
 
-    `variants` maps a suffix of the name to the parameters' values: one kernel each.
+    `variants` maps a suffix of the name to the parameters' values: one kernel each.  ValueError for a
+    problem and name that are declared already.
     """
 
     def declare(function: Callable[..., Array]) -> Callable[..., Array]:
+        # What is declared is the docstring: nothing is written twice.
+        function.__doc__ = function.__doc__ or f"Compute {formula}; {notes}.\n\nSource: {source}."
         for suffix, parameters in (variants or {"": {}}).items():
             slug = f"{name}_{suffix}" if suffix else name
-            register(Kernel(slug, problem, function, formula, source, notes, parameters))
+            fields = slug, problem, function, formula, source, notes, parameters
+            register(Kernel(*fields, family=family, hard_targets_only=hard_targets_only))
         return function
 
     return declare
 
 
-def kernels_of(problem: str) -> list[Kernel]:
-    """Return the kernels of a problem in order of declaration."""
-    return [k for (p, _), k in _KERNELS.items() if p == problem]
-
-
-def all_kernels() -> list[Kernel]:
-    """Return every kernel in order of declaration."""
-    return list(_KERNELS.values())
-
-
-def kernel_named(problem: str, name: str) -> Kernel:
-    """Return one kernel; UsageError lists the known names of the problem."""
-    if (problem, name) not in _KERNELS:
-        known = ", ".join(k.name for k in kernels_of(problem))
-        raise UsageError(f"unknown kernel {name!r} of {problem}; known kernels: {known}")
-    return _KERNELS[problem, name]
+def declared(problem: str | None = None) -> list[Kernel]:
+    """Return the declared kernels, of a problem or of all, in order of declaration; lookup.py adds derivatives."""
+    return [k for k in _KERNELS.values() if problem in (None, k.problem)]
 
 
 def like(value: Parameter | int, x: Array) -> Array:

@@ -10,78 +10,50 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
+import numpy as np
+
+from harness.kernels.duck_array import DuckArray
 from harness.kernels.registry import Array, like
 
 Pullback = Callable[[Array], Array]
+# What an operation gives: its value, and for each operand how an adjoint flows back to it; no rule for a comparison.
+Ruled = tuple[Array, tuple[Pullback | None, ...]]
 
 
-class Traced:
-    """Hold an array, and how its adjoint flows back to the arrays that it was made from."""
+class Traced(DuckArray):
+    """Hold an array, the operation that made it, and how its adjoint flows back to the operands.
 
-    __array_priority__ = 1000
-    __array_ufunc__ = None  # NumPy arrays on the left give way to our operators
+    `parents` has the operands that are traced themselves, each with its pullback.
+    """
 
-    def __init__(self, value: Array, parents: list[tuple[Traced, Pullback]], tape: list[Traced]):
-        self.value, self.parents, self.tape = value, parents, tape
+    def __init__(self, value: Array, parents: list[tuple[Traced, Pullback]], tape: list[Traced], name: str = "input"):
+        self.value, self.parents, self.tape, self.name = value, parents, tape, name
         tape.append(self)
 
     @property
-    def dtype(self):  # type: ignore[no-untyped-def]
+    def dtype(self) -> np.dtype:  # type: ignore[override]
         return self.value.dtype
 
-    def __array_namespace__(self) -> _TracedNamespace:
-        return _TracedNamespace(self.value.__array_namespace__(), self.tape)
+    def constant(self, value: Array) -> Array:
+        """Return a constant as it is: nothing flows back to it."""
+        return self.value.__array_namespace__().asarray(value)
 
-    def _make(self, value: Array, *parents: tuple[Array, Pullback]) -> Traced:
-        return Traced(value, [(p, f) for p, f in parents if isinstance(p, Traced)], self.tape)
+    def takes(self, other: Any) -> bool:
+        """Take whatever the array itself takes, and other traced arrays."""
+        return True
 
-    def __neg__(self):  # type: ignore[no-untyped-def]
-        return self._make(-self.value, (self, lambda g: -g))
+    def apply(self, name: str, *operands: Array) -> Array:
+        """Apply an operation by its rule; a result that depends on no traced operand is no longer traced."""
+        if name not in RULES:
+            raise TypeError(f"no derivative is known for {name}; known operations: {', '.join(RULES)}")
+        value, pullbacks = RULES[name](self.value.__array_namespace__(), *map(plain, operands))
+        parents = [(o, back) for o, back in zip(operands, pullbacks) if isinstance(o, Traced) and back]
+        return Traced(value, parents, self.tape, name) if parents else value
 
-    def __add__(self, other):  # type: ignore[no-untyped-def]
-        return self._make(self.value + plain(other), (self, lambda g: g), (other, lambda g: g))
-
-    __radd__ = __add__
-
-    def __sub__(self, other):  # type: ignore[no-untyped-def]
-        return self._make(self.value - plain(other), (self, lambda g: g), (other, lambda g: -g))
-
-    def __rsub__(self, other):  # type: ignore[no-untyped-def]
-        return self._make(plain(other) - self.value, (self, lambda g: -g))
-
-    def __mul__(self, other):  # type: ignore[no-untyped-def]
-        a, b = self.value, plain(other)
-        return self._make(a * b, (self, lambda g: g * b), (other, lambda g: g * a))
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other):  # type: ignore[no-untyped-def]
-        return self._divide(self, other)
-
-    def __rtruediv__(self, other):  # type: ignore[no-untyped-def]
-        return self._divide(other, self)
-
-    def _divide(self, top: Array, bottom: Array) -> Traced:
-        a, b = plain(top), plain(bottom)
-        return self._make(a / b, (top, lambda g: g / b), (bottom, lambda g: -g * ((a / b) / b)))
-
-    def __lt__(self, other):  # type: ignore[no-untyped-def]
-        return self.value < plain(other)
-
-    def __le__(self, other):  # type: ignore[no-untyped-def]
-        return self.value <= plain(other)
-
-    def __gt__(self, other):  # type: ignore[no-untyped-def]
-        return self.value > plain(other)
-
-    def __ge__(self, other):  # type: ignore[no-untyped-def]
-        return self.value >= plain(other)
-
-    def __eq__(self, other):  # type: ignore[no-untyped-def]
-        return self.value == plain(other)
-
-    __hash__ = object.__hash__
+    # The traced operand comes first, on whichever side of the sign it stood: explanations quote the operation.
+    __radd__, __rmul__ = DuckArray.__add__, DuckArray.__mul__
 
 
 def plain(x: Array) -> Array:
@@ -89,88 +61,112 @@ def plain(x: Array) -> Array:
     return x.value if isinstance(x, Traced) else x
 
 
-class _TracedNamespace:
-    """Give the array functions that kernels use, each with its pullback."""
+# -- rules: of the array namespace and the operands' values ---------------------------------------
 
-    def __init__(self, xp: Array, tape: list[Traced]):
-        self.xp, self.tape = xp, tape
 
-    def asarray(self, value: Array) -> Array:
-        return self.xp.asarray(value)
+def _negative(xp: Any, a: Array) -> Ruled:
+    return -a, (lambda g: -g,)
 
-    def _unary(self, x: Array, value: Array, pullback: Pullback) -> Array:
-        return Traced(value, [(x, pullback)], self.tape) if isinstance(x, Traced) else value
 
-    def exp(self, x: Array) -> Array:
-        e = self.xp.exp(plain(x))
-        return self._unary(x, e, lambda g: g * e)
+def _add(xp: Any, a: Array, b: Array) -> Ruled:
+    return a + b, (lambda g: g, lambda g: g)
 
-    def log(self, x: Array) -> Array:
-        a = plain(x)
-        return self._unary(x, self.xp.log(a), lambda g: g / a)
 
-    def log1p(self, x: Array) -> Array:
-        a = plain(x)
-        return self._unary(x, self.xp.log1p(a), lambda g: g / (like(1, a) + a))
+def _subtract(xp: Any, a: Array, b: Array) -> Ruled:
+    return a - b, (lambda g: g, lambda g: -g)
 
-    def expm1(self, x: Array) -> Array:
-        e = self.xp.expm1(plain(x))
-        return self._unary(x, e, lambda g: g * (e + like(1, e)))
 
-    def sqrt(self, x: Array) -> Array:
-        r = self.xp.sqrt(plain(x))
-        return self._unary(x, r, lambda g: g / (like(2, r) * r))
+def _multiply(xp: Any, a: Array, b: Array) -> Ruled:
+    return a * b, (lambda g: g * b, lambda g: g * a)
 
-    def tanh(self, x: Array) -> Array:
-        t = self.xp.tanh(plain(x))
-        return self._unary(x, t, lambda g: g * (like(1, t) - t * t))
 
-    def abs(self, x: Array) -> Array:
-        a = plain(x)
-        return self._unary(x, self.xp.abs(a), lambda g: g * self.xp.sign(a))
+def _divide(xp: Any, a: Array, b: Array) -> Ruled:
+    return a / b, (lambda g: g / b, lambda g: -g * ((a / b) / b))
 
-    def maximum(self, x: Array, y: Array) -> Array:
-        return self._choose(x, y, self.xp.maximum, lambda a, b: a > b)
 
-    def minimum(self, x: Array, y: Array) -> Array:
-        return self._choose(x, y, self.xp.minimum, lambda a, b: a < b)
+def _exp(xp: Any, a: Array) -> Ruled:
+    e = xp.exp(a)
+    return e, (lambda g: g * e,)
 
-    def _choose(self, x: Array, y: Array, pick: Array, wins: Array) -> Array:
-        a, b = plain(x), plain(y)
-        zero, half, one = like(0, a), like("0.5", a), like(1, a)
 
-        def share(first: Array, second: Array) -> Array:
-            weight = self.xp.where(wins(first, second), one, self.xp.where(first == second, half, zero))
-            return lambda g: g * weight
+def _log(xp: Any, a: Array) -> Ruled:
+    return xp.log(a), (lambda g: g / a,)
 
-        value = pick(a, b)
-        parents = [(p, f) for p, f in ((x, share(a, b)), (y, share(b, a))) if isinstance(p, Traced)]
-        return Traced(value, parents, self.tape) if parents else value
 
-    def where(self, condition: Array, x: Array, y: Array) -> Array:
-        a, b = plain(x), plain(y)
-        value, zero = self.xp.where(condition, a, b), like(0, a)
-        branches = (
-            (x, lambda g: self.xp.where(condition, g, zero)),
-            (y, lambda g: self.xp.where(condition, zero, g)),
-        )
-        parents = [(p, f) for p, f in branches if isinstance(p, Traced)]
-        return Traced(value, parents, self.tape) if parents else value
+def _log1p(xp: Any, a: Array) -> Ruled:
+    return xp.log1p(a), (lambda g: g / (like(1, a) + a),)
 
-    def logaddexp(self, x: Array, y: Array) -> Array:
-        a, b, exp = plain(x), plain(y), self.xp.exp
-        value = self.xp.logaddexp(a, b)
-        one = like(1, value)
-        branches = (
-            (x, lambda g: g / (one + exp(b - a))),
-            (y, lambda g: g / (one + exp(a - b))),
-        )
-        parents = [(p, f) for p, f in branches if isinstance(p, Traced)]
-        return Traced(value, parents, self.tape) if parents else value
+
+def _expm1(xp: Any, a: Array) -> Ruled:
+    e = xp.expm1(a)
+    return e, (lambda g: g * (e + like(1, e)),)
+
+
+def _sqrt(xp: Any, a: Array) -> Ruled:
+    r = xp.sqrt(a)
+    return r, (lambda g: g / (like(2, r) * r),)
+
+
+def _tanh(xp: Any, a: Array) -> Ruled:
+    t = xp.tanh(a)
+    return t, (lambda g: g * (like(1, t) - t * t),)
+
+
+def _abs(xp: Any, a: Array) -> Ruled:
+    return xp.abs(a), (lambda g: g * xp.sign(a),)
+
+
+def _maximum(xp: Any, a: Array, b: Array) -> Ruled:
+    return xp.maximum(a, b), (lambda g: g * _share(xp, a > b, a == b, a), lambda g: g * _share(xp, b > a, b == a, a))
+
+
+def _minimum(xp: Any, a: Array, b: Array) -> Ruled:
+    return xp.minimum(a, b), (lambda g: g * _share(xp, a < b, a == b, a), lambda g: g * _share(xp, b < a, b == a, a))
+
+
+def _where(xp: Any, condition: Array, a: Array, b: Array) -> Ruled:
+    zero = like(0, a)
+    return xp.where(condition, a, b), (
+        None,
+        lambda g: xp.where(condition, g, zero),
+        lambda g: xp.where(condition, zero, g),
+    )
+
+
+def _logaddexp(xp: Any, a: Array, b: Array) -> Ruled:
+    value = xp.logaddexp(a, b)
+    one = like(1, value)
+    return value, (lambda g: g / (one + xp.exp(b - a)), lambda g: g / (one + xp.exp(a - b)))
+
+
+def _share(xp: Any, wins: Array, ties: Array, like_this: Array) -> Array:
+    """Return the operand's part of the adjoint: all where it wins, half at a tie, else none."""
+    zero, half, one = like(0, like_this), like("0.5", like_this), like(1, like_this)
+    return xp.where(wins, one, xp.where(ties, half, zero))
+
+
+def _without_derivative(name: str) -> Callable[..., Ruled]:
+    def rule(xp: Any, *operands: Array) -> Ruled:
+        return getattr(xp, name)(*operands), ()
+
+    return rule
+
+
+COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal")
+RULES: dict[str, Callable[..., Ruled]] = {
+    "negative": _negative, "add": _add, "subtract": _subtract, "multiply": _multiply, "divide": _divide,
+    "exp": _exp, "log": _log, "log1p": _log1p, "expm1": _expm1, "sqrt": _sqrt, "tanh": _tanh, "abs": _abs,
+    "maximum": _maximum, "minimum": _minimum, "where": _where, "logaddexp": _logaddexp,
+    **{name: _without_derivative(name) for name in COMPARISONS},
+}  # fmt: skip
 
 
 def gradient(function: Callable[..., Array]) -> Callable[..., Array]:
-    """Return the derivative of `function` with respect to its first argument, as autodiff gives it."""
+    """Return the derivative of `function` with respect to its first argument, as autodiff gives it.
+
+    It takes the arguments of `function`, arrays of one format, and returns an array of that format; 0 where the
+    input has no part in the result.  TypeError for an operation without a rule.
+    """
 
     @wraps(function)
     def differentiated(x: Array, *rest: Array, **constants: Array) -> Array:

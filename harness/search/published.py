@@ -29,19 +29,19 @@ WORST = {
 }
 
 
+# The functions that a problem with this kind of input needs, with the sign of the input that they are given.
+INSIDE = {"logit": (("exp", 1), ("exp", -1)), "probability": (("log", 1), ("log1p", -1))}
+
+
 def published(problem: Problem, fmt: Format) -> np.ndarray:
     """Return the ordinals of the inputs at which a function inside a problem is at a published input; float64 alone.
 
-    A loss from a logit has exp(x) or exp(-x) inside, one from a probability log(p) and log1p(-p).
+    A loss from a logit has exp(x) or exp(-x) inside, one from a probability log(p) and log1p(-p); a problem may
+    say otherwise.
     """
     if fmt.name != "float64":
         return np.empty(0, np.int64)
-    values = {name: [float.fromhex(v) for v in text.split()] for name, text in WORST.items()}
-    if problem.name in values:
-        at = values[problem.name]
-    elif problem.input == "logit":
-        at = [sign * v for v in values["exp"] for sign in (1, -1)]
-    else:
-        at = [*values["log"], *(-v for v in values["log1p"])]
-    inside = [v for v in at if problem.domain[0] <= v <= problem.domain[1]]
-    return fmt.ordinal(np.array(inside, fmt.dtype))
+    inside = problem.inside or INSIDE.get(problem.input, ())
+    at = [sign * float.fromhex(v) for name, sign in inside for v in WORST[name].split()]
+    kept = [v for v in at if problem.domain[0] <= v <= problem.domain[1]]
+    return fmt.ordinal(np.array(kept, fmt.dtype))

@@ -21,7 +21,7 @@ from harness.sweep.memory import keep_freed_memory
 from harness.sweep.summary import Summary
 from harness.sweep.tally import Block, Tally
 from harness.truth.errors import measure
-from harness.truth.fast import Exact, audit, evaluate
+from harness.truth.fast import Reference, audit, evaluate
 
 # The ulp error up to which an input belongs to the safe range.
 BUDGET = 4.0
@@ -70,8 +70,8 @@ def sweep(
 ) -> Sweep:
     """Evaluate all kernels on a grid's cells (all of them by default) and summarise their errors.
 
-    `targets` has shape (T,) in the working format, or is None.  Raises AuditFailure where the
-    fast reference breaks its bound.
+    `targets` has shape (T,) in the working format, or is None.  Raises fast.AuditFailure where
+    the fast reference breaks its bound.
     """
     keep_freed_memory()
     fmt, cells = grid.fmt, grid.cells if cells is None else cells
@@ -106,7 +106,7 @@ class Tallies:
     Most do agree over most of the range: in the tails a clip or an eps is all that is left of the input.
     """
 
-    def __init__(self, block: Block, exact: Exact, nonnegative: bool, budget: float):
+    def __init__(self, block: Block, exact: Reference, nonnegative: bool, budget: float):
         self.block, self.exact, self.nonnegative, self.budget = block, exact, nonnegative, budget
         self.known: dict[bytes, list[tuple[np.ndarray, Tally]]] = {}
 

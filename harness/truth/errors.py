@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.truth.fast import Exact
+from harness.truth.fast import Reference
 
 Array = np.ndarray
 
@@ -47,7 +47,7 @@ class Errors:
     most_relative: Array
     correctly_rounded: Array
     all_measured: bool
-    exact: Exact
+    exact: Reference
     outcomes: dict[str, Array] = field(default_factory=dict)
 
     def relative(self, t: int) -> Array:
@@ -62,7 +62,7 @@ class Errors:
         return self.ulp[t] * self.exact.ulp[t]
 
 
-def measure(computed: Array, exact: Exact, nonnegative: bool) -> Errors:
+def measure(computed: Array, exact: Reference, nonnegative: bool) -> Errors:
     """Measure computed values of the working format against exact ones of the same shape.
 
     A row needs a closer look only where a value is not correctly rounded and the relative error may
@@ -85,7 +85,7 @@ def measure(computed: Array, exact: Exact, nonnegative: bool) -> Errors:
     return Errors(ulp, peak, most_relative, correct, True, exact)
 
 
-def _closer(computed: Array, ulp: Array, peak: Array, correct: Array, exact: Exact, nonnegative: bool) -> Errors:
+def _closer(computed: Array, ulp: Array, peak: Array, correct: Array, exact: Reference, nonnegative: bool) -> Errors:
     """Look for outcomes; a block without NaN and infinity takes the short way."""
     outcomes: dict[str, Array] = {}
     all_measured = bool(np.isfinite(peak).all())
@@ -103,7 +103,7 @@ def _closer(computed: Array, ulp: Array, peak: Array, correct: Array, exact: Exa
     return Errors(ulp, peak, peak * exact.most_ulp_per_value, correct, all_measured, exact, outcomes)
 
 
-def _unmeasured(computed: Array, ulp: Array, correct: Array, exact: Exact) -> tuple[Array, Array, dict[str, Array]]:
+def _unmeasured(computed: Array, ulp: Array, correct: Array, exact: Reference) -> tuple[Array, Array, dict[str, Array]]:
     """Take NaN, infinities and poles out of the errors and count them as outcomes."""
     nan, finite, pole = np.isnan(computed), np.isfinite(computed), np.isinf(exact.value)
     # A format without infinity overflows to NaN: that NaN is then the rounded value.

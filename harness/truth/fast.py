@@ -52,7 +52,7 @@ class AuditFailure(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Exact:
+class Reference:
     """Hold exact values with what the error measures need of them; all arrays of one shape.
 
     `value` is in the wide format.  The rest is float64: `high` is the value rounded, `low` what
@@ -76,7 +76,7 @@ class Exact:
     rounded_working: Array
 
 
-def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) -> Exact:
+def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) -> Reference:
     """Return the exact values at inputs x of shape (1, n) and targets y of shape (T, 1).
 
     What the bound leaves open at a point is decided by mpmath: on which side of a power of two the
@@ -98,7 +98,7 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     open_ = np.abs(distance, out=distance) <= 2.0 ** (fmt.precision + 1) * bound(fmt)
     settle(rounded, open_, partial(_rounded_at, problem, fmt, value, ulp))
     ratio = ulp / np.maximum(abs(value), tiny(wide)) if low is None else _ulp_per_value(high, low, scales)
-    return Exact(
+    return Reference(
         value, high, low, ulp64, scales, ratio, ratio.max(axis=1), ulp64.max(axis=1), rounded, rounded.astype(fmt.dtype)
     )
 
@@ -174,7 +174,7 @@ def _rounded_at(
 
 
 def _split(value: Array, ulp: Array) -> tuple[Array, Array | None, Array, tuple[Array, ...]]:
-    """Return high, low, ulp and scales; see Exact."""
+    """Return high, low, ulp and scales; see Reference."""
     if value.dtype == FLOAT64:
         return value, None, ulp, (1 / ulp,)
     high, low = high_and_low(value, ulp)

@@ -17,8 +17,8 @@ from harness.problems import antiderivative_of
 from harness.workflow.experiments import Experiment
 
 ROOT = Path(harness.__file__).parent
-# The package imports every family of kernels; a sweep depends only on those that it runs.
-FAMILIES = "harness.kernels"
+# The package imports every module of kernels; a sweep depends only on those that it runs.
+ALL_KERNELS = "harness.kernels"
 
 
 def sources(modules: Iterable[str], experiment: Experiment | None = None) -> list[str]:
@@ -29,14 +29,14 @@ def sources(modules: Iterable[str], experiment: Experiment | None = None) -> lis
     wanted = list(modules)
     if experiment is not None:
         wanted += [k.function.__module__ for ks in experiment.kernels.values() for k in ks]
-        if any(antiderivative_of(p) is not None for p in experiment.problems):
-            wanted += ["harness.kernels.gradients"]
+        if any(antiderivative_of(p) is not None for p in experiment.problems):  # their kernels are differentiated
+            wanted += ["harness.kernels.lookup"]
     found: set[str] = set()
     while wanted:
         name = wanted.pop()
         if name not in found and _file(name) is not None:
             found.add(name)
-            wanted += () if name == FAMILIES else imports(name)
+            wanted += () if name == ALL_KERNELS else imports(name)
     files = [f for f in map(_file, found) if f is not None] + [t for name in found for t in templates(name)]
     return sorted(str(f.relative_to(ROOT.parent)) for f in files)
 

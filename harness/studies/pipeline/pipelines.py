@@ -22,7 +22,7 @@ from harness.sweep.streaming import BUDGET, audit_sample
 from harness.sweep.summary import Summary
 from harness.sweep.tally import Block, Tally
 from harness.truth.errors import NONE, Errors, measure
-from harness.truth.fast import Exact, audit, evaluate
+from harness.truth.fast import Reference, audit, evaluate
 
 Array = np.ndarray
 
@@ -103,18 +103,18 @@ class Pipeline:
             return quantisation(exact, loss_at(self.pair.loss, self.pair.probabilities(self.sigmoid, x), y))
 
 
-def loss_at(fmt: Format, p: Array, y: Array) -> Exact:
+def loss_at(fmt: Format, p: Array, y: Array) -> Reference:
     """Return the exact loss at probabilities of shape (1, n), each different one evaluated once."""
     distinct, place = np.unique(fmt.ordinal(p[0]), return_inverse=True)
     e = evaluate(LOSS, fmt, fmt.from_ordinal(distinct)[None, :], y)
-    return Exact(
+    return Reference(
         e.value[:, place], e.high[:, place], None if e.low is None else e.low[:, place], e.ulp[:, place],
         tuple(s[:, place] for s in e.scales), e.ulp_per_value[:, place], e.most_ulp_per_value, e.most_ulp,
         e.rounded[:, place], e.rounded_working[:, place],
     )  # fmt: skip
 
 
-def quantisation(at_logit: Exact, at_probability: Exact) -> Errors:
+def quantisation(at_logit: Reference, at_probability: Reference) -> Errors:
     """Measure the exact loss at the rounded probability against the exact loss at the logit."""
     pole = np.isinf(at_probability.value)
     there = np.where(pole, at_logit.value, at_probability.value)
@@ -163,7 +163,7 @@ def visit(
     """Visit a pair's logits once and summarise every error; targets of shape (T,) in the loss's format.
 
     `sigmoid` is the one that the kernels called `names` get their probabilities from; of `sigmoids`
-    the quantisation alone is measured.  Raises AuditFailure where the reference breaks its bound.
+    the quantisation alone is measured.  Raises fast.AuditFailure where the reference breaks its bound.
     """
 
     def empty(keys: Sequence[str]) -> dict[str, PercentSummary]:

@@ -18,7 +18,7 @@ from harness.numbers.formats import Format, format_named
 from harness.studies.reductions.error_bounds import check
 from harness.studies.softmax.error_bounds import Logits, bound
 from harness.studies.softmax.forms import ADD, LOSS, LSE, WAYS, Way, sigmoid_loss, way_named, ways_of
-from harness.studies.softmax.reference import START_BITS, Evaluation, Reference, evaluation
+from harness.studies.softmax.reference import START_BITS, Evaluation, SoftmaxTruth, evaluation
 from harness.studies.softmax.vectors import CLASSES, Vectors, kinds_of, others, picked, vectors
 from harness.studies.study import Parameters, Tables
 from harness.tables.rows import CONTRACT, EXACT_DIGITS, Row
@@ -70,7 +70,7 @@ def study_rows(fmt: Format, parameters: Mapping[str, Any]) -> list[Row]:
     for k, count in parameters["vectors"].items():
         for kind in kinds_of(int(k)):
             v = vectors(fmt, kind, int(k), count, parameters["seed"])
-            exact = [Reference(x) for x in v.exact]
+            exact = [SoftmaxTruth(x) for x in v.exact]
             lse = [e.lse() for e in exact]
             top = v.classes["top"]
             rows += [study_row(way, v, "", top, lse) for way in ways_of(LSE, fmt.name)]
@@ -155,7 +155,7 @@ def growth_rows(fmt: Format, parameters: Mapping[str, Any]) -> list[Row]:
     for k in parameters["growth"]:
         count = max(1, min(parameters["growth_vectors"], parameters["growth_logits"] // k))
         v = vectors(fmt, "normal_1", k, count, parameters["seed"] + 1)
-        exact = [Reference(x).lse() for x in v.exact]
+        exact = [SoftmaxTruth(x).lse() for x in v.exact]
         for way in ways_of(LSE, fmt.name):
             if way.name in GROWN:
                 row = study_row(way, v, "", v.classes["top"], exact)
@@ -215,7 +215,7 @@ def gap_rows(fmt: Format) -> tuple[list[Row], list[Row]]:
     at = gaps(fmt)
     x = np.zeros((len(at), GAP_CLASSES)).astype(fmt.dtype)
     x[:, 0], c = at, np.zeros(len(at), int)
-    losses = [Reference(v).loss(0) for v in x.astype(np.float64)]
+    losses = [SoftmaxTruth(v).loss(0) for v in x.astype(np.float64)]
     with mp.workprec(START_BITS):
         slopes = [mp.expm1(-y) for y in losses]
     with np.errstate(all="ignore"):
@@ -262,7 +262,7 @@ def special_rows(fmt: Format) -> list[Row]:
         x, at = np.array([logits]).astype(fmt.dtype), np.array([c])
         lse, loss = LIMITS.get(case, ("", ""))
         known = not np.isnan(logits).any() and np.isfinite(max(logits))
-        exact = Reference(x[0].astype(float)) if known else None
+        exact = SoftmaxTruth(x[0].astype(float)) if known else None
         row: Row = {"case": case, "logits": " ".join(str(v).removesuffix(".0") for v in logits), "class": c}
         row["limit_logsumexp"] = lse or (significant(exact.lse()) if exact else "")
         row["limit_softmax_ce"] = loss or (significant(exact.loss(c)) if exact else "")
@@ -287,6 +287,6 @@ def pair_rows(fmt: Format, parameters: Mapping[str, Any]) -> list[Row]:
                 count[name] += int(
                     (way_named(LOSS, name)(v.x, c).view(fmt.unsigned) == sigmoid.view(fmt.unsigned)).sum()
                 )
-            errors = [evaluation(fmt, s, Reference(x).loss(int(i))).ulp for s, x, i in zip(sigmoid, v.exact, c)]
+            errors = [evaluation(fmt, s, SoftmaxTruth(x).loss(int(i))).ulp for s, x, i in zip(sigmoid, v.exact, c)]
             worst = max(worst, *errors)
     return [{"format": fmt.name, "losses": total, **count, "sigmoid_max_ulp": significant(worst)}]

@@ -26,7 +26,7 @@ LARGEST_GAP = 2048.0
 DECIDED = 2.0**-100  # an ulp error is known far better than this
 
 
-class Reference:
+class SoftmaxTruth:
     """Give the exact values of one vector of finite or -inf logits held in float64, shape (K,).
 
     Raises ValueError where the largest is not finite or the finite ones are further apart than 2^11.

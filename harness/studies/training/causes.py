@@ -19,10 +19,10 @@ from harness.studies.training.network import DifferentiatedLoss
 
 Array = np.ndarray
 
-# The name of the method that an operation's pullback was made in, and how it is written.
+# How an operation is written.
 SIGNS = {
-    "__neg__": "negation", "__add__": "+", "__sub__": "-", "__rsub__": "-", "__mul__": "×", "_divide": "/",
-    "_choose": "max or min",
+    "negative": "negation", "add": "+", "subtract": "-", "multiply": "×", "divide": "/",
+    "maximum": "max or min", "minimum": "max or min",
 }  # fmt: skip
 
 
@@ -90,8 +90,7 @@ def _adjoints(tape: list[Traced], v: Array) -> Iterator[tuple[str, float]]:
 
 
 def _name(node: Traced) -> str:
-    made_in = node.parents[0][1].__qualname__.split(".")[1]
-    return SIGNS.get(made_in, made_in)
+    return SIGNS.get(node.name, node.name)
 
 
 def _short(value: object) -> str:

@@ -21,7 +21,7 @@ from harness.systems.measure.inputs import Combination, Inputs
 from harness.systems.run.supervise import Result
 from harness.tables.rows import CONTRACT, Row, certified_extreme, extremes, significant
 from harness.truth.errors import NONE, Errors, measure
-from harness.truth.fast import Exact, audit, evaluate
+from harness.truth.fast import Reference, audit, evaluate
 
 NEAR_COLUMNS = ("near_ulp", "near_ulp_input", "near_ulp_computed", "near_ulp_exact")
 NEAR_OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign")
@@ -46,7 +46,7 @@ class Measurements:
 def measurements(
     combinations: Sequence[Combination], results: Sequence[Result], budget: float = BUDGET
 ) -> Measurements:
-    """Return the row of every combination, in order; AuditFailure where the fast reference breaks its bound."""
+    """Return the row of every combination, in order; fast.AuditFailure where the fast reference breaks its bound."""
     done = Measurements([{} for _ in combinations])
     for indices in _alike(combinations):
         first = combinations[indices[0]]
@@ -69,7 +69,7 @@ def _alike(combinations: Sequence[Combination]) -> Iterator[list[int]]:
     yield from groups.values()
 
 
-def _exact(asked: Combination, audits: dict[str, dict]) -> Exact:
+def _exact(asked: Combination, audits: dict[str, dict]) -> Reference:
     """Return the exact values at a combination's inputs and target, after an audit of the fast reference there."""
     grid, target = asked.inputs.grid, asked.effective
     column = None if target is None else target.reshape(1, 1)
@@ -107,7 +107,7 @@ def _named(asked: Combination, result: Result) -> Row:
     }
 
 
-def _answered(asked: Combination, result: Result, exact: Exact, budget: float) -> Row:
+def _answered(asked: Combination, result: Result, exact: Reference, budget: float) -> Row:
     """Return the columns that need a result: errors, outcomes, safe range, and the replica's agreement."""
     assert result.output is not None
     inputs, fmt = asked.inputs, asked.fmt

@@ -100,7 +100,7 @@ class Sample:
 
     @cached_property
     def exact(self):  # type: ignore[no-untyped-def]
-        """Return the exact values, shape (targets, n)."""
+        """Return the exact values, fast.Reference."""
         with np.errstate(all="ignore"):
             return evaluate(self.problem, self.fmt, *self.inputs)
 

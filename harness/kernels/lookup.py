@@ -1,0 +1,57 @@
+"""Find kernels: those that are declared, and for a gradient those that autodiff makes of its loss's kernels.
+
+Where a problem names its gradient, every kernel of the problem has a twin of the same name for the gradient: the
+same source, differentiated as written.  A kernel that is declared for the gradient by that name, a backward
+pass of its own, takes the twin's place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness import UsageError
+from harness.kernels.registry import Kernel, declared
+from harness.kernels.tape import gradient
+from harness.problems import PROBLEMS, Problem, antiderivative_of
+
+_DERIVATIVES: dict[
+    tuple[str, str], tuple[Kernel, Kernel]
+] = {}  # by problem and name: the loss's kernel, its derivative
+
+
+def kernels_of(problem: str) -> list[Kernel]:
+    """Return the kernels of a problem: derivatives of its loss's kernels, then those declared, in order of declaration."""
+    own = declared(problem)
+    loss = antiderivative_of(PROBLEMS[problem]) if problem in PROBLEMS else None
+    if loss is None:
+        return own
+    names = {k.name for k in own}
+    return [*(derivative(k, loss) for k in declared(loss.name) if k.name not in names), *own]
+
+
+def all_kernels() -> list[Kernel]:
+    """Return every kernel, problem by problem."""
+    return [k for name in dict.fromkeys([*PROBLEMS, *(k.problem for k in declared())]) for k in kernels_of(name)]
+
+
+def kernel_named(problem: str, name: str) -> Kernel:
+    """Return one kernel; UsageError lists the known names of the problem."""
+    known = {k.name: k for k in kernels_of(problem)}
+    if name not in known:
+        raise UsageError(f"unknown kernel {name!r} of {problem}; known kernels: {', '.join(known)}")
+    return known[name]
+
+
+def derivative(kernel: Kernel, loss: Problem) -> Kernel:
+    """Return a loss kernel differentiated as written, a kernel of the loss's gradient; the same object each time."""
+    key = loss.gradient, kernel.name
+    if key not in _DERIVATIVES or _DERIVATIVES[key][0] is not kernel:
+        made = replace(
+            kernel,
+            problem=loss.gradient,
+            function=gradient(kernel.function),
+            formula=rf"\frac{{\partial}}{{\partial {loss.variable}}}\left[{kernel.formula}\right]",
+            notes="reverse-mode autodiff of the formula as written; " + kernel.notes,
+        )
+        _DERIVATIVES[key] = kernel, made
+    return _DERIVATIVES[key][1]

@@ -1,0 +1,147 @@
+"""Exact functions that losses are built from: sigmoid, softplus and log_sigmoid; exp, log, log1p, expm1 and tanh.
+
+`tiny` and `huge` stand for exact values that underflow or overflow the wide format: 0 and inf
+would be wrong.  Both lie far outside the formats under test.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import mpmath
+import numpy as np
+from mpmath import mp
+
+from harness.numbers import wide
+from harness.numbers.formats import Format
+from harness.numbers.wide import huge, tiny
+from harness.problems.problem import REAL, Array, Problem, Terms, exponential_points
+
+# -- mpmath forms -------------------------------------------------------------------------------
+
+
+def tail(x: mpmath.mpf) -> mpmath.mpf:
+    """Return log(1 + e^-|x|), what softplus(x) and max(x, 0) differ by; mpmath."""
+    return mp.log1p(mp.exp(-abs(x)))
+
+
+def sigmoid(x: mpmath.mpf) -> mpmath.mpf:
+    """Return 1 / (1 + e^-x); mpmath."""
+    return 1 / (1 + mp.exp(-x))
+
+
+def log(v: mpmath.mpf) -> mpmath.mpf:
+    """Return log v, -inf at 0; mpmath."""
+    return mp.log(v) if v else -mp.inf
+
+
+def log1p(v: mpmath.mpf) -> mpmath.mpf:
+    """Return log(1 + v), -inf at -1; mpmath."""
+    return mp.log1p(v) if v != -1 else -mp.inf
+
+
+def _terms_sigmoid(x: mpmath.mpf) -> Terms:
+    return (mp.mpf(1), [-sigmoid(-x)]) if x > 0 else (mp.mpf(0), [sigmoid(x)])
+
+
+def _terms_exp(x: mpmath.mpf) -> Terms:
+    return (mp.mpf(1), [mp.expm1(x)]) if abs(x) < 1 else (mp.mpf(0), [mp.exp(x)])
+
+
+def _terms_expm1(x: mpmath.mpf) -> Terms:
+    return (mp.mpf(-1), [mp.exp(x)]) if x < -1 else (mp.mpf(0), [mp.expm1(x)])
+
+
+def _terms_tanh(x: mpmath.mpf) -> Terms:
+    if abs(x) < 1:
+        return mp.mpf(0), [mp.tanh(x)]
+    sign = mpmath.sign(x)
+    return sign, [-sign * 2 * sigmoid(-2 * abs(x))]
+
+
+def _terms_log(x: mpmath.mpf) -> Terms:
+    return mp.mpf(0), [log(x)]
+
+
+def _terms_log1p(x: mpmath.mpf) -> Terms:
+    return mp.mpf(0), [log1p(x)]
+
+
+# -- forms for arrays ---------------------------------------------------------------------------
+
+
+def fast_exp(x: Array) -> Array:
+    """Compute e^x in the wide format, held between `tiny` and `huge`."""
+    return np.minimum(np.maximum(wide.exp(x), tiny(x.dtype)), huge(x.dtype))
+
+
+def _fast_expm1(x: Array) -> Array:
+    return np.minimum(wide.expm1(x), huge(x.dtype))
+
+
+def fast_tail(x: Array) -> Array:
+    """Compute log(1 + e^-|x|) in the wide format, no less than `tiny`."""
+    return np.maximum(wide.log1p(wide.exp(-np.abs(x))), tiny(x.dtype))
+
+
+def _fast_sigmoid(x: Array) -> Array:
+    e = fast_exp(-np.abs(x))
+    return np.where(x >= 0, np.ones_like(e), e) / (1 + e)
+
+
+def _fast_softplus(x: Array) -> Array:
+    return np.maximum(x, np.zeros_like(x)) + fast_tail(x)
+
+
+# -- critical inputs ----------------------------------------------------------------------------
+
+
+def log_points(fmt: Format, shift: float) -> list[float]:
+    """Return where logs of shift + x change: libraries reduce the argument at sqrt(2) and sqrt(1/2); the format's limits."""
+    limits = [fmt.smallest_subnormal, fmt.min_normal, fmt.machine_epsilon, -fmt.machine_epsilon, fmt.max]
+    return [math.sqrt(2) - shift, math.sqrt(0.5) - shift, *limits]
+
+
+FUNCTIONS = (
+    Problem(
+        "sigmoid", "logit", False, r"1 / (1 + e^{-x})",
+        domain=REAL, centre=0.0, nonnegative=True,
+        terms=_terms_sigmoid, fast=_fast_sigmoid,
+    ),
+    Problem(
+        "softplus", "logit", False, r"\log(1 + e^x)",
+        domain=REAL, centre=0.0, nonnegative=True,
+        terms=lambda x: (max(x, mp.mpf(0)), [tail(x)]), fast=_fast_softplus,
+    ),
+    Problem(
+        "log_sigmoid", "logit", False, r"\log \sigma(x)",
+        domain=REAL, centre=0.0, nonnegative=False,
+        terms=lambda x: (min(x, mp.mpf(0)), [-tail(x)]), fast=lambda x: -_fast_softplus(-x),
+    ),
+    Problem(
+        "exp", "input", False, r"e^x",
+        domain=REAL, centre=0.0, nonnegative=True, terms=_terms_exp, fast=fast_exp,
+        critical=exponential_points, inside=(("exp", 1),),
+    ),
+    Problem(
+        "log", "input", False, r"\log x",
+        domain=(0.0, math.inf), centre=1.0, nonnegative=False, terms=_terms_log, fast=np.log,
+        critical=partial(log_points, shift=0.0), inside=(("log", 1),),
+    ),
+    Problem(
+        "log1p", "input", False, r"\log(1 + x)",
+        domain=(-1.0, math.inf), centre=0.0, nonnegative=False, terms=_terms_log1p, fast=wide.log1p,
+        critical=partial(log_points, shift=1.0), inside=(("log1p", 1),),
+    ),
+    Problem(
+        "expm1", "input", False, r"e^x - 1",
+        domain=REAL, centre=0.0, nonnegative=False, terms=_terms_expm1, fast=_fast_expm1,
+        critical=exponential_points, inside=(("expm1", 1),),
+    ),
+    Problem(
+        "tanh", "input", False, r"\tanh x",
+        domain=REAL, centre=0.0, nonnegative=False, terms=_terms_tanh, fast=np.tanh,
+        critical=exponential_points, inside=(("tanh", 1),),
+    ),
+)  # fmt: skip

@@ -1,0 +1,144 @@
+"""What a problem is, and the register of all of them.
+
+A problem is the exact function that a kernel is meant to compute, such as the cross-entropy of a
+logit.  It is one entry: its domain, its reference forms, its derivative and the inputs at which its
+kernels are likely to fail stand there and nowhere else, so that no other code asks for its name.
+
+Each problem has two independent forms.  `terms` gives an exact mpmath number and others, good to
+the working precision, that sum to the value.  Where the value saturates, as sigmoid(x) does at 1,
+the exact number is what it saturates at, so that the small rest decides every rounding.  `fast` is
+written for whole arrays of a wider format (see numbers/wide.py), without cancellation anywhere.
+Zero weights drop their term: 0 * log 0 = 0, the limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mpmath
+import numpy as np
+from mpmath import mp
+
+from harness import UsageError
+from harness.numbers.formats import Format
+
+Terms = tuple[mpmath.mpf, list[mpmath.mpf]]
+Array = np.ndarray
+
+REAL, UNIT = (-math.inf, math.inf), (0.0, 1.0)
+EXTRA_BITS = 16
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Describe an exact function of an input and, for losses, a target.
+
+    `domain` is the closed interval of inputs; `centre` is where the safe range starts;
+    beyond `monotone_beyond` in size, on either side of 0, it is monotone in the input for every target,
+    which allows a rounding to be decided for a whole run of inputs at its ends.  A problem that is
+    neither monotone throughout nor convex has `between(start, stop, *target)`, float64 bounds (least, most) of
+    what it may reach between two inputs beyond its values at them, NaN where there is no such value.
+    `gradient` names the problem that is its derivative in the input, "" where none is declared.
+    `critical` gives inputs of a format that every grid visits, besides the centre and those of the
+    kind of input.  `inside` has the library functions, and the sign of the input that they are given,
+    that computing it needs: the worst arguments published for them are searched around; where it is
+    empty, those of the kind of input are.
+    """
+
+    name: str
+    input: str  # "logit", "probability" or "input"
+    has_target: bool
+    formula: str
+    domain: tuple[float, float]
+    centre: float
+    nonnegative: bool
+    terms: Callable[..., Terms]
+    fast: Callable[..., Array]
+    monotone_beyond: float = 0.0
+    between: Callable[..., tuple[Array, Array]] | None = None
+    gradient: str = ""
+    critical: Callable[[Format], list[float]] | None = None
+    inside: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def monotone(self) -> bool:
+        """Tell whether the function is monotone throughout."""
+        return self.monotone_beyond == 0
+
+    @property
+    def variable(self) -> str:
+        """Return the letter that formulas have for the input: p for a probability, else x."""
+        return "p" if self.input == "probability" else "x"
+
+    def critical_points(self, fmt: Format) -> list[float]:
+        """Return the critical inputs of a format within the domain: the centre, those of the kind of input, its own."""
+        ordinary = {"logit": exponential_points, "probability": probability_points}.get(self.input)
+        given = [points(fmt) for points in (ordinary, self.critical) if points]
+        found = [self.centre, *(v for points in given for v in points)]
+        return [v for v in found if self.domain[0] <= v <= self.domain[1]]
+
+
+# -- critical inputs ----------------------------------------------------------------------------
+
+
+def exponential_points(fmt: Format) -> list[float]:
+    """Return the inputs at which forms with e^x change: saturation, overflow, underflow, thresholds, clamps; both signs."""
+    p, log2 = fmt.precision, math.log(2)
+    top, bottom = math.log(fmt.max), math.log(fmt.min_normal)
+    least = math.log(fmt.smallest_subnormal)
+    saturation = [p * log2, (p + 1) * log2, (p + 1) * log2 / 2, math.log(fmt.machine_epsilon) + 2]
+    clamps = [math.log(1e7), math.log(1e12), math.log(1e15), 100.0]
+    thresholds = [0.0, log2 / 2, log2, 1.5 * log2, 1.0, 18.0, 20.0, 33.3, 37.0]
+    size = [*thresholds, top, -bottom, -least, *saturation, *clamps]
+    return [*size, *(-s for s in size)]
+
+
+def probability_points(fmt: Format) -> list[float]:
+    """Return the probabilities at which forms change: the ends, where 1 - p rounds, the usual eps, a clamp at e^-100."""
+    small = [fmt.smallest_subnormal, fmt.min_normal, fmt.machine_epsilon, 1e-7, 1e-12, 1e-15, 1e-16]
+    return [0.0, 1.0, 0.5, *small, *(1 - s for s in small), math.exp(-100)]
+
+
+# -- precision ----------------------------------------------------------------------------------
+
+
+def with_extra_bits(terms: Callable[..., Terms]) -> Callable[..., Terms]:
+    """Return `terms` computed with EXTRA_BITS more, for those that take more than 8 operations."""
+
+    def precise(*point: mpmath.mpf) -> Terms:
+        with mp.extraprec(EXTRA_BITS):
+            return terms(*point)
+
+    return precise
+
+
+# -- the register -------------------------------------------------------------------------------
+
+PROBLEMS: dict[str, Problem] = {}
+
+
+def register(*problems: Problem) -> None:
+    """Add problems in order; ValueError for a second one of the same name."""
+    for problem in problems:
+        if problem.name in PROBLEMS:
+            raise ValueError(f"problem {problem.name!r} is declared twice")
+        PROBLEMS[problem.name] = problem
+
+
+def problem_named(name: str) -> Problem:
+    """Return the problem called `name`; UsageError lists the known ones."""
+    if name not in PROBLEMS:
+        raise UsageError(f"unknown problem {name!r}; known problems: {', '.join(PROBLEMS)}")
+    return PROBLEMS[name]
+
+
+def gradient_of(problem: Problem) -> Problem | None:
+    """Return the derivative of a problem in its input; None where none is declared."""
+    return problem_named(problem.gradient) if problem.gradient else None
+
+
+def antiderivative_of(problem: Problem) -> Problem | None:
+    """Return the loss whose gradient a problem is; None where it is no gradient."""
+    return next((p for p in PROBLEMS.values() if p.gradient == problem.name), None)
