@@ -13,7 +13,7 @@ from harness.numbers import wide as wide_module
 from harness.numbers.formats import FORMATS, to_fraction
 from harness.numbers.wide import FLOAT64, QUAD, exact_mpf, high_and_low, power_of_two_below, power_two, wide_dtype
 from harness.problems import PROBLEMS, cross_entropy
-from harness.truth import fast as tiers
+from harness.truth import fast
 from harness.truth.certified import certified, enclose, round_to, truth
 from harness.truth.fast import AuditFailure, audit, evaluate
 
@@ -174,7 +174,7 @@ def ulps_next_to_powers(fmt):
 def test_ulps_next_to_a_power_of_two(fmt, monkeypatch):
     for fast, exact, right in ulps_next_to_powers(FORMATS[fmt]):
         assert fast == exact == right
-    monkeypatch.setattr(tiers, "near_power", lambda sizes, bits: np.zeros(sizes.shape, bool))
+    monkeypatch.setattr(fast, "near_power", lambda sizes, bits: np.zeros(sizes.shape, bool))
     assert sum(fast != right for fast, _, right in ulps_next_to_powers(FORMATS[fmt])) >= 5  # what is decided is needed
 
 
@@ -204,7 +204,7 @@ def test_113_bits_are_rounded_once(exponent):
     value = ((1 + random[1]).astype(wide) + low.astype(wide))[None, :] * power_two(exponent, wide)
     least = power_two(f.emin, wide)
     ulp = np.maximum(power_of_two_below(value), least) * power_two(1 - f.precision, wide)
-    rounded, distance = tiers._nearest_float64(*tiers._split(value, ulp)[:3])
+    rounded, distance = fast._nearest_float64(*fast._split(value, ulp)[:3])
     expected = [float(f.round(exact_mpf(v))) for v in value[0]]
     decided = distance[0] != 0.5  # mpmath rounds the others
     assert (rounded[0] == expected)[decided].all()
@@ -255,7 +255,7 @@ def test_audit_catches_a_planted_error(fmt):
     problem, f = PROBLEMS["bce_logits"], FORMATS[fmt]
     x, y = np.linspace(-20, 20, 9).astype(f.dtype), np.array([0, 1]).astype(f.dtype)
     with np.errstate(all="ignore"):
-        assert audit(problem, f, x, y) <= -tiers.BOUND_BITS[f.bits <= 32]
+        assert audit(problem, f, x, y) <= -fast.BOUND_BITS[f.bits <= 32]
         faulty = replace(problem, fast=lambda *a: cross_entropy._fast_bce_logits(*a) * (1 + 2.0**-40))
         with pytest.raises(AuditFailure, match="bce_logits"):
             audit(faulty, f, x, y)
