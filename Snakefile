@@ -4,7 +4,7 @@
 
 from pathlib import Path
 
-from harness.figures import figure_names
+from harness.figures.catalogue import figure_names
 from harness.studies import study
 from harness.systems.pages import FIGURES as SYSTEM_FIGURES
 from harness.systems.registry import libraries

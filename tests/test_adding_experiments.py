@@ -9,7 +9,7 @@ import pytest
 
 from harness.cli import list as listing
 from harness.cli.main import main
-from harness.figures import figure_names
+from harness.figures.catalogue import figure_names
 from harness.tables import writer
 from harness.workflow import experiments
 

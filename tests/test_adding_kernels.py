@@ -15,8 +15,8 @@ from harness.bounds.pieces import divide
 from harness.cli.list import text as listed
 from harness.explain import remedies
 from harness.explain.explanation import explain
-from harness.figures import draw
 from harness.figures.catalogue import plans
+from harness.figures.job import figures_job
 from harness.kernels import all_kernels, kernel_named, kernels_of, registry
 from harness.kernels.families import OTHER, in_order
 from harness.numbers.formats import FORMATS
@@ -141,7 +141,7 @@ def swept(folder, name, text):
     summaries, table = folder / f"{name}.float16.0.npz", folder / f"{name}.csv"
     sweep_job(experiment, F16, 0, "quick", summaries)
     table_job(experiment, [summaries], table)
-    return experiment, writer.read(table), draw(experiment, [summaries], table, folder)
+    return experiment, writer.read(table), figures_job(experiment, [summaries], table, folder)
 
 
 def titles(experiment):
@@ -192,12 +192,12 @@ class TestKernel:
     def test_it_is_drawn_with_its_family(self, kernels):
         assert titles(kernels[0]) == ["softplus and a linear term", "chosen by the label"]
         assert all(p.stat().st_size > 2000 for p in kernels[2])
-        svg = next(p for p in kernels[2] if p.name == "bce_logits_worst.svg").read_text()
+        svg = next(p for p in kernels[2] if p.name == "kernels_bce_logits_worst.svg").read_text()
         assert all(name in svg for name in NAMES)
 
     def test_it_has_special_values_bounds_and_explanations(self, folder):
         problem = PROBLEMS["bce_logits"]
-        cases, cells = special_values.cases_of(problem, F16), Grid("quick", problem, F16).cells[::40]
+        cases, cells = special_values.points_of(problem, F16), Grid("quick", problem, F16).cells[::40]
         functions, targets = function_errors(F16), np.array([0, 1]).astype(F16.dtype)
         for kernel in (kernel_named("bce_logits", name) for name in NAMES):
             outcomes = special_values.rows_of(problem, kernel, F16, cases)
@@ -208,14 +208,16 @@ class TestKernel:
 
     def test_a_sweep_made_without_it_is_told_apart(self, kernels, folder):
         text = (folder / "kernels.yaml").read_text().replace("lse_log1p", "lse_log1p, lse_log")
-        (folder / "later.yaml").write_text(text)
-        later = experiments.load(folder / "later.yaml")
+        (folder / "later").mkdir()
+        shutil.copy(SCHEMA, folder / "later")
+        (folder / "later" / "kernels.yaml").write_text(text)
+        later = experiments.load(folder / "later" / "kernels.yaml")
         summaries = [folder / "kernels.float16.0.npz"]
         for stage in (
-            lambda: draw(later, summaries, folder / "kernels.csv", folder),
+            lambda: figures_job(later, summaries, folder / "kernels.csv", folder),
             lambda: table_job(later, summaries, folder / "later.csv"),
         ):
-            with pytest.raises(UsageError, match="no kernel lse_log of bce_logits; sweep it first"):
+            with pytest.raises(UsageError, match="lacks lse_log of bce_logits; sweep again"):
                 stage()
 
 
@@ -248,7 +250,7 @@ class TestProblem:
         assert int(rows["spurious_inf"]["log_cosh"]) > 0 and int(rows["spurious_nan"]["slope_of_log_cosh"]) > 0
         assert [p.name for p in plans(experiment)] == ["problem_worst", "problem_map_input", "problem_errors_input"]
         assert "log_cosh" in next(p for p in drawn if p.suffix == ".svg").read_text()
-        cases = special_values.cases_of(PROBLEMS["log_cosh"], F16)
+        cases = special_values.points_of(PROBLEMS["log_cosh"], F16)
         found = special_values.rows_of(PROBLEMS["log_cosh"], kernel_named("log_cosh", "overflowing"), F16, cases)
         assert {r["input"]: r["outcome"] for r in found} == dict.fromkeys(["-inf", "+inf", "NaN", "-0", "+0"], "ok")
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from harness import UsageError
-from harness.figures import captions, figure_names, style
+from harness.figures import style
 from harness.figures.axes import InputAxis
 from harness.figures.bins import Curve, end_points, from_summaries
-from harness.figures.catalogue import MOST_CURVES, plans
+from harness.figures.catalogue import MOST_CURVES, captions, figure_names, plans
 from harness.figures.curves import ErrorCurves
 from harness.figures.errors import LEAST, error_figure, legend_labels, shown, twins_of
 from harness.figures.heatmap import number

@@ -198,7 +198,7 @@ class TestRuns:
         own = [r for r in rows if r["kernel"] == "softplus_pair"]
         assert {r["excess_error_max"] for r in own} == {"0"}
         summary = summary_rows(rows + rows)
-        assert len(summary) == LOSSES and summary[0]["runs"] == 4
+        assert len(summary) == KERNELS and summary[0]["runs"] == 4
 
 
 class TestData:

@@ -164,16 +164,16 @@ def ulps_next_to_powers(fmt):
     for name, point, power, below in NEXT_TO_A_POWER:
         x, *y = (np.full((1, 1), v).astype(fmt.dtype) for v in np.atleast_1d(point))
         with np.errstate(all="ignore"):
-            fast = evaluate(PROBLEMS[name], fmt, x, *y)
+            found = evaluate(PROBLEMS[name], fmt, x, *y)
         exact = truth(PROBLEMS[name], tuple(mp.mpf(float(v)) for v in np.atleast_1d(point)))
-        assert fast.value.astype(np.float64) == power
-        yield fast.ulp[0, 0], fmt.ulp(exact), fmt.ulp(power) / (2 if below else 1)
+        assert found.value.astype(np.float64) == power
+        yield found.ulp[0, 0], fmt.ulp(exact), fmt.ulp(power) / (2 if below else 1)
 
 
 @pytest.mark.parametrize("fmt", ["bfloat16", "float32", "float64"])
 def test_ulps_next_to_a_power_of_two(fmt, monkeypatch):
-    for fast, exact, right in ulps_next_to_powers(FORMATS[fmt]):
-        assert fast == exact == right
+    for found, exact, right in ulps_next_to_powers(FORMATS[fmt]):
+        assert found == exact == right
     monkeypatch.setattr(fast, "near_power", lambda sizes, bits: np.zeros(sizes.shape, bool))
     assert sum(fast != right for fast, _, right in ulps_next_to_powers(FORMATS[fmt])) >= 5  # what is decided is needed
 

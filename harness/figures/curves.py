@@ -49,9 +49,7 @@ class ErrorCurves:
             for kernel in self.experiment.kernels[problem.name]:
                 for i, target in enumerate(chosen):
                     t = 0 if target is None else row_of(fmt, self.experiment.targets, target)
-                    curve = from_summaries(
-                        problem, fmt, [stored.summary_of(s, problem.name, kernel.name) for s in shards], t
-                    )
+                    curve = from_summaries(problem, fmt, [s[problem.name][kernel.name] for s in shards], t)
                     whole = joined(curve, ends[kernel.name][i]) if ends else curve
                     self._curves[problem.name, kernel.name, fmt.name, target] = whole
 

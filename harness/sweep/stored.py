@@ -68,13 +68,6 @@ def read_summaries(path: Path) -> tuple[dict[str, dict[str, Summary]], dict]:
     }, description
 
 
-def summary_of(found: Mapping[str, Mapping[str, Summary]], problem: str, kernel: str) -> Summary:
-    """Return a kernel's summary among those read; UsageError where the sweep was made without that kernel."""
-    if kernel not in found.get(problem, {}):
-        raise UsageError(f"the summaries have no kernel {kernel} of {problem}; sweep it first")
-    return found[problem][kernel]
-
-
 def read_description(path: Path) -> dict:
     """Return the description of a summary file without reading its arrays; UsageError where there is none."""
     try:
