@@ -70,7 +70,9 @@ PART_CODE = {
     name: sources(["harness.studies.study", f"harness.studies.{name}.measure"]) + KERNELS for name in STUDIES
 }
 PAGE_CODE = {
-    name: sources([f"harness.studies.{m}" for m in ("job", f"{name}.measure", f"{name}.tables", f"{name}.figures")])
+    name: sources(
+        [f"harness.studies.{m}" for m in ("job", f"{name}.measure", f"{name}.tables", f"{name}.figures")]
+    )
     + KERNELS
     for name in STUDIES
 }
