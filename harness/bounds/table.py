@@ -65,7 +65,7 @@ def row_of(case: Case, summary: Summary, both: Comparison, t: int) -> Row:
         **dict.fromkeys(("bounded", "max_ulp", "max_ulp_input", "max_bound_ulp"), ""),
     }
     if cells:
-        worst = certified_extreme(case, int(summary.max_ulp_at[t, int(np.argmax(summary.max_ulp[t]))]))
+        worst = certified_extreme(case, summary.worst_at(t))
         found |= {name: worst[name] for name in ("max_ulp", "max_ulp_input")}
         found["bounded"] = significant(finite.size / cells)
     if finite.size:

@@ -120,6 +120,32 @@ def _near_zero(x: Array) -> Array:
     return abs(x) <= power_two(-54 if x.dtype == FLOAT64 else -114, x.dtype)
 
 
+def product(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return a b as the rounded product and what the rounding left out, exactly (Dekker 1971, doi:10.1007/BF01397083).
+
+    Both are exact where neither overflows nor underflows; where the product is beyond 2^900 (2^16000 in quad) the
+    second is 0.
+    """
+    whole = a * b
+    (a_high, a_low), (b_high, b_low) = _halves(a), _halves(b)
+    rest = ((a_high * b_high - whole) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return whole, np.where(np.isfinite(rest), rest, 0 * whole)
+
+
+def _halves(a: Array) -> tuple[Array, Array]:
+    """Return two numbers of half the precision that add up to a (Veltkamp's splitting)."""
+    scaled = a * (power_two(27 if a.dtype == FLOAT64 else 57, a.dtype) + 1)
+    high = scaled - (scaled - a)
+    return high, a - high
+
+
+def total(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return a + b as the rounded sum and what the rounding left out, exactly (Knuth's two-sum)."""
+    whole = a + b
+    part = whole - a
+    return whole, (a - (whole - part)) + (b - part)
+
+
 def power_of_two_below(values: Array) -> Array:
     """Return 2^floor(log2 |v|) for normal finite v; its exponent field and nothing else."""
     if values.dtype == FLOAT64:

@@ -56,6 +56,14 @@ def _fast_bce_logits(x: Array, y: Array) -> Array:
     return np.where(x < 0, -y, 1 - y) * x + fast_tail(x)
 
 
+def _split_bce_logits(x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Return the loss as w x, w being -y for x < 0 and else 1 - y, which takes two numbers, and log(1 + e^-|x|)."""
+    weight, lost = wide.total(1 + 0 * y, -y)
+    weight, lost = np.where(x < 0, -y, weight), np.where(x < 0, 0 * y, lost)
+    whole, rest = wide.product(weight, x + 0 * y)
+    return whole, rest + lost * x, fast_tail(x) + 0 * y
+
+
 def _fast_bce_logits_grad(x: Array, y: Array) -> Array:
     """Compute sigmoid(x) - y without cancellation, by the distance d = x - logit(y).
 
@@ -107,7 +115,7 @@ CROSS_ENTROPY = (
     Problem(
         "bce_logits", "logit", True, r"y\,\mathrm{softplus}(-x) + (1-y)\,\mathrm{softplus}(x)",
         domain=REAL, centre=0.0, nonnegative=True, monotone_beyond=math.inf,
-        terms=_terms_bce_logits, fast=_fast_bce_logits, gradient="bce_logits_grad",
+        terms=_terms_bce_logits, fast=_fast_bce_logits, gradient="bce_logits_grad", split=_split_bce_logits,
     ),
     Problem(
         "bce_grad", "probability", True, r"(1-y)/(1-p) - y/p",

@@ -90,6 +90,16 @@ def _fast_sigmoid(x: Array) -> Array:
     return np.where(x >= 0, np.ones_like(e), e) / (1 + e)
 
 
+def _split_softplus(x: Array) -> tuple[Array, Array, Array]:
+    """Return softplus(x) as max(x, 0) and log(1 + e^-|x|)."""
+    return np.maximum(x, np.zeros_like(x)), np.zeros_like(x), fast_tail(x)
+
+
+def _split_log_sigmoid(x: Array) -> tuple[Array, Array, Array]:
+    """Return log sigmoid(x) as min(x, 0) and -log(1 + e^-|x|)."""
+    return np.minimum(x, np.zeros_like(x)), np.zeros_like(x), -fast_tail(x)
+
+
 def _fast_softplus(x: Array) -> Array:
     return np.maximum(x, np.zeros_like(x)) + fast_tail(x)
 
@@ -112,12 +122,12 @@ FUNCTIONS = (
     Problem(
         "softplus", "logit", False, r"\log(1 + e^x)",
         domain=REAL, centre=0.0, nonnegative=True,
-        terms=lambda x: (max(x, mp.mpf(0)), [tail(x)]), fast=_fast_softplus,
+        terms=lambda x: (max(x, mp.mpf(0)), [tail(x)]), fast=_fast_softplus, split=_split_softplus,
     ),
     Problem(
         "log_sigmoid", "logit", False, r"\log \sigma(x)",
         domain=REAL, centre=0.0, nonnegative=False,
-        terms=lambda x: (min(x, mp.mpf(0)), [-tail(x)]), fast=lambda x: -_fast_softplus(-x),
+        terms=lambda x: (min(x, mp.mpf(0)), [-tail(x)]), fast=lambda x: -_fast_softplus(-x), split=_split_log_sigmoid,
     ),
     Problem(
         "exp", "input", False, r"e^x",

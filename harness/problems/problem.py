@@ -41,6 +41,9 @@ class Problem:
     neither monotone throughout nor convex has `between(start, stop, *target)`, float64 bounds (least, most) of
     what it may reach between two inputs beyond its values at them, NaN where there is no such value.
     `gradient` names the problem that is its derivative in the input, "" where none is declared.
+    A problem whose values grow without bound has `split(x, *target)`: arrays (a, b, rest) of the wide format, a + b
+    being exact to twice its precision, whose sum is the value; by them an absolute error is known where the value
+    itself, to the last bit of the wide format, says nothing of it.
     `critical` gives inputs of a format that every grid visits, besides the centre and those of the
     kind of input.  `inside` has the library functions, and the sign of the input that they are given,
     that computing it needs: the worst arguments published for them are searched around; where it is
@@ -59,6 +62,7 @@ class Problem:
     monotone_beyond: float = 0.0
     between: Callable[..., tuple[Array, Array]] | None = None
     gradient: str = ""
+    split: Callable[..., tuple[Array, Array, Array]] | None = None
     critical: Callable[[Format], list[float]] | None = None
     inside: tuple[tuple[str, int], ...] = ()
 

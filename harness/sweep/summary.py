@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
+from mpmath import mp
 
 from harness.sweep.tally import Block, Tally
-from harness.truth.errors import NONE, OUTCOMES, Errors
+from harness.truth.errors import HUGE_SCALE, NONE, OUTCOMES, Errors
 
 Array = np.ndarray
 
-CELL_FIELDS = ("points", "max_ulp", "max_ulp_at", "sum_ulp", "median_ulp")
+CELL_FIELDS = ("points", "max_ulp", "max_ulp_at", "sum_ulp", "huge_ulp", "huge_sum", "median_ulp")
 EXTREMES = ("max_rel", "max_abs")
 NO_BAD_BELOW, NO_BAD_ABOVE = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
@@ -27,7 +29,8 @@ class Summary:
 
     Per cell, `points` of shape (C,) and arrays of shape (T, C): `max_ulp` (NONE where nothing was measured) with
     the ordinal of its input `max_ulp_at`, `sum_ulp`, `median_ulp` (NaN where a cell came in several
-    blocks), and a count of each outcome.  Per row, arrays of shape (T,): `measured`,
+    blocks), and a count of each outcome.  Errors beyond 2^960 ulp count in `huge_ulp`, the largest, and `huge_sum`
+    instead of `sum_ulp`, both times 2^-1100.  Per row, arrays of shape (T,): `measured`,
     `correctly_rounded`, `max_rel`, `max_abs` and the ordinals of their inputs, and the two inputs nearest
     to the problem's centre that break the budget, `bad_below` and `bad_above`.
     """
@@ -39,6 +42,7 @@ class Summary:
         self.max_ulp = np.full(shape, NONE)
         self.max_ulp_at = np.zeros(shape, np.int64)
         self.sum_ulp = np.zeros(shape)
+        self.huge_ulp, self.huge_sum = np.zeros(shape), np.zeros(shape)
         self.median_ulp = np.full(shape, np.nan)
         self.outcomes = {name: np.zeros(shape, np.int64) for name in OUTCOMES}
         self.measured = np.zeros(targets, np.int64)
@@ -56,11 +60,13 @@ class Summary:
         """Add the tally of one block of inputs."""
         columns = tally.block.columns
         self.points[columns] += tally.block.per_cell
-        grown = tally.top > self.max_ulp[:, columns]
+        grown = (tally.top > self.max_ulp[:, columns]) | (tally.huge_top > self.huge_ulp[:, columns])
         if grown.any():
             self.max_ulp[:, columns] = np.where(grown, tally.top, self.max_ulp[:, columns])
             self.max_ulp_at[:, columns] = np.where(grown, tally.top_at, self.max_ulp_at[:, columns])
+            self.huge_ulp[:, columns] = np.where(grown, tally.huge_top, self.huge_ulp[:, columns])
         self.sum_ulp[:, columns] += tally.sums
+        self.huge_sum[:, columns] += tally.huge_sums
         if tally.block.whole_cells:
             self.median_ulp[:, columns] = tally.medians
         for name, counts in tally.outcomes.items():
@@ -94,13 +100,28 @@ class Summary:
                 below = tally.last_bad_below(t)
                 self.bad_below[t] = max(self.bad_below[t], NO_BAD_BELOW if below is None else below)
 
-    def mean_ulp(self, t: int) -> float:
+    def worst_at(self, t: int) -> int:
+        """Return the ordinal of the input with a target's largest ulp error; of several, the least in bit order."""
+        largest = self.max_ulp[t] == self.max_ulp[t].max()
+        return int(self.max_ulp_at[t, int(np.argmax(np.where(largest, self.huge_ulp[t], -1.0)))])
+
+    def mean_ulp(self, t: int) -> mpmath.mpf:
         """Return the mean ulp error of a target over its measured points; NaN where there are none."""
         count = int(self.measured[t])
-        try:
-            return math.fsum(self.sum_ulp[t]) / count if count else math.nan
-        except OverflowError:
-            return math.inf
+        if not count:
+            return mp.nan
+        with mp.workprec(2400):  # holds sums of up to 2^2098 ulp whole
+            return (_whole(self.sum_ulp[t]) + mp.ldexp(_whole(self.huge_sum[t]), -HUGE_SCALE)) / count
+
+
+def _whole(values: Array) -> mpmath.mpf:
+    """Return the exact sum of float64 numbers, rounded once to float64 where that holds it."""
+    scale = 64  # so that no partial sum overflows
+    return (
+        mp.ldexp(mp.mpf(math.fsum(np.ldexp(values, -scale))), scale)
+        if values.max() > 2.0**900
+        else mp.mpf(math.fsum(values))
+    )
 
 
 def merge(parts: list[Summary]) -> Summary:

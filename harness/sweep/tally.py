@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.truth.errors import Errors
+from harness.truth.errors import HUGE, Errors
 
 Array = np.ndarray
 
@@ -65,11 +65,31 @@ class Tally:
     @cached_property
     def top_at(self) -> Array:
         ordinals = self.block.ordinals.reshape(self.block.cells, -1)
-        return ordinals[np.arange(self.block.cells), self._ulp.argmax(axis=2)]
+        worst = self._ulp.argmax(axis=2)
+        if self.errors.huge:
+            worst = np.where(np.isinf(self.top), self._huge.argmax(axis=2), worst)
+        return ordinals[np.arange(self.block.cells), worst]
 
     @cached_property
     def sums(self) -> Array:
-        return (self._ulp if self.errors.all_measured else np.maximum(self._ulp, 0)).sum(axis=2)
+        ulp = self._ulp if self.errors.all_measured else np.maximum(self._ulp, 0)
+        if self.errors.huge:
+            ulp = np.where(ulp > HUGE, 0, ulp)
+        return ulp.sum(axis=2)
+
+    @cached_property
+    def _huge(self) -> Array:
+        return self.block.by_cell(self.errors.huge_ulp())
+
+    @cached_property
+    def huge_top(self) -> Array | float:
+        """Return the largest ulp error of each cell times 2^HUGE_SCALE where it is beyond HUGE, else 0."""
+        return self._huge.max(axis=2) if self.errors.huge else 0.0
+
+    @cached_property
+    def huge_sums(self) -> Array | float:
+        """Return the sum of the errors beyond HUGE, which `sums` leaves out, times 2^HUGE_SCALE."""
+        return self._huge.sum(axis=2) if self.errors.huge else 0.0
 
     @cached_property
     def medians(self) -> Array:
@@ -95,7 +115,7 @@ class Tally:
         """Return bounds from above on the largest relative and absolute error of each row."""
         return {
             "max_rel": self.errors.most_relative,
-            "max_abs": self.errors.peak * self.errors.exact.most_ulp,
+            "max_abs": self.errors.most_absolute,
         }
 
     def largest(self, name: str, t: int) -> tuple[float, int]:

@@ -78,7 +78,7 @@ def extremes(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Ro
     if not summary.measured[t]:
         return dict.fromkeys([*EXTREME, *WHY, "max_rel", "max_rel_input", "max_abs", "max_abs_input"], "")
     relative_at, absolute_at = (int(summary.extreme_at[name][t]) for name in ("max_rel", "max_abs"))
-    worst_at = int(summary.max_ulp_at[t, int(np.argmax(summary.max_ulp[t]))])
+    worst_at = summary.worst_at(t)
     return {
         **certified_extreme(case, worst_at),
         **why(case, telling_input(summary, t, worst_at, budget)),

@@ -24,9 +24,12 @@ from harness.truth.fast import Reference
 Array = np.ndarray
 
 NONE = -1.0
+OPEN = 2.0**-47  # of a value: more than the fast reference leaves open, and the rounding of this bound
 # Relative errors beyond this are infinite: where the exact value underflows the wide format, only
 # their order of magnitude is known.
 RELATIVE_LIMIT = 2.0**700
+# Ulp errors beyond this, possible in float64 alone, are kept times 2^-1100: the largest is about 2^2098 ulp.
+HUGE, HUGE_SCALE = 2.0**960, -1100
 OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign", "capped")
 # Those that count as failures; `capped`, a finite value at a pole, is shown but not counted.
 SPURIOUS = OUTCOMES[:4]
@@ -38,10 +41,11 @@ class Errors:
 
     `ulp` is NONE where there is no error; `peak` is its largest in each row, shape (targets,), and
     `most_relative` bounds the relative errors of each row from above.  An ulp error beyond 1.8e308,
-    possible in float64 alone, is infinite here.  `outcomes` maps the name of an outcome to a mask
+    possible in float64 alone, is infinite here; `huge_ulp` has it.  `outcomes` maps the name of an outcome to a mask
     and holds only those that occur.
     """
 
+    computed: Array
     ulp: Array
     peak: Array
     most_relative: Array
@@ -53,13 +57,47 @@ class Errors:
     def relative(self, t: int) -> Array:
         """Return the relative errors of a row, negative where there is none."""
         relative = self.ulp[t] * self.exact.ulp_per_value[t]
+        zero = self.outcomes.get("spurious_zero")
+        if zero is not None:
+            relative[zero[t]] = 1.0  # |0 - v| / |v|, not the product of two rounded factors
         if self.most_relative[t] > RELATIVE_LIMIT:
             relative[relative > RELATIVE_LIMIT] = np.inf
         return relative
 
     def absolute(self, t: int) -> Array:
-        """Return the absolute errors of a row, negative where there is none."""
-        return self.ulp[t] * self.exact.ulp[t]
+        """Return the absolute errors of a row, negative where there is none.
+
+        To 2^-48 of themselves (2^-107 in float64): where the problem's values are unbounded, from its exact parts.
+        """
+        if self.exact.parts is None and self.peak[t] < HUGE:
+            return self.ulp[t] * self.exact.ulp[t]
+        absolute = np.abs(self.computed[t].astype(np.float64) - self.exact.high[t] - self.exact.beyond_high[t])
+        return np.where(self.ulp[t] >= 0, absolute, NONE)
+
+    @property
+    def most_absolute(self) -> Array:
+        """Return a bound from above on the absolute errors of each row, shape (T,)."""
+        most = self.peak * self.exact.most_ulp
+        if self.exact.parts is None:
+            return most
+        return most + OPEN * np.where(np.isfinite(self.exact.high), abs(self.exact.high), 0).max(axis=1)
+
+    @property
+    def huge(self) -> bool:
+        """Tell whether there may be ulp errors that are kept scaled."""
+        return bool((self.peak > HUGE).any())
+
+    def huge_ulp(self) -> Array:
+        """Return the ulp errors beyond HUGE times 2^HUGE_SCALE, 0 for all others.
+
+        The factors come in an order in which nothing overflows or underflows: half the difference, at most 2^1024,
+        by turns with 1 / ulp's two factors of at most 2^537.
+        """
+        half = np.abs(self.computed.astype(np.float64) / 2 - self.exact.high / 2)
+        for scale in self.exact.scales:
+            half = half * 2.0 ** ((HUGE_SCALE + 1) // len(self.exact.scales)) * scale
+        extra = HUGE_SCALE + 1 - (HUGE_SCALE + 1) // len(self.exact.scales) * len(self.exact.scales)
+        return np.where(self.ulp > HUGE, half * 2.0**extra, 0.0)
 
 
 def measure(computed: Array, exact: Reference, nonnegative: bool) -> Errors:
@@ -82,7 +120,7 @@ def measure(computed: Array, exact: Reference, nonnegative: bool) -> Errors:
     for t in range(len(peak)):
         if not peak[t] < 0.5 and not most_relative[t] < 0.99 and not (ulp[t] * exact.ulp_per_value[t]).max() < 0.99:
             return _closer(computed, ulp, peak, correct, exact, nonnegative)
-    return Errors(ulp, peak, most_relative, correct, True, exact)
+    return Errors(computed, ulp, peak, most_relative, correct, True, exact)
 
 
 def _closer(computed: Array, ulp: Array, peak: Array, correct: Array, exact: Reference, nonnegative: bool) -> Errors:
@@ -100,7 +138,7 @@ def _closer(computed: Array, ulp: Array, peak: Array, correct: Array, exact: Ref
         if not nonnegative:
             other &= exact.value != 0
         _note(outcomes, "wrong_sign", other & ~zero & np.isfinite(computed) & ~np.isinf(exact.value))
-    return Errors(ulp, peak, peak * exact.most_ulp_per_value, correct, all_measured, exact, outcomes)
+    return Errors(computed, ulp, peak, peak * exact.most_ulp_per_value, correct, all_measured, exact, outcomes)
 
 
 def _unmeasured(computed: Array, ulp: Array, correct: Array, exact: Reference) -> tuple[Array, Array, dict[str, Array]]:

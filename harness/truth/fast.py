@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import mpmath
 import numpy as np
@@ -61,7 +61,8 @@ class Reference:
     overflow), `ulp_per_value` = ulp / |value|, `most_...` the maximum of
     each row, shape (T,), and `rounded` the value rounded to nearest even
     into the working format, with overflow as infinity.  `rounded_working` is that in the
-    working format itself.
+    working format itself.  `parts`, where the values are unbounded, gives the value as exact parts and a rest, see
+    Problem.split.
     """
 
     value: Array
@@ -74,6 +75,16 @@ class Reference:
     most_ulp: Array
     rounded: Array
     rounded_working: Array
+    parts: Callable[[], tuple[Array, Array, Array]] | None = None
+
+    @cached_property
+    def beyond_high(self) -> Array:
+        """Return what `high` leaves out of the value, float64: to twice the wide precision where there are parts."""
+        if self.parts is None:
+            return np.zeros_like(self.high) if self.low is None else self.low * self.ulp
+        first, second, rest = self.parts()
+        left = (first - self.high.astype(first.dtype)) + (second + rest)
+        return np.where(np.isfinite(self.high), left.astype(np.float64), 0.0)
 
 
 def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) -> Reference:
@@ -99,8 +110,9 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     settle(rounded, open_, partial(_rounded_at, problem, fmt, value, ulp))
     ratio = ulp / np.maximum(abs(value), tiny(wide)) if low is None else _ulp_per_value(high, low, scales)
     return Reference(
-        value, high, low, ulp64, scales, ratio, ratio.max(axis=1), ulp64.max(axis=1), rounded, rounded.astype(fmt.dtype)
-    )
+        value, high, low, ulp64, scales, ratio, ratio.max(axis=1), ulp64.max(axis=1), rounded,
+        rounded.astype(fmt.dtype), partial(problem.split, *inputs) if problem.split else None,
+    )  # fmt: skip
 
 
 def _nearest(fmt: Format, value: Array, ulp: Array) -> tuple[Array, Array]:

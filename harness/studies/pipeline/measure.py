@@ -158,8 +158,8 @@ def _parts(pipeline: Pipeline, whole: PercentSummary, own: PercentSummary | None
     if own is None or pipeline.kernel is None:
         return dict.fromkeys(PARTS, "")
     fmt = pipeline.pair.loss
-    worst = int(whole.max_ulp_at[t, int(np.argmax(whole.max_ulp[t]))])
-    at = int(own.max_ulp_at[t, int(np.argmax(own.max_ulp[t]))])
+    worst = whole.worst_at(t)
+    at = own.worst_at(t)
     p = probability_at(pipeline, at)
     case = Case(LOSS, pipeline.kernel.name, pipeline.kernel, Grid("standard", LOSS, fmt), target)
     ordinal = int(fmt.ordinal(np.array([p]))[0])
@@ -215,7 +215,7 @@ def quantisation_rows(pair: Pair, found: PairSummaries, targets: np.ndarray) -> 
 
 def _quantisation(pipeline: Pipeline, summary: PercentSummary, t: int, target: np.generic) -> Row:
     pair, fmt = pipeline.pair, pipeline.pair.loss
-    worst = int(summary.max_ulp_at[t, int(np.argmax(summary.max_ulp[t]))])
+    worst = summary.worst_at(t)
     x, p = fmt.from_ordinal(np.array([worst]))[0], probability_at(pipeline, worst)
     y = mp.mpf(float(target))
     at_logit, at_probability = truth(AT_LOGIT, (mp.mpf(float(x)), y)), truth(LOSS, (mp.mpf(float(p)), y))

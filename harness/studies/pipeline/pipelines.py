@@ -123,7 +123,8 @@ def quantisation(at_logit: Reference, at_probability: Reference) -> Errors:
     masks = {"spurious_inf": pole, "spurious_zero": (there == 0) & (at_logit.rounded != 0)}
     peak = ulp.max(axis=1)
     return Errors(
-        ulp, peak, peak * at_logit.most_ulp_per_value, (ulp >= 0) & (ulp <= 0.5), not pole.any(), at_logit,
+        there.astype(np.float64), ulp, peak, peak * at_logit.most_ulp_per_value, (ulp >= 0) & (ulp <= 0.5),
+        not pole.any(), replace(at_logit, parts=None),  # what is compared is no number of a format: no parts are needed
         {name: mask for name, mask in masks.items() if mask.any()},
     )  # fmt: skip
 

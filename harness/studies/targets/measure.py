@@ -84,10 +84,9 @@ def power_rows(fmt: Format, step: int, fused: Sequence[str]) -> list[Row]:
     summaries = sweep(problem, kernels, grid, targets).summaries
     rows: list[Row] = []
     for kernel in kernels:
-        most, at = summaries[kernel.name].max_ulp, summaries[kernel.name].max_ulp_at
         for t, (k, side, _) in enumerate(chosen):
             case = Case(problem, kernel.name, kernel, grid, targets[t])
-            extreme = certified_extreme(case, int(at[t, int(np.argmax(most[t]))]))
+            extreme = certified_extreme(case, summaries[kernel.name].worst_at(t))
             head = {"kernel": kernel.name, "format": fmt.name, "near": side, "k": k}
             rows.append({**head, "target": fmt.short(targets[t]), **extreme})
     return rows
