@@ -127,11 +127,13 @@ def first_where(fmt: str, holds: Property) -> First:
     return first(f, 1.0, min(1000.0, f.max), holds)
 
 
+@cache
 def first_spurious(kernel: str, fmt: str, target: float = 0) -> First:
     """Return the first logit above 1 at which a kernel of bce_logits gives NaN or infinity."""
     return first_where(fmt, lambda x: ~np.isfinite(run("bce_logits", kernel, x, target).astype(np.float64)))
 
 
+@cache
 def first_one(fmt: str) -> First:
     """Return the first logit whose sigmoid is computed as 1."""
     return first_where(fmt, lambda x: run("sigmoid", "branched", x) == 1)
@@ -150,8 +152,14 @@ def first_rounded_to_one(fmt: str) -> float:
 
 def negative_kernels(known: Known, fmt: str, target: str) -> list[str]:
     """Return the kernels of bce_logits of which a negative loss is known."""
-    names = [k.name for k in kernels_of("bce_logits")]
-    return [name for name in names if int(strongest(known, name, fmt, target)["wrong_sign"] or 0)]
+    kernels = kernels_of("bce_logits")
+    rows = {k.name: [c for c in known.of("bce_logits", k.name, fmt, target) if c["wrong_sign"]] for k in kernels}
+    unknown = [k for k in kernels if not rows[k.name]]
+    counts = {name: max(int(cells["wrong_sign"]) for cells in own) for name, own in rows.items() if own}
+    if unknown:
+        summaries = sweep(LOSS, unknown, _grid(fmt), targets_in(format_named(fmt), [target])).summaries
+        counts |= {name: int(summary.outcomes["wrong_sign"].sum()) for name, summary in summaries.items()}
+    return [k.name for k in kernels if counts[k.name]]
 
 
 def not_finite(known: Known, kernel: str, fmt: str, target: str) -> str:
