@@ -348,6 +348,9 @@ def test_the_committed_table_has_the_figures_that_the_libraries_gave():
     for name, (verdict, part) in told.items():
         assert table[name]["verdict"] == verdict and part in table[name]["measured"], name
     assert "15.942385, 16.118095" in table["ag"]["measured"]
+    assert "Keras on TensorFlow 1, Keras on torch 1, torch's own reduction='none' 4" in table["ae"]["measured"]
+    for name in "pt":
+        assert table[name]["measured"] == BY_NAME[name].row({}, KNOWN)["measured"]
 
 
 def test_the_answer_counts_the_table():
@@ -357,6 +360,7 @@ def test_the_answer_counts_the_table():
     told = study.answered({"claims": pd.DataFrame(rows)}).splitlines()
     rows[3]["verdict"] = "right"
     changed = study.answered({"claims": pd.DataFrame(rows)}).splitlines()
+    assert "1 is right (x), 3 are wrong" in changed[0] and "none is right, 4 are wrong" in told[0]
     assert len(told) == 3 and "Of 4 statements" in told[0] and "(x)" in changed[0] and "(x)" not in told[0]
     assert "mf" in told[1] and "mj" in told[1] and "mk" in told[2]
 

@@ -59,6 +59,13 @@ def ulps(fmt: str, computed: object, value: mpmath.mpf) -> float:
     return float(error_in_ulp(format_named(fmt), computed, value))
 
 
+def carried(fmt: str, small: float, x: float) -> float:
+    """Return by how many of its ulps log1p(exp(−|x|)) is off because of an exp that came out as `small`."""
+    f, value = format_named(fmt), exact("bce_logits", -abs(x), 0)
+    with mp.workprec(200):
+        return float(abs(mp.log1p(mpmath.mpf(float(small))) - value) / float(f.ulp(value)))
+
+
 def floats(*values: float) -> np.ndarray:
     """Return numbers as a float32 array."""
     return np.array(values, np.float32)
@@ -142,12 +149,12 @@ def first_one(fmt: str) -> First:
 def first_rounded_to_one(fmt: str) -> float:
     """Return the first logit whose exact sigmoid rounds to 1; it is monotone, so that halving finds it."""
     f = format_named(fmt)
-    below, at = (int(f.ordinal(np.array([v]).astype(f.dtype))[0]) for v in (1.0, min(1000.0, f.max)))
-    while at - below > 1:
-        middle = (below + at) // 2
-        x = float(f.from_ordinal(np.array([middle]))[0])
-        below, at = (below, middle) if f.round(exact("sigmoid", x)) == 1 else (middle, at)
-    return float(f.from_ordinal(np.array([at]))[0])
+    below, at = (int(o) for o in f.ordinal(np.array([1.0, min(1000.0, f.max)]).astype(f.dtype)))
+
+    def is_one(ordinals: np.ndarray) -> np.ndarray:
+        return np.array([f.round(exact("sigmoid", float(x))) == 1 for x in f.from_ordinal(ordinals)])
+
+    return float(f.from_ordinal(np.array([halving_one(is_one, at, below)[0]]))[0])
 
 
 def negative_kernels(known: Known, fmt: str, target: str) -> list[str]:

@@ -167,7 +167,7 @@ def torch_clamp(torch: list[LineValue]) -> Checked:
     clamped, always = max(zero, tiny) <= 100, max(zero, tiny, summed, weighted) <= 100
     return Checked(
         f"y = 1: {zero:g} at p = 0, {tiny:g} at p = 1e-44 (exactly {m.shown(m.exact('bce', '1e-44', 1))}); the sum of three "
-        f"at p = 0 is {summed:g}, one of weight 5 {weighted:g}",
+        f"at p = 0 is {summed:g}, a loss of weight 5 is {weighted:g}",
         None if clamped and not always else always,
         right=f"each logarithm is clamped at −100; the derivative is not, it is {gradient:.3g} at p = 0",
         depends="each logarithm is clamped at −100, so that it holds of a loss without a weight and of their mean, not of a "
@@ -253,16 +253,16 @@ TORCH_FOUR = "torch.tensor([0.9, 0.1, 0.6, 0.4]), torch.tensor([1.0, 0.0, 1.0, 0
 @claim(
     "ae",
     "With labels of shape (4,) Keras's reduction=None gives a loss for each sample.",
-    keras=[f"np.size({PER_SAMPLE})", f"np.ravel({PER_SAMPLE})[0]"],
-    keras_torch=[f"np.size({PER_SAMPLE})", f"np.ravel({PER_SAMPLE})[0]"],
+    keras=[f"np.array({PER_SAMPLE}).size", f"np.array({PER_SAMPLE}).ravel()[0]"],
+    keras_torch=[f"np.array({PER_SAMPLE}).size", f"np.array({PER_SAMPLE}).ravel()[0]"],
     torch=[f"{TORCH}({TORCH_FOUR}, reduction='none').numel()"],
 )
 def one_loss_per_sample(keras: list[LineValue], keras_torch: list[LineValue], torch: list[LineValue]) -> Checked:
     counts = [answers[0] for answers in (keras, keras_torch)]
     given = ", ".join(f"{name} {count}" for name, count in zip(BACKENDS, counts, strict=True))
     return Checked(
-        f"labels [1, 0, 1, 0], p [0.9, 0.1, 0.6, 0.4], numbers returned: {given}, torch's reduction='none' {torch[0]}; "
-        f"Keras's is {_single(keras[1])}",
+        f"labels [1, 0, 1, 0], p [0.9, 0.1, 0.6, 0.4], numbers returned: {given}, torch's own reduction='none' "
+        f"{torch[0]}; Keras's is {_single(keras[1])}, on torch {_single(keras_torch[1])}",
         _agreed(count.value == 4 for count in counts),
         wrong="Keras averages over the last axis before it reduces, and the last axis of (4,) is the batch; with labels of "
         "shape (4, 1) there is one loss each",
@@ -464,7 +464,7 @@ def _agreed(holds: Iterable[bool]) -> bool | None:
 
 def _single(answer: LineValue) -> str:
     """Write the error that was raised, or a float32 number with the digits that tell it apart."""
-    return answer.raised or f"{np.float32(answer.value)}"
+    return answer.raised or str(np.float32(answer.value))
 
 
 def _singles(answers: list[LineValue], digits: int = 0) -> str:
