@@ -134,13 +134,11 @@ def first_where(fmt: str, holds: Property) -> First:
     return first(f, 1.0, min(1000.0, f.max), holds)
 
 
-@cache
 def first_spurious(kernel: str, fmt: str, target: float = 0) -> First:
     """Return the first logit above 1 at which a kernel of bce_logits gives NaN or infinity."""
     return first_where(fmt, lambda x: ~np.isfinite(run("bce_logits", kernel, x, target).astype(np.float64)))
 
 
-@cache
 def first_one(fmt: str) -> First:
     """Return the first logit whose sigmoid is computed as 1."""
     return first_where(fmt, lambda x: run("sigmoid", "branched", x) == 1)
