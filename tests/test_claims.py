@@ -2,9 +2,12 @@
 
 import csv
 import json
+import math
+from functools import partial
 from pathlib import Path
 
 import mpmath
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,6 +16,8 @@ from harness.studies.claims import instruments as m
 from harness.studies.claims import measure
 from harness.studies.claims.asking import LIBRARIES, LineValue, ask, value_of
 from harness.studies.claims.entry import CLAIMS, NO_REASON, VERDICTS, Checked, Claim, claim, in_order
+from harness.studies.claims.first import First, first
+from harness.studies.claims.known import Known, basis, strongest, tables
 from harness.studies.study import load, study_of
 from harness.systems.registry import Library, Unavailable
 from harness.tables.writer import to_csv
@@ -21,6 +26,7 @@ from harness.workflow.provenance import functions_differ
 ISSUE = list("abcdefghijk")
 BY_NAME = {c.name: c for c in CLAIMS}
 ALONE = [c for c in in_order(CLAIMS) if not c.lines]
+KNOWN = tables(["results/tables/exhaustive_logits.csv", "results/tables/worst_float64.csv"])
 NUMPY = Library("numpy", "", ("numpy",))
 
 
@@ -39,7 +45,7 @@ def test_the_list_begins_with_the_eleven_and_names_are_single():
 def test_one_entry_is_enough_to_be_in_the_table(monkeypatch, rows):
     monkeypatch.setattr(measure, "CLAIMS", listed := [*ALONE[:1]])
     monkeypatch.setattr("harness.studies.claims.entry.CLAIMS", listed)
-    monkeypatch.setattr(measure, "limit_rows", lambda: [])
+    monkeypatch.setattr(measure, "limit_rows", lambda known: [])
 
     @claim("new", "Two is three.", "tests")
     def check() -> Checked:
@@ -68,7 +74,7 @@ def test_a_true_statement_would_be_called_right(monkeypatch):
     """Negative control: with a stable kernel in the place of the faulty one, the same checks say right."""
     stable, run = m.loss_row.__wrapped__, m.run
     monkeypatch.setattr(m, "loss_row", lambda kernel, fmt, target="0": stable("softplus_pair", fmt, target))
-    monkeypatch.setattr(m, "first_off", lambda *a: None)
+    monkeypatch.setattr(m, "first_off", lambda *a: First(None, "search"))
     monkeypatch.setattr(m, "run", lambda problem, kernel, *a: run(problem, _stable(problem, kernel), *a))
     verdicts = {n: BY_NAME[n].row({})["verdict"] for n in "fjoruxz"}
     assert verdicts == dict.fromkeys("fjoruxz", "right")
@@ -92,14 +98,136 @@ def test_where_a_loss_goes_wrong_is_the_first_float_at_which_it_does():
     f = format_named("float32")
     with mpmath.workdps(40):
         for kernel, side in (("sigmoid_clip_1e-7", 1), ("sigmoid_add_eps_1e-7", 1), ("linear_softplus", -1)):
-            bad = m.first_off(kernel, "float32", "0", side)
+            bad = m.first_wrong(KNOWN, kernel, "float32", side).value
             good = f.next_down(bad) if side > 0 else f.next_up(bad)
             for x, off in ((bad, True), (good, False)):
                 exact = mpmath.log1p(mpmath.exp(mpmath.mpf(x)))
                 computed = mpmath.mpf(float(m.run("bce_logits", kernel, m.floats(x), 0)[0]))
                 assert (abs(computed - exact) > m.OFF * exact) == off, (kernel, x)
-    assert m.first_off("softplus_pair", "float32") is None
-    assert m.first_off("sigmoid_naive", "bfloat16") > m.first_off("linear_softplus", "bfloat16", "0", -1)
+    assert m.first_wrong(KNOWN, "softplus_pair", "float32") == First(None, "every_input")
+    assert m.first_off("softplus_pair", "float32") == First(None, "search")
+    sides = (m.first_off("sigmoid_naive", "bfloat16"), m.first_off("linear_softplus", "bfloat16", -1))
+    assert sides[0].value > sides[1].value and {first.basis for first in sides} == {"every_input"}
+
+
+def test_no_logit_nearer_to_0_than_the_one_named_is_more_than_5_percent_off():
+    """An independent scan of every float32 number, and of dense probes in float64, against the committed table."""
+    with Path("results/tables/claims_limits.csv").open() as file:
+        table = {(r["kernel"], r["format"]): r for r in csv.DictReader(file)}
+    for kernel, start in (("linear_softplus", -2.0), ("sigmoid_naive", -8.0)):
+        named = float(table[kernel, "float32"]["right_prediction"])
+        assert table[kernel, "float32"]["right_basis"] == "every_input"
+        nearest, ordinals = None, format_named("float32").ordinal(m.floats(start, named))
+        for begin in range(int(ordinals[0]), int(ordinals[1]) - 1, -(1 << 20)):
+            x = format_named("float32").from_ordinal(np.arange(begin, max(begin - (1 << 20), int(ordinals[1]) - 1), -1))
+            exact = np.logaddexp(0, x.astype(np.float64))
+            wrong = abs(m.run("bce_logits", kernel, x, 0) - exact) > m.OFF * exact
+            if wrong.any():
+                nearest = float(x[np.argmax(wrong)])
+                break
+        assert nearest == named, kernel
+        double = float(table[kernel, "float64"]["right_prediction"])
+        assert table[kernel, "float64"]["right_basis"] == "search"
+        x = np.linspace(start, np.nextafter(double, 0), 1 << 22)
+        exact = np.logaddexp(0, x)
+        assert not (abs(m.run("bce_logits", kernel, x, 0) - exact) > m.OFF * exact).any(), kernel
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float32", "float64"])
+def test_the_first_is_found_where_a_property_comes_and_goes(name):
+    """Negative control: halving between a good sample and a bad one steps over the islands before it."""
+    f = format_named(name)
+
+    def holds(x):
+        x = np.asarray(x, np.float64)
+        return (x >= 32) | ((x >= 9.5) & (x < 9.75)) | ((x >= 14) & (x < 20))
+
+    assert first(f, 1.0, 1000.0, holds) == First(9.5, "search" if name == "float64" else "every_input")
+    assert first(f, 1.0, 1000.0, holds, walked=False) == First(9.5, "search")
+    assert first(f, -1.0, -1000.0, lambda x: holds(-x), walked=False) == First(-9.5, "search")
+    assert first(f, 1.0, 9.0, holds).value is None
+    low, high = (int(o) for o in f.ordinal(np.array([1.0, 1000.0]).astype(f.dtype)))
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(f.from_ordinal(np.array([middle])))[0] else (middle, high)
+    assert float(f.from_ordinal(np.array([high]))[0]) != 9.5
+
+
+def test_a_single_number_is_found_by_walking_and_may_be_missed_by_a_search():
+    f, lone = format_named("float32"), float(np.float32(3.1415927))
+    alone = partial(np.equal, np.float32(lone))
+    assert first(f, 1.0, 50.0, alone) == First(lone, "every_input")
+    assert first(f, 1.0, 50.0, alone, walked=False) == First(None, "search")
+
+
+def test_five_percent_is_judged_as_by_mpmath():
+    """Blocks over which the loss is monotone are judged at their ends, near points by mpmath."""
+    f = format_named("float32")
+    for low, high in ((-14.5, -14.3), (16.6, 16.7), (-2.001, -2.0)):
+        x = np.linspace(low, high, 101).astype(np.float32)
+        with mpmath.workdps(40):
+            exact = [mpmath.log1p(mpmath.exp(mpmath.mpf(float(v)))) for v in x]
+            computed = [mpmath.mpf(float(v)) for v in m.run("bce_logits", "sigmoid_naive", x, 0)]
+            off = [not abs(c - e) <= m.OFF * e for c, e in zip(computed, exact, strict=True)]
+        assert list(m.off("sigmoid_naive", f, x)) == off
+        assert any(off) == (low > -2.0 or high < -2.0)
+
+
+# -- what other tables know -------------------------------------------------------------------------
+
+
+def cells(**changed):
+    """A row of a table, as far as it matters here."""
+    row = {"problem": "bce_logits", "kernel": "k", "format": "float32", "target": "0", "grid": "standard"}
+    return {**row, "exhaustive": "false", "max_ulp": "2.15", **changed}
+
+
+def test_the_strongest_row_speaks():
+    sample, searched = cells(), cells(grid="search", max_ulp="2.5")
+    complete = cells(grid="exhaustive", exhaustive="true", max_ulp="2.4")
+    assert strongest([sample, searched]) is searched and strongest([searched, complete, sample]) is complete
+    assert [basis(r) for r in (complete, searched, sample)] == ["every_input", "search", "sample"]
+    assert strongest([sample, cells(max_ulp="")])["max_ulp"] == ""  # nothing finite is worse than any number
+    with pytest.raises(ValueError):
+        strongest([])
+
+
+def test_tables_that_are_missing_or_of_other_functions_know_nothing(tmp_path):
+    path = tmp_path / "t.csv"
+    write = {"libc": "another"}
+    for recorded, count in (({}, 1), (write, 0)):
+        path.write_text(to_csv([cells()], list(cells())))
+        path.with_suffix(".json").write_text(json.dumps({"provenance": recorded}))
+        assert len(tables([path, tmp_path / "none.csv"]).rows) == count
+
+
+def test_claims_speak_from_every_input_where_a_table_has_it():
+    assert KNOWN.rows, "results/tables/exhaustive_logits.csv was made with other functions"
+    told = BY_NAME["t"].row({}, KNOWN)
+    assert "2.89 (float32)" in told["measured"] and "≥ 2.89" not in told["measured"]
+    assert "≥ 2.15 (float32)" in BY_NAME["t"].row({})["measured"]  # negative control: without the table
+    assert m.found(KNOWN, "lse_log1p", "float32") == "2.89" and m.found(KNOWN, "lse_log1p", "float64").startswith("≥ ")
+    assert m.worst(KNOWN, "lse_log1p", "float64") > m.worst(Known(), "lse_log1p", "float64")
+    planted = Known({("bce_logits", "lse_log1p", f, "0"): [cells(exhaustive="true", max_ulp="0.5", max_ulp_input="0x1p+0")]
+                     for f in m.FORMATS})  # fmt: skip
+    assert BY_NAME["t"].row({}, planted)["verdict"] == "right"
+
+
+def test_where_the_sigmoid_is_1_is_where_the_reason_says():
+    for fmt in m.FORMATS:
+        f = format_named(fmt)
+        computed, due = m.first_one(fmt).value, m.first_rounded_to_one(fmt)
+        with mpmath.workdps(60):
+            for x, bits in ((computed, f.precision), (due, f.precision + 1)):
+                # The first number of the format that is at least `bits` ln 2, to a few numbers for exp's own error.
+                assert f.next_down(f.next_down(x)) <= bits * mpmath.log(2) <= f.next_up(x), (fmt, bits)
+            assert f.round(1 / (1 + mpmath.exp(-mpmath.mpf(due)))) == 1
+            assert f.round(1 / (1 + mpmath.exp(-mpmath.mpf(f.next_down(due))))) < 1
+
+
+def test_differences_from_1_are_exact_above_a_half_and_not_below():
+    assert m.exact_differences(0.5, 1) == (1 << 23, 1 << 23)
+    assert m.exact_differences(0.25, 0.5) == (1 << 22, 1 << 23)  # negative control: every other one is rounded
 
 
 def test_worst_errors_are_those_of_the_table_of_kernels():
@@ -113,7 +241,7 @@ def test_worst_errors_are_those_of_the_table_of_kernels():
     for kernel, fmt in (("lse_log1p", "float32"), ("sigmoid_naive", "float32"), ("lse_log1p", "float16")):
         r = table[kernel, fmt, "0"]
         at_least = "" if r["exhaustive"] == "true" else "≥ "
-        assert m.found(kernel, fmt) == at_least + m.shown(float(r["max_ulp"]))
+        assert m.found(Known(), kernel, fmt) == at_least + m.shown(float(r["max_ulp"]))
 
 
 def test_pace_tells_the_slower_kernel_from_the_faster():
@@ -155,18 +283,74 @@ def test_library_claims_decide_by_the_answers():
     """Negative control: answers that would make a statement true make it right, whatever the library does today."""
     cases = {
         "e": ([16.1, 16.1], "right", [15.9, 16.1], "wrong"),
-        "m": ([100, 100, -1], "right", [101, 100, -1], "wrong"),
+        "m": ([100, 100, -1, 100, 100], "right", [101, 100, -1, 300, 500], "wrong"),
         "w": ([0, 15, 15, 0], "right", [0, 15, float("nan"), 0], "wrong"),
         "ad": ([100, 1], "right", [100, 0], "wrong"),
         "n": ([1, 1, 1], "right", [1, 1, float("nan")], "depends"),
     }
-    for name, (yes, first, no, second) in cases.items():
+    for name, (yes, expected, no, otherwise) in cases.items():
         verdicts = [{True: "right", False: "wrong", None: "depends"}[_holds(name, v)] for v in (yes, no)]
-        assert verdicts == [first, second], name
+        assert verdicts == [expected, otherwise], name
+
+
+def test_the_clamp_holds_of_a_loss_and_not_of_a_sum():
+    assert _holds("m", [100, 100, -1, 300, 500]) is None
+
+
+def test_statements_about_shapes_and_labels_decide_by_the_answers():
+    """Negative control: the answers that a statement expects make it right, mixed ones make it depend."""
+    nan, refused = float("nan"), "ValueError"
+    cases = {
+        "ae": ([[1, 0.3], [1, 0.3], [4]], [[4, 0.1], [4, 0.1], [4]], [[1, 0.3], [4, 0.1], [4]]),
+        "af": ([[0.3, 0.3, 1.2], [0.3, 0.3]], [[1.2, 0.3, 1.2], [1.2, 0.3]], [[0.3, 0.3, 1.2], [1.2, 0.3]]),
+        "ag": ([[20, 40, 15.9, 16.1], [20, 40], [20, 40]], [[15.9, 16.1] * 2, [15.9, 16.1], [15.9, 16.1]],
+               [[20, 40, 15.9, 16.1], [15.9, 16.1], [20, 40]]),
+        "ah": ([[0.5] * 3] * 3, [[nan] * 3] * 3, [[0.5] * 3, [nan] * 3, [0.5] * 3]),
+        "ai": ([[3] * 3, [3] * 3, [3] * 6, [3] * 3], [[refused] * 3, [refused] * 3, [refused] * 6, [refused] * 3],
+               [[3] * 3, [refused] * 3, [refused] * 3 + [3] * 3, [3] * 3]),
+        "aj": ([[0.7, 0.6, 0.6]] * 3 + [[refused]], [[0.7, 0.7, 0.6]] * 3 + [[refused]],
+               [[0.7, 0.6, 0.6]] * 2 + [[refused, refused, 0.6], [refused]]),
+        "ak": ([[refused]] * 4 + [[4]], [[0.5]] * 4 + [[4]], [[refused]] * 3 + [[0.5], [4]]),
+        "al": ([[-math.inf, -math.inf, refused], *[[-math.inf]] * 4], [[refused] * 3, *[[refused]] * 4],
+               [[-math.inf, -math.inf, refused], [refused], *[[-math.inf]] * 3]),
+    }  # fmt: skip
+    for name, (no, yes, mixed) in cases.items():
+        asked = BY_NAME[name]
+        known = [Known()] if asked.from_tables else []
+        for given, holds in ((no, False), (yes, True), (mixed, None)):
+            assert [len(v) for v in given] == [len(lines) for lines in asked.lines.values()], name
+            found = asked.check(*known, *([_answer(v) for v in values] for values in given))
+            assert found.holds is holds, (name, given)
+
+
+def _answer(value: float | str) -> LineValue:
+    return LineValue(math.nan, value) if isinstance(value, str) else LineValue(float(value))
 
 
 def _holds(name: str, values: list[float]) -> bool | None:
     return BY_NAME[name].check([LineValue(float(v)) for v in values]).holds
+
+
+def test_the_committed_table_has_the_figures_that_the_libraries_gave():
+    with Path("results/tables/claims.csv").open() as file:
+        table = {r["claim"]: r for r in csv.DictReader(file)}
+    told = {
+        "m": ("depends", "is 300"),
+        "ae": ("wrong", "0.30809307"),
+        "af": ("wrong", "sum 0.30809307, mean 0.30809307"),
+        "ag": ("wrong", "[20.0, 40.0]"),
+        "ah": ("wrong", "Keras [0.52692795, 0.5132617, 0.524077]"),
+        "ai": ("depends", "[2.9957, 1.6094, 4.4998]"),
+        "aj": ("wrong", "0.6931 to 0.6123"),
+        "ak": ("wrong", "ValueError"),
+        "al": ("wrong", "-inf"),
+    }
+    for name, (verdict, part) in told.items():
+        assert table[name]["verdict"] == verdict and part in table[name]["measured"], name
+    assert "15.942385, 16.118095" in table["ag"]["measured"]
+    assert "Keras on TensorFlow 1, Keras on torch 1, torch's own reduction='none' 4" in table["ae"]["measured"]
+    for name in "pt":
+        assert table[name]["measured"] == BY_NAME[name].row({}, KNOWN)["measured"]
 
 
 def test_the_answer_counts_the_table():
@@ -176,6 +360,7 @@ def test_the_answer_counts_the_table():
     told = study.answered({"claims": pd.DataFrame(rows)}).splitlines()
     rows[3]["verdict"] = "right"
     changed = study.answered({"claims": pd.DataFrame(rows)}).splitlines()
+    assert "1 is right (x), 3 are wrong" in changed[0] and "none is right, 4 are wrong" in told[0]
     assert len(told) == 3 and "Of 4 statements" in told[0] and "(x)" in changed[0] and "(x)" not in told[0]
     assert "mf" in told[1] and "mj" in told[1] and "mk" in told[2]
 

@@ -23,7 +23,10 @@ from harness.systems.run.supervise import Request, Result, evaluate
 LIBRARIES = {
     "keras": "keras-tensorflow",
     "keras_torch": "keras-torch",
+    "tf_keras": "tf_keras",
+    "tensorflow": "tensorflow",
     "torch": "torch",
+    "jax": "jax",
     "optax": "optax",
     "sklearn": "sklearn",
 }

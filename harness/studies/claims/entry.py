@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.studies.claims.asking import LIBRARIES, Results, values_of
+from harness.studies.claims.known import Known
 from harness.systems.registry import Unavailable
 from harness.tables.rows import Row
 
 VERDICTS = ("right", "wrong", "depends", "unavailable")
+TUTORIALS = "tutorials"  # a kind of place where statements are met
+NOTHING = Known()
 NO_REASON = "the measurement says so; no reason is on record for this outcome"
 
 
@@ -34,7 +37,8 @@ class Claim:
     """Hold a statement in circulation, where it is met, and the function that checks it.
 
     `lines` are the lines of Python that libraries are asked: for each library those whose values
-    `check` gets as its arguments, one list per library, in order.  The verdict follows from what is
+    `check` gets as its arguments, one list per library, in order; before them, where `from_tables` is true,
+    what the tables of other experiments know.  The verdict follows from what is
     measured and is nowhere written down.  `source` is the kind of place where the statement is met,
     empty where that is not known.
     """
@@ -44,13 +48,15 @@ class Claim:
     check: Callable[..., Checked]
     source: str = ""
     lines: Mapping[str, Sequence[str]] | None = None
+    from_tables: bool = False
 
-    def row(self, results: Results) -> Row:
-        """Check the claim against what the libraries' lines gave, and return its row."""
+    def row(self, results: Results, known: Known = NOTHING) -> Row:
+        """Check the claim against what the libraries' lines gave and what is known, and return its row."""
         asked = self.lines or {}
+        first = [known] if self.from_tables else []
         versions = ""
         try:
-            found = self.check(*(values_of(results, library, lines) for library, lines in asked.items()))
+            found = self.check(*first, *(values_of(results, library, lines) for library, lines in asked.items()))
             verdict = {True: "right", False: "wrong", None: "depends"}[found.holds]
             versions = found.versions or ", ".join(results[k, v[0]].version for k, v in asked.items())
             reason = getattr(found, verdict) or NO_REASON
@@ -72,10 +78,11 @@ CLAIMS: list[Claim] = []
 
 
 def claim(
-    name: str, statement: str, source: str = "", **lines: Sequence[str]
+    name: str, statement: str, source: str = "", from_tables: bool = False, **lines: Sequence[str]
 ) -> Callable[[Callable[..., Checked]], Callable[..., Checked]]:
     """Enter the decorated check into the list of claims; ValueError for a name in use or an unknown library.
 
+    With `from_tables` the check's first argument is what the tables of other experiments know.
     Each further keyword is a library (asking.LIBRARIES) with the lines that it is asked.
     """
     unknown = next((library for library in lines if library not in LIBRARIES), None)
@@ -85,7 +92,7 @@ def claim(
     def enter(check: Callable[..., Checked]) -> Callable[..., Checked]:
         if any(c.name == name for c in CLAIMS):
             raise ValueError(f"claim {name!r} is entered twice")
-        CLAIMS.append(Claim(name, statement, check, source, lines))
+        CLAIMS.append(Claim(name, statement, check, source, lines, from_tables))
         return check
 
     return enter

@@ -5,8 +5,8 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from harness.figures.layout import Layout, line
-from harness.studies.claims.instruments import FORMATS
-from harness.studies.claims.measure import FARTHEST, KERNELS
+from harness.studies.claims.instruments import FARTHEST, FORMATS
+from harness.studies.claims.measure import KERNELS
 from harness.studies.study import Frames
 
 MARKERS = (("o", "#0072B2"), ("s", "#D55E00"), ("^", "#000000"), ("d", "#009E73"))
@@ -16,7 +16,7 @@ def figure(frames: Frames) -> Figure:
     """Draw the table: a row for each kernel, right predictions on the left, wrong ones on the right."""
     table = frames["claims_limits"]
     layout = Layout(7.4, 1, 2, 0.34 * len(KERNELS), left=1.65, right=0.15, top=0.62, bottom=0.95, gap_x=0.15, gap_y=0)
-    whole = layout.figure("From which logit on is the loss more than 5 % off? (y = 0)")
+    whole = layout.figure("At which logit is the loss first more than 5 % off? (y = 0)")
     sides = (("right_prediction", "right predictions", -1), ("wrong_prediction", "wrong predictions", 1))
     for column, (name, title, side) in enumerate(sides):
         limits = (-1.08 * FARTHEST, 0.0) if side < 0 else (0.0, 1.08 * FARTHEST)
@@ -33,7 +33,7 @@ def figure(frames: Frames) -> Figure:
             layout.y_ticks(ax, range(len(KERNELS)), KERNELS, size=0)
             handles, labels = ax.get_legend_handles_labels()
     whole.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.2, 0.06), ncols=4, frameon=False)
-    note = f"No mark: nowhere up to ±{FARTHEST:g}, except where the exact loss is below the least normal number."
+    note = f"No mark: nowhere up to ±{FARTHEST:g}, as far as tried in float64, where the loss is a normal number."
     whole.text(0.22, 0.03, note, va="center")
     return whole
 

@@ -9,8 +9,8 @@ the median of five such rounds, and kernels within a factor of 1.2 count as equa
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, partial
 from typing import Any
 
 import mpmath
@@ -20,14 +20,16 @@ from mpmath import mp
 from harness.explain.shadow import nodes, trace
 from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.division import halving_one
-from harness.numbers.formats import format_named
+from harness.numbers.formats import Format, format_named
 from harness.problems import problem_named
+from harness.studies.claims.first import EVERY_INPUT, SEARCH, First, Property, first
+from harness.studies.claims.known import Cells, Known, basis
+from harness.studies.claims.known import strongest as best
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.tables.rows import row
 from harness.truth.certified import error_in_ulp, significant, truth
-from harness.truth.fast import evaluate
 from harness.workflow.experiments import targets_in
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
@@ -36,9 +38,9 @@ POINTS = 16384  # logits of a block to time
 REPEATS, ROUNDS = 40, 5
 FACTOR = 1.2
 OFF = 0.05  # the relative error of a loss that is no longer of the right size
+OPEN = 2.0**-40  # nearer than this to OFF, float64 does not decide
+FARTHEST = 50.0  # the logit up to which a form is said to fail
 LOSS = problem_named("bce_logits")
-
-Property = Callable[[np.ndarray], np.ndarray]
 
 
 def number(value: object) -> mpmath.mpf:
@@ -57,6 +59,13 @@ def ulps(fmt: str, computed: object, value: mpmath.mpf) -> float:
     return float(error_in_ulp(format_named(fmt), computed, value))
 
 
+def carried(fmt: str, small: float, x: float) -> float:
+    """Return by how many of its ulps log1p(exp(−|x|)) is off because of an exp that came out as `small`."""
+    f, value = format_named(fmt), exact("bce_logits", -abs(x), 0)
+    with mp.workprec(200):
+        return float(abs(mp.log1p(mpmath.mpf(float(small))) - value) / float(f.ulp(value)))
+
+
 def floats(*values: float) -> np.ndarray:
     """Return numbers as a float32 array."""
     return np.array(values, np.float32)
@@ -70,69 +79,107 @@ def run(problem: str, kernel: str, x: np.ndarray, y: Any = None) -> np.ndarray:
 
 
 @cache
-def loss_row(kernel: str, fmt: str, target: str = "0") -> Mapping[str, Any]:
+def loss_row(kernel: str, fmt: str, target: str = "0") -> Cells:
     """Return a table's row of a kernel of bce_logits, on the standard grid."""
     k, grid, targets = kernel_named("bce_logits", kernel), _grid(fmt), targets_in(format_named(fmt), [target])
     summary = sweep(LOSS, [k], grid, targets).summaries[kernel]
-    return row(Case(LOSS, kernel, k, grid, targets[0]), summary, 0)
+    cells = row(Case(LOSS, kernel, k, grid, targets[0]), summary, 0)
+    return {name: str(v).lower() if isinstance(v, bool) else str(v) for name, v in cells.items()}
 
 
-def worst(kernel: str, fmt: str, target: str = "0") -> float:
-    """Return the largest error of a kernel of bce_logits that the standard grid finds, in ulps."""
-    return float(loss_row(kernel, fmt, target)["max_ulp"])
+def strongest(known: Known, kernel: str, fmt: str, target: str = "0") -> Cells:
+    """Return what is known best of a kernel of bce_logits: the row of another table, or that of the standard grid."""
+    rows = known.of("bce_logits", kernel, fmt, target)
+    if any(basis(cells) == "every_input" for cells in rows):
+        return best(rows)
+    return best([*rows, loss_row(kernel, fmt, target)])
 
 
-def found(kernel: str, fmt: str, target: str = "0") -> str:
-    """Write the largest error, after ≥ where not every input was visited."""
-    at_least = "" if loss_row(kernel, fmt, target)["exhaustive"] else "≥ "
-    return at_least + shown(worst(kernel, fmt, target))
+def worst(known: Known, kernel: str, fmt: str, target: str = "0") -> float:
+    """Return the largest error of a kernel of bce_logits that is known, in ulps."""
+    return float(strongest(known, kernel, fmt, target)["max_ulp"])
+
+
+def found(known: Known, kernel: str, fmt: str, target: str = "0") -> str:
+    """Write the largest error that is known, after ≥ where not every input was visited."""
+    cells = strongest(known, kernel, fmt, target)
+    return ("" if basis(cells) == "every_input" else "≥ ") + shown(float(cells["max_ulp"]))
 
 
 @cache
-def first_off(kernel: str, fmt: str, target: str = "0", side: int = 1) -> float | None:
-    """Return the logit nearest to 0, on one side of it, whose loss is infinite, NaN or more than 5 % off.
+def first_off(kernel: str, fmt: str, side: int = 1, good_to: float | None = None) -> First:
+    """Return the logit nearest to 0, on one side of it, at which the loss with y = 0 is more than 5 % off or not finite.
 
-    None if none is.  Every logit of a 16-bit format is tried; elsewhere those of the standard grid,
-    and what lies between the last good one and the first bad one is divided down to neighbours.
-    Losses below the least normal number, which has no digits to lose, do not count.
+    Logits up to ±50 count, and of those whose loss is a normal number: a subnormal one has no digits to lose.  Every
+    one is tried in float16 and bfloat16, and in float32 where a sweep over every input has shown the loss to be good
+    up to `good_to`; else probes are.
     """
-    f, grid = format_named(fmt), _grid(fmt)
-    ordinals = np.unique(grid.ordinals())
-    away = ordinals[ordinals >= grid.centre] if side > 0 else ordinals[ordinals <= grid.centre][::-1]
-
-    def off(points: np.ndarray) -> np.ndarray:
-        return _off(kernel, fmt, f.from_ordinal(points), target)
-
-    bad = off(away)
-    if not bad.any():
-        return None
-    i = int(np.argmax(bad))
-    return _value(fmt, int(away[0]) if i == 0 else _divide(int(away[i - 1]), int(away[i]), off))
-
-
-def first_where(fmt: str, holds: Property) -> float | None:
-    """Return the first logit from 1 to 1000 at which a property holds that holds from there on; None if none."""
     f = format_named(fmt)
-    low, high = (int(f.ordinal(np.array([v]).astype(f.dtype))[0]) for v in (1.0, min(1000.0, f.max)))
-    if not holds(f.from_ordinal(np.array([high])))[0]:
-        return None
-    return _value(fmt, _divide(low, high, lambda ordinals: holds(f.from_ordinal(ordinals))))
+    stop = float(np.copysign(FARTHEST, side))
+    if good_to is not None and abs(good_to) >= FARTHEST:
+        return First(None, EVERY_INPUT)
+    return first(f, good_to or 0.0, stop, partial(off, kernel, f), f.bits < 32 or good_to is not None)
 
 
-def first_spurious(kernel: str, fmt: str, target: float = 0) -> float | None:
-    """Return the first logit above 0 from which on a kernel of bce_logits gives NaN or infinity."""
+def first_wrong(known: Known, kernel: str, fmt: str, side: int = 1) -> First:
+    """Return what `first_off` does, from where the strongest sweep says that the loss stops being good to 4 ulps."""
+    rows = [cells for cells in known.of("bce_logits", kernel, fmt, "0") if basis(cells) == "every_input"]
+    end = rows[0]["safe_hi" if side > 0 else "safe_lo"] if rows and fmt == "float32" else ""
+    return first_off(kernel, fmt, side, float.fromhex(end) if end else None)
+
+
+def first_where(fmt: str, holds: Property) -> First:
+    """Return the first logit from 1 to 1000 at which a property holds."""
+    f = format_named(fmt)
+    return first(f, 1.0, min(1000.0, f.max), holds)
+
+
+def first_spurious(kernel: str, fmt: str, target: float = 0) -> First:
+    """Return the first logit above 1 at which a kernel of bce_logits gives NaN or infinity."""
     return first_where(fmt, lambda x: ~np.isfinite(run("bce_logits", kernel, x, target).astype(np.float64)))
 
 
-def first_one(fmt: str) -> float | None:
+def first_one(fmt: str) -> First:
     """Return the first logit whose sigmoid is computed as 1."""
     return first_where(fmt, lambda x: run("sigmoid", "branched", x) == 1)
 
 
-def negative_kernels(fmt: str, target: str) -> list[str]:
-    """Return the kernels of bce_logits that give a negative loss somewhere on the standard grid."""
-    summaries = sweep(LOSS, kernels_of("bce_logits"), _grid(fmt), targets_in(format_named(fmt), [target])).summaries
-    return [name for name, s in summaries.items() if s.outcomes["wrong_sign"].sum()]
+def first_rounded_to_one(fmt: str) -> float:
+    """Return the first logit whose exact sigmoid rounds to 1; it is monotone, so that halving finds it."""
+    f = format_named(fmt)
+    below, at = (int(o) for o in f.ordinal(np.array([1.0, min(1000.0, f.max)]).astype(f.dtype)))
+
+    def is_one(ordinals: np.ndarray) -> np.ndarray:
+        return np.array([f.round(exact("sigmoid", float(x))) == 1 for x in f.from_ordinal(ordinals)])
+
+    return float(f.from_ordinal(np.array([halving_one(is_one, at, below)[0]]))[0])
+
+
+def negative_kernels(known: Known, fmt: str, target: str) -> list[str]:
+    """Return the kernels of bce_logits of which a negative loss is known."""
+    kernels = kernels_of("bce_logits")
+    rows = {k.name: [c for c in known.of("bce_logits", k.name, fmt, target) if c["wrong_sign"]] for k in kernels}
+    unknown = [k for k in kernels if not rows[k.name]]
+    counts = {name: max(int(cells["wrong_sign"]) for cells in own) for name, own in rows.items() if own}
+    if unknown:
+        summaries = sweep(LOSS, unknown, _grid(fmt), targets_in(format_named(fmt), [target])).summaries
+        counts |= {name: int(summary.outcomes["wrong_sign"].sum()) for name, summary in summaries.items()}
+    return [k.name for k in kernels if counts[k.name]]
+
+
+def not_finite(known: Known, kernel: str, fmt: str, target: str) -> str:
+    """Write at how many of the logits that the strongest row visited a kernel of bce_logits gives NaN or infinity."""
+    cells = strongest(known, kernel, fmt, target)
+    return f"{int(cells['spurious_nan']) + int(cells['spurious_inf'])} of {cells['points']} {fmt} logits"
+
+
+def exact_differences(low: float, high: float) -> tuple[int, int]:
+    """Return for how many float32 p in [low, high) 1 − p needs no rounding, and how many there are."""
+    f = format_named("float32")
+    start, stop = (int(o) for o in f.ordinal(floats(low, high)))
+    p = f.from_ordinal(np.arange(start, stop))
+    # In float64 the difference is exact: it spans less than 53 bits for p of at least 2^-29.
+    return int((1 - p.astype(np.float64) == np.float32(1) - p).sum()), stop - start
 
 
 def plateau(eps: str) -> float:
@@ -185,12 +232,17 @@ def listed(values: Iterable[Any], count: int) -> str:
 
 def shown(value: Any) -> str:
     """Write a number with three digits; 'none' where there is none."""
-    return "none" if value is None else f"{float(value) + 0.0:.3g}"  # + 0.0: no sign on a zero
+    number = value.value if isinstance(value, First) else value
+    return "none" if number is None else f"{float(number) + 0.0:.3g}"  # + 0.0: no sign on a zero
 
 
-def by_format(values: Mapping[str, float | str | None]) -> str:
-    """Write a number for each format, those without one as 'none'."""
-    return ", ".join(f"{v if isinstance(v, str) else shown(v)} ({fmt})" for fmt, v in values.items())
+def by_format(values: Mapping[str, First | float | str]) -> str:
+    """Write a number for each format, those without one as 'none', and say where it is the first of a search."""
+    return ", ".join(f"{v if isinstance(v, str) else shown(v)} ({fmt}{_tried(v)})" for fmt, v in values.items())
+
+
+def _tried(value: object) -> str:
+    return ", of those tried" if isinstance(value, First) and value.basis == SEARCH else ""
 
 
 @cache
@@ -198,20 +250,30 @@ def _grid(fmt: str) -> Grid:
     return Grid("standard", LOSS, format_named(fmt))
 
 
-def _off(kernel: str, fmt: str, x: np.ndarray, target: str) -> np.ndarray:
-    """Tell where a kernel's loss, if it is a normal number, is more than 5 % off or not a number; shape (n,)."""
-    f = format_named(fmt)
-    y = targets_in(f, [target])[:, None]
+def off(kernel: str, fmt: Format, x: np.ndarray) -> np.ndarray:
+    """Tell where a kernel's loss with y = 0, if it is a normal number, is more than 5 % off or not a number; shape (n,).
+
+    The logits come in order.  Where the float64 loss leaves a point open, mpmath decides it.
+    """
+    computed = run("bce_logits", kernel, x, 0).astype(np.float64)
+    ends = _softplus(x[[0, -1]].astype(np.float64))
+    # The loss is monotone: between its ends nothing is off if the least and the largest result are right for both.
+    if (1 - OFF) * ends.max() * (1 + OPEN) <= computed.min() and computed.max() <= (1 + OFF) * ends.min() * (1 - OPEN):
+        return np.zeros(x.shape, bool)
+    value = _softplus(x.astype(np.float64))
     with np.errstate(all="ignore"):
-        exact_loss = evaluate(LOSS, f, x[None, :], y).value[0]
-        computed = run("bce_logits", kernel, x, y[0]).astype(exact_loss.dtype)
-        return ~(abs(computed - exact_loss) <= OFF * exact_loss) & (exact_loss >= f.min_normal)
+        apart = abs(computed - value)
+    normal = value >= fmt.min_normal
+    bad = ~(apart <= OFF * value) & normal
+    for i in np.flatnonzero((abs(apart - OFF * value) <= OPEN * value) & normal):
+        true = truth(LOSS, (mpmath.mpf(float(x[i])), mpmath.mpf(0)))
+        bad[i] = abs(mpmath.mpf(float(computed[i])) - true) > OFF * true
+    return bad
 
 
-def _divide(without: int, with_: int, holds: Property) -> int:
-    """Return the ordinal at which a property sets in, going from one that is without it to one that has it."""
-    return halving_one(holds, with_, without)[0]
+def _softplus(x: np.ndarray) -> np.ndarray:
+    """Return the loss with y = 0 in float64, which OPEN holds.
 
-
-def _value(fmt: str, ordinal: int) -> float:
-    return float(format_named(fmt).from_ordinal(np.array([ordinal]))[0])
+    # ASSUME: NumPy's exp and log1p err by at most 4 ulp, so that the relative error is below 2^-49.
+    """
+    return np.maximum(x, 0) + np.log1p(np.exp(-abs(x)))

@@ -6,28 +6,34 @@ from collections.abc import Sequence
 
 from harness.studies.claims import of_formulas, of_libraries  # noqa: F401 - they enter their claims
 from harness.studies.claims.asking import LIBRARIES, Results, ask_all
-from harness.studies.claims.entry import CLAIMS, Claim, in_order
-from harness.studies.claims.instruments import FORMATS, first_off
+from harness.studies.claims.entry import CLAIMS, NOTHING, Claim, in_order
+from harness.studies.claims.first import First
+from harness.studies.claims.instruments import FORMATS, first_wrong
+from harness.studies.claims.known import Known, tables
 from harness.studies.study import Parameters, Tables
-from harness.tables.rows import Row, significant
+from harness.tables.rows import Row
 
 # The forms that claims are about.
 KERNELS = (
     "sigmoid_naive", "sigmoid_clip_1e-7", "sigmoid_clip_1e-12", "sigmoid_clip_1e-15", "sigmoid_add_eps_1e-7",
     "sigmoid_clamp_log_100", "lse_log", "linear_softplus", "lse_log1p", "softplus_pair",
 )  # fmt: skip
-FARTHEST = 50.0  # the logit up to which a form is said to fail
 
 
 def run(parameters: Parameters, part: str) -> Tables:
-    """Check every claim of the list; find where the forms that they are about fail."""
-    return {**checked(CLAIMS), "claims_limits": limit_rows()}
+    """Check every claim of the list; find where the forms that they are about fail.
+
+    The parameter `strongest` lists the tables of other experiments whose figures may be stronger than the standard
+    grid's.
+    """
+    known = tables(parameters.get("strongest", []))
+    return {**checked(CLAIMS, known), "claims_limits": limit_rows(known)}
 
 
-def checked(claims: Sequence[Claim]) -> Tables:
+def checked(claims: Sequence[Claim], known: Known = NOTHING) -> Tables:
     """Ask the libraries once, check the claims, and return a row for each claim and for each library."""
     results = ask_all([(k, line) for c in claims for k, lines in (c.lines or {}).items() for line in lines])
-    return {"claims": [c.row(results) for c in in_order(claims)], "claims_libraries": library_rows(results)}
+    return {"claims": [c.row(results, known) for c in in_order(claims)], "claims_libraries": library_rows(results)}
 
 
 def library_rows(results: Results) -> list[Row]:
@@ -51,22 +57,30 @@ def library_rows(results: Results) -> list[Row]:
     return rows
 
 
-def limit_rows() -> list[Row]:
-    """Return for each kernel and format the logits nearest to 0, y = 0, at which the loss is more than 5 % off."""
-    return [
-        {
-            "kernel": kernel,
-            "format": fmt,
-            "target": "0",
-            "wrong_prediction": _first(kernel, fmt, 1),
-            "right_prediction": _first(kernel, fmt, -1),
-        }
-        for kernel in KERNELS
-        for fmt in FORMATS
-    ]
+def limit_rows(known: Known) -> list[Row]:
+    """Return for each kernel and format the logits nearest to 0, y = 0, at which the loss is more than 5 % off.
+
+    Empty where there is none up to ±50.  `every_input` says that every logit nearer to 0 was tried, `search` that one may have been
+    missed.
+    """
+    rows: list[Row] = []
+    for kernel in KERNELS:
+        for fmt in FORMATS:
+            wrong, right = (first_wrong(known, kernel, fmt, side) for side in (1, -1))
+            rows.append(
+                {
+                    "kernel": kernel,
+                    "format": fmt,
+                    "target": "0",
+                    "wrong_prediction": _written(wrong),
+                    "right_prediction": _written(right),
+                    "wrong_basis": wrong.basis,
+                    "right_basis": right.basis,
+                }
+            )
+    return rows
 
 
-def _first(kernel: str, fmt: str, side: int) -> str:
-    """Return the first logit on one side of 0, up to ±50, that is off or not finite; empty where none is."""
-    first = first_off(kernel, fmt, "0", side)
-    return "" if first is None or abs(first) > FARTHEST else significant(first)
+def _written(first: First) -> str:
+    """Write a logit so that it is read back as it is; empty where there is none."""
+    return "" if first.value is None else repr(first.value)

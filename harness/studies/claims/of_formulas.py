@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Literal
 
@@ -10,10 +11,11 @@ import numpy as np
 from harness.kernels import kernels_of
 from harness.numbers.formats import format_named
 from harness.studies.claims import instruments as m
-from harness.studies.claims.entry import Checked, claim
+from harness.studies.claims.entry import TUTORIALS, Checked, claim
+from harness.studies.claims.first import First
+from harness.studies.claims.known import Known
 
 LOGITS = (2.0, -1.0, 0.5)
-TUTORIALS = "tutorials"
 
 
 @claim(
@@ -52,13 +54,13 @@ def labels_outside() -> Checked:
     )
 
 
-@claim("f", "Clipping the probability to [1e-15, 1 − 1e-15] cures the instability.", TUTORIALS)
-def clip_cures() -> Checked:
-    off = {f: m.first_off("sigmoid_clip_1e-15", f) for f in m.FORMATS}
+@claim("f", "Clipping the probability to [1e-15, 1 − 1e-15] cures the instability.", TUTORIALS, from_tables=True)
+def clip_cures(known: Known) -> Checked:
+    off = {f: m.first_wrong(known, "sigmoid_clip_1e-15", f) for f in m.FORMATS}
     idle = [f for f in m.FORMATS if format_named(f).round(1 - m.number("1e-15")) == 1]
     return Checked(
-        "more than 5 % off from logit " + m.by_format(off),
-        not any(off.values()),
+        "first more than 5 % off at logit " + m.by_format(off),
+        all(first.value is None for first in off.values()),
         wrong=f"1 − 1e-15 is 1 in {', '.join(idle)}, so log(1 − p) is infinite as before; where the clip works, the "
         f"loss stops at {m.shown(m.plateau('1e-15'))}",
     )
@@ -83,27 +85,27 @@ def numpy_log_zero() -> Checked:
     )
 
 
-@claim("j", "Adding 1e-7 inside the logarithms makes it stable.", TUTORIALS)
-def added_eps() -> Checked:
-    off = {f: m.first_off("sigmoid_add_eps_1e-7", f) for f in m.FORMATS}
+@claim("j", "Adding 1e-7 inside the logarithms makes it stable.", TUTORIALS, from_tables=True)
+def added_eps(known: Known) -> Checked:
+    off = {f: m.first_wrong(known, "sigmoid_add_eps_1e-7", f) for f in m.FORMATS}
     negative = m.run("bce_logits", "sigmoid_add_eps_1e-7", m.floats(20), 1)[0]
     return Checked(
-        "more than 5 % off from logit " + m.by_format(off),
-        not any(off.values()),
+        "first more than 5 % off at logit " + m.by_format(off),
+        all(first.value is None for first in off.values()),
         wrong=f"the loss stops at {m.shown(m.plateau('1e-7'))}, and a confident right prediction gets a negative one "
         f"({m.shown(negative)} at logit 20, y = 1, float32)",
     )
 
 
-@claim("k", "The log-sum-exp form is both faster and more stable.")
-def log_sum_exp() -> Checked:
+@claim("k", "The log-sum-exp form is both faster and more stable.", from_tables=True)
+def log_sum_exp(known: Known) -> Checked:
     paces = {f: m.pace("lse_log1p", "sigmoid_naive", f) for f in ("float32", "float64")}
     calls = [m.function_calls(name) for name in ("lse_log1p", "sigmoid_naive")]
-    stable = m.worst("lse_log1p", "float32") < m.worst("sigmoid_naive", "float32")
+    stable = m.worst(known, "lse_log1p", "float32") < m.worst(known, "sigmoid_naive", "float32")
     faster = {p == "faster" for p in paces.values()}
     return Checked(
-        f"{m.found('lse_log1p', 'float32')} ulp off at worst instead of {m.found('sigmoid_naive', 'float32')} (float32, "
-        f"y = 0); in NumPy {', '.join(f'{p} in {f}' for f, p in paces.items())} than the naive form",
+        f"{m.found(known, 'lse_log1p', 'float32')} ulp off at worst instead of "
+        f"{m.found(known, 'sigmoid_naive', 'float32')} (float32, y = 0); in NumPy {', '.join(f'{p} in {f}' for f, p in paces.items())} than the naive form",
         stable and (None if len(faster) == 2 else faster.pop()),
         right=f"for hard labels; it calls {calls[0]} functions instead of {calls[1]}",
         depends=f"more stable, for hard labels; it calls {calls[0]} functions instead of {calls[1]}, but log1p is slower "
@@ -115,8 +117,8 @@ def log_sum_exp() -> Checked:
 def float64_is_safe() -> Checked:
     ends = {f: m.first_spurious("sigmoid_naive", f) for f in ("float32", "float64")}
     return Checked(
-        f"infinite from logit {m.by_format(ends)}, y = 0",
-        ends["float64"] is None,
+        f"first infinite at logit {m.by_format(ends)}, y = 0",
+        ends["float64"].value is None,
         wrong="float64 moves the cliff and does not take it away",
     )
 
@@ -126,22 +128,27 @@ def bfloat16_range() -> Checked:
     ends = {f: m.first_spurious("sigmoid_naive", f) for f in ("bfloat16", "float16", "float32")}
     bits = {f: format_named(f).precision for f in ends}
     return Checked(
-        f"the naive form is infinite from logit {m.by_format(ends)}, y = 0",
-        ends["bfloat16"] is None or (ends["float32"] is not None and ends["bfloat16"] >= ends["float32"]),
+        f"the naive form is first infinite at logit {m.by_format(ends)}, y = 0",
+        ends["bfloat16"].value is None or ends["bfloat16"].value >= (ends["float32"].value or math.inf),
         wrong=f"what fails is 1 − p, which needs precision: bfloat16 has {bits['bfloat16']} bits, float16 "
         f"{bits['float16']}",
     )
 
 
-@claim("t", "max(x, 0) − x·y + log1p(exp(−abs(x))) is exact to the last digit.")
-def fused_is_exact() -> Checked:
-    hard = {f: m.found("lse_log1p", f) for f in m.FORMATS}
-    soft = m.found("lse_log1p", "float32", "next_down_1")
+@claim("t", "max(x, 0) − x·y + log1p(exp(−abs(x))) is exact to the last digit.", from_tables=True)
+def fused_is_exact(known: Known) -> Checked:
+    hard = {f: m.found(known, "lse_log1p", f) for f in m.FORMATS}
+    soft = m.found(known, "lse_log1p", "float32", "next_down_1")
+    at = float.fromhex(m.strongest(known, "lse_log1p", "float32")["max_ulp_input"])
+    small = np.exp(-abs(m.floats(at)))
+    exp, carried = m.ulps("float32", small[0], m.exact("exp", -abs(at))), m.carried("float32", small[0], at)
+    log1p = m.ulps("float32", np.log1p(small)[0], m.exact("log1p", float(small[0])))
     return Checked(
         f"y = 0: {m.by_format(hard)} ulp off at worst; y next to 1: {soft} ulp (float32)",
-        max(m.worst("lse_log1p", f) for f in m.FORMATS) <= 0.5,
-        wrong="it rounds twice for hard labels; for soft labels next to 1 x − x·y cancels, where the sum of two softplus "
-        "terms does not",
+        max(m.worst(known, "lse_log1p", f) for f in m.FORMATS) <= 0.5,
+        wrong=f"every operation rounds, and exp and log1p add errors of their own: where float32 is worst, at {m.shown(at)}, "
+        f"exp is {m.shown(exp)} ulp off, which is {m.shown(carried)} ulp of the loss, and log1p of it {m.shown(log1p)}; for "
+        "soft labels next to 1 x − x·y cancels, where the sum of two softplus terms does not",
     )
 
 
@@ -157,9 +164,9 @@ def softplus_cutoff() -> Checked:
     )
 
 
-@claim("ab", "With labels in [0, 1] a cross-entropy never comes out negative.")
-def negative_losses() -> Checked:
-    found = m.negative_kernels("float32", "1")
+@claim("ab", "With labels in [0, 1] a cross-entropy never comes out negative.", from_tables=True)
+def negative_losses(known: Known) -> Checked:
+    found = m.negative_kernels(known, "float32", "1")
     count = len(kernels_of("bce_logits"))
     return Checked(
         f"in {len(found)} of {count} kernels it does (float32, y = 1): {', '.join(found) or 'none'}",
@@ -174,10 +181,13 @@ def negative_losses() -> Checked:
 @claim("p", "The sigmoid never returns exactly 0 or 1.")
 def sigmoid_saturates() -> Checked:
     one = {f: m.first_one(f) for f in m.FORMATS}
+    due = {f: m.first_rounded_to_one(f) for f in m.FORMATS}
     return Checked(
-        "1 from logit " + m.by_format(one),
-        not any(one.values()),
-        wrong="true of the function, not of its rounded value: 1 − σ(x) falls below half an ulp of 1",
+        f"first 1 at logit {m.by_format(one)}; the correctly rounded sigmoid, at {m.by_format(due)}",
+        all(first.value is None for first in one.values()),
+        wrong="true of the function, not of its rounded value. In a format of p bits e^−x is half an ulp of 1 at "
+        "x = p·ln 2, from where 1 + e^−x rounds to 1; 1 − σ(x) is half of the finer ulp below 1 only at (p + 1)·ln 2, from "
+        "where 1 is the right answer",
     )
 
 
@@ -212,8 +222,8 @@ def perfect_prediction() -> Checked:
 def smoothing_is_stable() -> Checked:
     ends = {f: m.first_spurious("sigmoid_naive", f, 0.05) for f in m.FORMATS}
     return Checked(
-        "y = 0.05: inf or NaN from logit " + m.by_format(ends),
-        not any(ends.values()),
+        "y = 0.05: inf or NaN first at logit " + m.by_format(ends),
+        all(first.value is None for first in ends.values()),
         wrong="both logarithms now count at every logit, so log(0) comes in at both ends",
     )
 
@@ -235,38 +245,42 @@ def log1p_of_probability() -> Checked:
     right = [m.run("bce_logits", name, m.floats(-20), 0)[0] for name in ("sigmoid_log1p", "sigmoid_naive")]
     exact = m.exact("bce_logits", -20, 0)
     end = m.first_spurious("sigmoid_log1p", "float32")
+    stable = end.value is None
     return Checked(
-        f"y = 0: {m.shown(right[0])} at logit −20 (naive {m.shown(right[1])}, exactly {m.digits(exact, 3)}), infinite "
-        f"from logit {m.shown(end)} (float32)",
-        end is None if (m.ulps("float32", right[0], exact) <= 4) == (end is None) else None,
+        f"y = 0: {m.shown(right[0])} at logit −20 (naive {m.shown(right[1])}, exactly {m.digits(exact, 3)}), first "
+        f"infinite at logit {m.shown(end)} (float32)",
+        stable if (m.ulps("float32", right[0], exact) <= 4) == stable else None,
         depends="it keeps the digits of a small p, which 1 − p drops; those of a p next to 1 are gone before",
     )
 
 
 @claim("aa", "The subtraction 1 − p is where the digits are lost.")
 def subtraction() -> Checked:
-    p = np.linspace(0.5, 1, 1 << 16, endpoint=False, dtype=np.float32)
-    exact = int((np.float64(1) - p.astype(np.float64) == (np.float32(1) - p)).sum())
-    small = np.float32(1) - m.run("sigmoid", "branched", m.floats(-20))[0]
+    (above, all_above), (below, all_below) = m.exact_differences(0.5, 1), m.exact_differences(0.25, 0.5)
+    at = 15.0
+    p = m.run("sigmoid", "branched", m.floats(at))
+    lost = abs(m.number(float(1 - p[0])) / m.exact("sigmoid", -at) - 1)
     return Checked(
-        f"1 − p is exact for {exact} of {p.size} p in [1/2, 1); for p = σ(−20) it is {m.shown(small)} (float32)",
-        None if exact == p.size and small == 1 else exact < p.size,
-        depends="for p below 1/2 it is; above, the subtraction is exact (Sterbenz) and the digits were lost when σ(x) was "
+        f"1 − p is exact for {above} of all {all_above} float32 p in [1/2, 1), for {below} of {all_below} in [1/4, 1/2); "
+        f"at logit {at:g} σ(x) is {m.shown(m.ulps('float32', p[0], m.exact('sigmoid', at)))} ulp off, and 1 − p, taken "
+        f"from it without a rounding, {float(100 * lost):.2g} %",
+        None if above == all_above and below < all_below else above < all_above,
+        depends="for p below 1/2 it is; above, the subtraction is exact (Sterbenz), and the digits were lost when σ(x) was "
         "rounded",
     )
 
 
-@claim("ac", "Under mixed precision it is enough to compute the loss in float32.")
-def loss_in_float32() -> Checked:
-    def late(fmt: str) -> float | None:
+@claim("ac", "Under mixed precision it is enough to compute the loss in float32.", from_tables=True)
+def loss_in_float32(known: Known) -> Checked:
+    def late(fmt: str) -> First:
         return m.first_where(
             fmt, lambda x: np.isinf(m.run("bce", "naive_log1p", m.run("sigmoid", "branched", x).astype(np.float32), 0))
         )
 
     ends = {f: late(f) for f in ("float16", "bfloat16")}
     return Checked(
-        f"loss in float32 of a 16-bit probability: infinite from logit {m.by_format(ends)}; of a 16-bit "
-        f"logit: {m.found('softplus_pair', 'float32')} ulp off at worst",
-        None if any(ends.values()) else True,
+        f"loss in float32 of a 16-bit probability: first infinite at logit {m.by_format(ends)}; of a logit, "
+        f"16-bit or not: {m.found(known, 'softplus_pair', 'float32')} ulp off at worst",
+        None if any(first.value for first in ends.values()) else True,
         depends="from the logit it is; the 16-bit sigmoid has rounded to 1 before the conversion",
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from harness.numbers.formats import format_named
 from harness.studies.claims import instruments as m
 from harness.studies.claims.asking import LineValue
-from harness.studies.claims.entry import Checked, claim
+from harness.studies.claims.entry import TUTORIALS, Checked, claim
+from harness.studies.claims.known import Known
 
 KERAS = "keras.losses.binary_crossentropy"
 TORCH = "torch.nn.functional.binary_cross_entropy"
@@ -18,6 +20,16 @@ MODEL = (
     "(lambda model: [model.compile(loss='binary_crossentropy'), model.evaluate(np.array([[20.0]]), np.array([[0.0]]), "
     "verbose=0)][1])(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, 'sigmoid', kernel_initializer='ones')]))"
 )
+TRAIN = (
+    "(lambda model: [model.compile(loss='binary_crossentropy', optimizer='sgd'), model.fit(np.float32([[2], [-1], [0.5], "
+    "[-2]]), {labels}, epochs=20, shuffle=False, verbose=0).history['loss']][1])({keras}.Sequential([{keras}.Input((1,)), "
+    "{keras}.layers.Dense(1, 'sigmoid', kernel_initializer='zeros')]))"
+)
+FOUR = "(np.float32([1, 0, 1, 0]), np.float32([0.9, 0.1, 0.6, 0.4]))"
+SOFT = ((2.0, 0.8), (-1.0, 0.2), (0.5, 0.9))  # logits and soft labels
+SIGNED = ((0.8, -1), (0.2, 1), (0.9, -1))  # probabilities and labels
+SATURATED = ((20, 0), (-40, 1))  # logits and labels
+BACKENDS = ("Keras on TensorFlow", "Keras on torch")
 
 
 @claim(
@@ -146,14 +158,20 @@ def sklearn_clip(sklearn: list[LineValue]) -> Checked:
         f"{TORCH}(torch.zeros(1), torch.ones(1))",
         f"{TORCH}(torch.tensor([1e-44]), torch.ones(1))",
         f"torch.autograd.functional.jacobian(lambda p: {TORCH}(p, torch.ones(1)), torch.zeros(1))[0]",
+        f"{TORCH}(torch.zeros(3), torch.ones(3), reduction='sum')",
+        f"{TORCH}(torch.zeros(1), torch.ones(1), weight=torch.tensor([5.0]))",
     ],
 )
 def torch_clamp(torch: list[LineValue]) -> Checked:
-    zero, tiny, gradient = (a.value for a in torch)
+    zero, tiny, gradient, summed, weighted = (a.value for a in torch)
+    clamped, always = max(zero, tiny) <= 100, max(zero, tiny, summed, weighted) <= 100
     return Checked(
-        f"{zero:g} at p = 0, {tiny:g} at p = 1e-44 (exactly {m.shown(m.exact('bce', '1e-44', 1))}), y = 1",
-        max(zero, tiny) <= 100,
+        f"y = 1: {zero:g} at p = 0, {tiny:g} at p = 1e-44 (exactly {m.shown(m.exact('bce', '1e-44', 1))}); the sum of three "
+        f"at p = 0 is {summed:g}, a loss of weight 5 is {weighted:g}",
+        None if clamped and not always else always,
         right=f"each logarithm is clamped at −100; the derivative is not, it is {gradient:.3g} at p = 0",
+        depends="each logarithm is clamped at −100, so that it holds of a loss without a weight and of their mean, not of a "
+        f"sum or of a weighted loss; the derivative is not clamped, it is {gradient:.3g} at p = 0",
     )
 
 
@@ -224,3 +242,237 @@ def torch_saturated(torch: list[LineValue]) -> Checked:
         abs(gradient - exact[1]) < 0.05,
         wrong="the sigmoid's own derivative p(1 − p) is 0 there, and a factor of 0 stays 0",
     )
+
+
+# -- shapes and reductions --------------------------------------------------------------------------
+
+PER_SAMPLE = f"keras.losses.BinaryCrossentropy(reduction=None){FOUR}"
+TORCH_FOUR = "torch.tensor([0.9, 0.1, 0.6, 0.4]), torch.tensor([1.0, 0.0, 1.0, 0.0])"
+
+
+@claim(
+    "ae",
+    "With labels of shape (4,) Keras's reduction=None gives a loss for each sample.",
+    keras=[f"np.array({PER_SAMPLE}).size", f"np.array({PER_SAMPLE}).ravel()[0]"],
+    keras_torch=[f"np.array({PER_SAMPLE}).size", f"np.array({PER_SAMPLE}).ravel()[0]"],
+    torch=[f"{TORCH}({TORCH_FOUR}, reduction='none').numel()"],
+)
+def one_loss_per_sample(keras: list[LineValue], keras_torch: list[LineValue], torch: list[LineValue]) -> Checked:
+    counts = [answers[0] for answers in (keras, keras_torch)]
+    given = ", ".join(f"{name} {count}" for name, count in zip(BACKENDS, counts, strict=True))
+    return Checked(
+        f"labels [1, 0, 1, 0], p [0.9, 0.1, 0.6, 0.4], numbers returned: {given}, torch's own reduction='none' "
+        f"{torch[0]}; Keras's is {_single(keras[1])}, on torch {_single(keras_torch[1])}",
+        _agreed(count.value == 4 for count in counts),
+        wrong="Keras averages over the last axis before it reduces, and the last axis of (4,) is the batch; with labels of "
+        "shape (4, 1) there is one loss each",
+    )
+
+
+@claim(
+    "af",
+    "With labels of shape (4,) Keras's reduction='sum' gives another value than the mean.",
+    keras=[
+        f"keras.losses.BinaryCrossentropy(reduction='sum'){FOUR}",
+        f"keras.losses.BinaryCrossentropy(){FOUR}",
+        "keras.losses.BinaryCrossentropy(reduction='sum')(np.float32([[1], [0], [1], [0]]), "
+        "np.float32([[0.9], [0.1], [0.6], [0.4]]))",
+    ],
+    tf_keras=[
+        f"tf_keras.losses.BinaryCrossentropy(reduction='sum'){FOUR}",
+        f"tf_keras.losses.BinaryCrossentropy(){FOUR}",
+    ],
+)
+def sum_and_mean(keras: list[LineValue], tf_keras: list[LineValue]) -> Checked:
+    return Checked(
+        f"labels [1, 0, 1, 0], p [0.9, 0.1, 0.6, 0.4]: sum {_single(keras[0])}, mean {_single(keras[1])} (tf_keras "
+        f"{_single(tf_keras[0])} and {_single(tf_keras[1])}); with shape (4, 1) the sum is {_single(keras[2])}",
+        _agreed(answers[0].value != answers[1].value for answers in (keras, tf_keras)),
+        wrong="the last axis is averaged first, which leaves one number to sum",
+    )
+
+
+@claim(
+    "ag",
+    "from_logits=True applies a sigmoid and then clips.",
+    keras=[
+        *(f"{KERAS}(np.float32([[{y}]]), np.float32([[{x}]]), from_logits=True)[0]" for x, y in SATURATED),
+        *(f"{KERAS}(np.float32([[{y}]]), np.float32([[{p}]]))[0]" for p, y in ((1, 0), (0, 1))),
+    ],
+    keras_torch=[f"{KERAS}(np.float32([[{y}]]), np.float32([[{x}]]), from_logits=True)[0]" for x, y in SATURATED],
+    tf_keras=[f"tf_{KERAS}(np.float32([[{y}]]), np.float32([[{x}]]), from_logits=True)[0]" for x, y in SATURATED],
+)
+def logits_are_clipped(keras: list[LineValue], keras_torch: list[LineValue], tf_keras: list[LineValue]) -> Checked:
+    clipped = keras[2:]
+    given = dict(zip((*BACKENDS, "tf_keras"), (keras[:2], keras_torch, tf_keras), strict=True))
+    return Checked(
+        f"logit 20, y = 0 and logit −40, y = 1: {_each(given)}; the clipped probability gives {_singles(clipped)}",
+        _agreed(abs(a.value - c.value) < 1e-3 for v in given.values() for a, c in zip(v, clipped, strict=True)),
+        wrong="the fused form max(x, 0) − x·y + log1p(exp(−abs(x))) is computed from the logit; only a probability is clipped",
+    )
+
+
+# -- labels -----------------------------------------------------------------------------------------
+
+
+@claim(
+    "ah",
+    "Soft labels make the fused form return inf or NaN.",
+    from_tables=True,
+    keras=[f"{KERAS}(np.float32([[{y}]]), np.float32([[{x}]]), from_logits=True)[0]" for x, y in SOFT],
+    torch=[f"{LOGITS}(torch.tensor([{x}]), torch.tensor([{y}]))" for x, y in SOFT],
+    optax=[f"optax.sigmoid_binary_cross_entropy(np.float32({x}), np.float32({y}))" for x, y in SOFT],
+)
+def soft_labels(known: Known, keras: list[LineValue], torch: list[LineValue], optax: list[LineValue]) -> Checked:
+    given = {"Keras": keras, "torch": torch, "optax": optax}
+    exact = [m.exact("bce_logits", x, str(y)) for x, y in SOFT]
+    return Checked(
+        f"logits [2, −1, 0.5], labels [0.8, 0.2, 0.9]: {_each(given)} (exactly {m.listed(exact, 8)}); the fused form with "
+        f"y = 0.1: inf or NaN at {m.not_finite(known, 'lse_log1p', 'float32', '0.1')}",
+        _agreed(not math.isfinite(a.value) for answers in given.values() for a in answers),
+        wrong="no operation of the fused form needs the label to be 0 or 1",
+    )
+
+
+@claim(
+    "ai",
+    "Labels −1 and 1 are noticed.",
+    keras=[f"{KERAS}(np.float32([[{y}]]), np.float32([[{p}]]))[0]" for p, y in SIGNED],
+    keras_torch=[f"{KERAS}(np.float32([[{y}]]), np.float32([[{p}]]))[0]" for p, y in SIGNED],
+    torch=[
+        *(f"{TORCH}(torch.tensor([{p}]), torch.tensor([{y}.0]))" for p, y in SIGNED),
+        *(f"{LOGITS}(torch.logit(torch.tensor([{p}])), torch.tensor([{y}.0]))" for p, y in SIGNED),
+    ],
+    optax=[
+        f"optax.sigmoid_binary_cross_entropy(np.log(np.float32({p}) / np.float32(1 - {p})), np.float32({y}))"
+        for p, y in SIGNED
+    ],
+)
+def signed_labels(
+    keras: list[LineValue], keras_torch: list[LineValue], torch: list[LineValue], optax: list[LineValue]
+) -> Checked:
+    given = {
+        BACKENDS[0]: keras,
+        BACKENDS[1]: keras_torch,
+        "torch": torch[:3],
+        "torch from logits": torch[3:],
+        "optax from logits": optax,
+    }
+    exact = [m.exact("bce", str(p), max(y, 0)) for p, y in SIGNED]
+    noticing = [name for name, answers in given.items() if not all(math.isfinite(a.value) for a in answers)]
+    return Checked(
+        f"p [0.8, 0.2, 0.9], labels [−1, 1, −1]: {_each(given, 5)} (right: {m.listed(exact, 5)})",
+        _agreed(name in noticing for name in given),
+        wrong="the formula takes any number for a label; what comes out is finite and plausible",
+        depends=f"only {' and '.join(noticing)} {'checks' if len(noticing) == 1 else 'check'} that labels are in [0, 1]; "
+        "elsewhere the formula takes −1 for a label, and what comes out is finite, plausible and wrong",
+    )
+
+
+INTEGER, FLOAT = "np.int32([[1], [0], [1], [0]])", "np.float32([[1], [0], [1], [0]])"
+
+
+def _trained(keras: str) -> list[str]:
+    """Return lines for the first and the last loss with integer labels, and the last with labels in float32."""
+    lines = [TRAIN.format(keras=keras, labels=labels) for labels in (INTEGER, FLOAT)]
+    return [f"{lines[0]}[0]", f"{lines[0]}[-1]", f"{lines[1]}[-1]"]
+
+
+@claim(
+    "aj",
+    "In Keras, integer labels stop training.",
+    keras=_trained("keras"),
+    keras_torch=_trained("keras"),
+    tf_keras=_trained("tf_keras"),
+    torch=[f"{LOGITS}(torch.tensor([3.0]), torch.tensor([1]))"],
+)
+def integer_labels(
+    keras: list[LineValue], keras_torch: list[LineValue], tf_keras: list[LineValue], torch: list[LineValue]
+) -> Checked:
+    given = dict(zip((*BACKENDS, "tf_keras"), (keras, keras_torch, tf_keras), strict=True))
+    falls = ", ".join(
+        f"{name} {first.raised or f'{first.value:.4f} to {last.value:.4f} (float32 labels: to {plain.value:.4f})'}"
+        for name, (first, last, plain) in given.items()
+    )
+    return Checked(
+        f"loss over 20 steps, int32 labels: {falls}; torch's own loss: {torch[0]}",
+        _agreed(not last.value < first.value for first, last, _ in given.values()),
+        wrong="labels are converted to the type of the prediction; torch's own loss refuses them instead, which stops at once",
+    )
+
+
+TWO_COLUMNS = "np.float32([[0, 1], [1, 0], [0, 1], [1, 0]])"
+
+
+@claim(
+    "ak",
+    "Two-column one-hot labels fit one sigmoid unit.",
+    keras=[f"{TRAIN.format(keras='keras', labels=TWO_COLUMNS)}[-1]"],
+    keras_torch=[f"{TRAIN.format(keras='keras', labels=TWO_COLUMNS)}[-1]"],
+    tf_keras=[f"{TRAIN.format(keras='tf_keras', labels=TWO_COLUMNS)}[-1]"],
+    torch=[f"{LOGITS}(torch.tensor([[2.0], [-1.0]]), torch.tensor([[0.0, 1.0], [1.0, 0.0]]))"],
+    optax=["np.size(optax.sigmoid_binary_cross_entropy(np.float32([[2], [-1]]), np.float32([[0, 1], [1, 0]])))"],
+)
+def two_columns(
+    keras: list[LineValue],
+    keras_torch: list[LineValue],
+    tf_keras: list[LineValue],
+    torch: list[LineValue],
+    optax: list[LineValue],
+) -> Checked:
+    given = dict(zip((*BACKENDS, "tf_keras", "torch"), (keras, keras_torch, tf_keras, torch), strict=True))
+    broadcast = optax[0].raised or f"{optax[0]} losses"
+    return Checked(
+        ", ".join(f"{name} {answers[0]}" for name, answers in given.items()) + f"; optax, of 2 logits: {broadcast}",
+        _agreed(not answers[0].raised for answers in given.values()),
+        wrong="labels and predictions must have one shape; where the columns are broadcast instead, a logit is trained "
+        "towards both labels",
+    )
+
+
+@claim(
+    "al",
+    "log(0) makes NumPy or a backend stop.",
+    TUTORIALS,
+    keras=["keras.ops.log(np.float32(0))", "np.log(np.float32(0))", "__import__('math').log(0)"],
+    keras_torch=["keras.ops.log(np.float32(0))"],
+    tensorflow=["tensorflow.math.log(0.0)"],
+    torch=["torch.log(torch.tensor(0.0))"],
+    jax=["jax.numpy.log(0.0)"],
+)
+def log_zero(
+    keras: list[LineValue],
+    keras_torch: list[LineValue],
+    tensorflow: list[LineValue],
+    torch: list[LineValue],
+    jax: list[LineValue],
+) -> Checked:
+    answers = (keras[1], keras[0], keras_torch[0], tensorflow[0], torch[0], jax[0])
+    given = dict(zip(("NumPy", *BACKENDS, "TensorFlow", "torch", "JAX"), answers, strict=True))
+    return Checked(
+        ", ".join(f"{name} {answer}" for name, answer in given.items()) + f"; Python's math.log {keras[2]}",
+        _agreed(bool(answer.raised) for answer in given.values()),
+        wrong="they return −inf and go on, as IEEE 754 has it (NumPy with a warning)",
+    )
+
+
+def _agreed(holds: Iterable[bool]) -> bool | None:
+    """Return what all say; None where they differ."""
+    found = set(holds)
+    return found.pop() if len(found) == 1 else None
+
+
+def _single(answer: LineValue) -> str:
+    """Write the error that was raised, or a float32 number with the digits that tell it apart."""
+    return answer.raised or str(np.float32(answer.value))
+
+
+def _singles(answers: list[LineValue], digits: int = 0) -> str:
+    """Write float32 numbers, with so many digits or those that tell them apart; one word if all raised the same."""
+    texts = [a.raised or (f"{a.value:.{digits}g}" if digits else _single(a)) for a in answers]
+    raised = {a.raised for a in answers}
+    return texts[0] if raised != {""} and len(raised) == 1 else f"[{', '.join(texts)}]"
+
+
+def _each(given: Mapping[str, list[LineValue]], digits: int = 0) -> str:
+    return "; ".join(f"{name} {_singles(answers, digits)}" for name, answers in given.items())

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from harness.studies.claims.entry import VERDICTS
+from harness.studies.claims.first import EVERY_INPUT
 from harness.studies.claims.instruments import FORMATS
 from harness.studies.study import Frames
 from harness.tables.text import short
@@ -19,10 +20,17 @@ def _statement(row: Cells) -> str:
 
 
 def _limits(frame: pd.DataFrame) -> pd.DataFrame:
-    """Show a line for each kernel: the nearest wrong logits on either side of 0 in each format, – for none."""
+    """Show a line for each kernel: the nearest wrong logits on either side of 0 in each format, – for none.
+
+    A format whose logits were not all tried says so in its heading.
+    """
     ends = frame[["right_prediction", "wrong_prediction"]].map(lambda cell: short(cell) if cell else "–")
     cells = ends["right_prediction"] + " / " + ends["wrong_prediction"]
-    shown = {fmt: list(cells[frame["format"] == fmt]) for fmt in FORMATS}
+    searched = (frame[["right_basis", "wrong_basis"]] != EVERY_INPUT).any(axis=1)
+    shown = {}
+    for fmt in FORMATS:
+        own = frame["format"] == fmt
+        shown[fmt + (", of those tried" if searched[own].any() else "")] = list(cells[own])
     return pd.DataFrame({"kernel": frame["kernel"].unique(), **shown})
 
 
