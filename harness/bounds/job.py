@@ -24,6 +24,7 @@ from harness.sweep.grid import Grid
 from harness.sweep.job import merged
 from harness.sweep.summary import Summary
 from harness.tables.rows import Case, Row
+from harness.truth.arb import oracle
 from harness.workflow.experiments import Experiment, targets_in
 
 CELLS = 2048  # bounded together
@@ -97,7 +98,7 @@ def bounds_job(
         whole = {f.fmt.name: f.exhaustive for f in found}
         draw(Material(problem, target if problem.has_target else None, by_format, whole), folder, name)
     used = {f.fmt.name: f.told for f in found}
-    table.write(out.with_suffix(""), rows, {"grid": grid, "function_errors": used})
+    table.write(out.with_suffix(""), rows, {"grid": grid, "function_errors": used, "oracle": oracle()})
 
 
 def _bounds_in(

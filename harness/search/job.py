@@ -16,6 +16,7 @@ from harness.search.worst import Found, search
 from harness.sweep.grid import Grid
 from harness.tables import writer
 from harness.tables.rows import CONTRACT, Case, Row, certified_extreme, significant
+from harness.truth.arb import oracle, oracles
 from harness.workflow import files
 from harness.workflow.experiments import Experiment, targets_in
 
@@ -70,6 +71,7 @@ def row(problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format
         "seed": seed,
         "seeds": len(searches),
         "least_ulp": significant(min(f.ulp for f in searches.values())),
+        "oracle": oracle(),
     }
 
 
@@ -89,7 +91,8 @@ def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> No
         )
     )
     shown = readable(rows)
-    writer.write_frame(out.with_suffix(""), rows, (*CONTRACT, *FURTHER), shown, experiment.question, experiment.search)
+    extra = {**experiment.search, "oracle": oracles(str(r.get("oracle", "mpmath")) for r in rows)}
+    writer.write_frame(out.with_suffix(""), rows, (*CONTRACT, *FURTHER), shown, experiment.question, extra)
 
 
 def readable(rows: list[Row]) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from harness.systems.registry import Library, libraries, library_named
 from harness.systems.run.supervise import Request, Result, evaluate
 from harness.tables import writer
 from harness.tables.rows import Row
+from harness.truth.arb import oracle, oracles
 from harness.workflow import files
 from harness.workflow.provenance import provenance
 
@@ -43,6 +44,7 @@ def systems_job(library: str, grid: str, out: Path) -> None:
             "rows": done.rows,
             "probes": [probes(*pair) for pair in zip(asked, results)],
             "audit": done.audits,
+            "oracle": oracle(),
             "provenance": provenance(),
         },
     )
@@ -89,7 +91,11 @@ def systems_table_job(paths: list[Path], out: Path) -> None:
     files.write_text(path.with_suffix(".md"), writer.to_markdown(frame, QUESTION, reading.NOTE))
     files.write_text(path.with_suffix(".tex"), writer.to_latex(frame, QUESTION, path.stem))
     audit = {part["library"]: part["audit"] for part in parts}
-    writer.write_sidecar(path, len(rows), {"grid": parts[0]["grid"], "audit": audit})
+    writer.write_sidecar(
+        path,
+        len(rows),
+        {"grid": parts[0]["grid"], "audit": audit, "oracle": oracles(part.get("oracle", "mpmath") for part in parts)},
+    )
 
 
 def systems_pages_job(paths: list[Path], docs: Path, figures: Path) -> None:

@@ -9,6 +9,7 @@ from harness.sweep.grid import Grid
 from harness.sweep.job import merged
 from harness.tables import writer
 from harness.tables.rows import Row, rows_of
+from harness.truth.arb import oracle
 from harness.workflow.experiments import Experiment, targets_in
 
 
@@ -29,7 +30,9 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
         audit[fmt.name] = _worst_audit(shards)
     order = {p.name: i for i, p in enumerate(experiment.problems)}
     rows.sort(key=lambda r: order[str(r["problem"])])
-    writer.write(out.with_suffix(""), rows, experiment.question, extra={"grid": grid, "audit": audit})
+    writer.write(
+        out.with_suffix(""), rows, experiment.question, extra={"grid": grid, "audit": audit, "oracle": oracle()}
+    )
 
 
 def _worst_audit(paths: list[Path]) -> dict:

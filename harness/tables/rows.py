@@ -1,7 +1,7 @@
 """Turn summaries into the rows of a table: the contract's columns, every extreme certified.
 
 The sweep says where the extremes are; here each is computed again, the kernel at that one input
-and the truth in mpmath, and safe ranges are bisected to the last input within the budget.
+and the truth in mpmath, confirmed by Arb where that is installed, and safe ranges are bisected to the last input within the budget.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep.tally import bad_points
-from harness.truth.certified import decimal, error_in_ulp, significant, truth
+from harness.truth.arb import cited
+from harness.truth.certified import decimal, error_in_ulp, significant
 from harness.truth.errors import RELATIVE_LIMIT, Errors, measure
 from harness.truth.fast import evaluate
 
@@ -66,11 +67,11 @@ class Case:
             return np.broadcast_to(self.function(*inputs), inputs[0].shape)[0]
 
     def exact(self, ordinal: int) -> mpmath.mpf:
-        """Return the truth at one input."""
+        """Return the truth at one input, by both oracles."""
         values = [self.fmt.from_ordinal(np.array([ordinal]))[0]]
         if self.target is not None:
             values.append(self.target)
-        return truth(self.problem, tuple(mp.mpf(float(v)) for v in values))
+        return cited(self.problem, tuple(mp.mpf(float(v)) for v in values))
 
     def errors(self, ordinals: np.ndarray) -> Errors:
         """Measure the kernel at inputs given by their ordinals; arrays of shape (1, n)."""

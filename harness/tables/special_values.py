@@ -33,7 +33,8 @@ from harness.problems import PROBLEMS, Problem
 from harness.sweep.streaming import BUDGET
 from harness.tables import writer
 from harness.tables.rows import Row
-from harness.truth.certified import enclose, error_in_ulp, round_to, truth
+from harness.truth.arb import cited, oracle
+from harness.truth.certified import enclose, error_in_ulp, round_to
 from harness.workflow import files
 
 COLUMNS = ("problem", "kernel", "format", "input", "input_value", "target", "computed", "expected", "outcome")
@@ -94,7 +95,7 @@ def _expected(problem: Problem, fmt: Format, value: float, target: Any) -> tuple
     if math.isinf(value):
         limit = enclose(problem, point, bits=128).value
         return limit, fmt.round(limit)
-    exact = truth(problem, point)
+    exact = cited(problem, point)
     return exact, round_to(problem, fmt, point)
 
 
@@ -158,7 +159,7 @@ def write(out: Path) -> None:
     parts = [f"# {TITLE}\n\n{NOTE}", writer.bare_markdown(counted(found)), writer.bare_markdown(frame)]
     files.write_text(base.with_suffix(".md"), "\n".join(parts))
     files.write_text(base.with_suffix(".tex"), writer.to_latex(frame, TITLE, base.name, "lllp{10cm}"))
-    writer.write_sidecar(base, len(found), {})
+    writer.write_sidecar(base, len(found), {"oracle": oracle()})
 
 
 def counted(found: Sequence[Row]) -> pd.DataFrame:

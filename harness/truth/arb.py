@@ -9,7 +9,7 @@ Arb comes with python-flint, which need not be installed: `oracle` says which or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
@@ -17,7 +17,9 @@ from typing import Any
 
 import mpmath
 
+from harness import UsageError
 from harness.problems import Problem
+from harness.truth.certified import Point, truth
 
 INSTALLED = find_spec("flint") is not None
 # A ball that is too wide to tell is computed again with four times the bits.
@@ -26,13 +28,14 @@ START_BITS, LIMIT_BITS = 256, 1 << 18
 AGREED_BITS = 159
 # A tie is half a unit off, which a ball of any radius cannot tell from more; so little more is let pass.
 TIE_BITS = 60
-# An exact 0 of rational inputs that are not binary keeps a ball around it; this is small enough.
+# An exact 0 of inputs that are not binary keeps a ball around it.  It is let pass with so many bits and four for each
+# of the inputs': a rational function of them that is not 0 would be seen to be none long before.
 ZERO_BITS = 4096
 
 Ball = Any  # flint.arb, which has no types
 
 
-class OracleDisagreement(RuntimeError):
+class OracleDisagreement(UsageError):
     """mpmath and Arb give different values, or Arb none: nothing that rests on the value can be cited."""
 
 
@@ -43,6 +46,24 @@ def oracle() -> str:
     import flint
 
     return f"mpmath and Arb {getattr(flint, '__FLINT_VERSION__', f'of python-flint {flint.__version__}')}"
+
+
+def oracles(recorded: Iterable[str]) -> str:
+    """Return what was recorded by the parts of a table as one text; more than one where they differ."""
+    return "; ".join(sorted(set(recorded)))
+
+
+def cited(problem: Problem, point: Point) -> mpmath.mpf:
+    """Return the exact value at finite inputs, as `truth` does, after Arb has confirmed it; for whatever is cited."""
+    value = truth(problem, point)
+    confirm(problem, [_fraction(v) for v in point], value)
+    return value
+
+
+def _fraction(value: mpmath.mpf) -> Fraction:
+    """Return a finite mpf as it is."""
+    sign, mantissa, exponent, _ = value._mpf_
+    return Fraction(-int(mantissa) if sign else int(mantissa)) * Fraction(2) ** int(exponent)
 
 
 def confirm(problem: Problem, point: Sequence[Fraction], value: mpmath.mpf) -> None:
@@ -83,14 +104,17 @@ def _hold(problem: Problem, point: Sequence[Fraction], agreed: Callable[[], tupl
         return
     from flint import ctx
 
-    bits = START_BITS
+    bits, zero_bits = (
+        START_BITS,
+        ZERO_BITS + 4 * sum(v.numerator.bit_length() + v.denominator.bit_length() for v in point),
+    )
     while bits <= LIMIT_BITS:
         with ctx.workprec(bits):
             found, (middle, distance) = ball(problem, point), agreed()
             off = abs(found - middle)
             if off <= distance or (not found.is_finite() and not middle.is_finite()):
                 return
-            if middle == 0 and bits >= ZERO_BITS and found.contains(0):
+            if middle == 0 and bits >= zero_bits and found.contains(0):
                 return
             if off > distance or (found.is_finite() and not middle.is_finite()):
                 raise OracleDisagreement(_sentence(problem, point, said, f"Arb proves that it is {found.str(25)}"))

@@ -23,7 +23,7 @@ from mpmath import mp
 from harness.numbers.formats import Format, format_named
 from harness.problems import problem_named
 from harness.tables.rows import Row
-from harness.truth.certified import truth
+from harness.truth.arb import cited
 from harness.truth.fast import evaluate
 
 KINDS = ("invalid", "dead", "off", "plateau", "cancelled", "faded", "narrowed")
@@ -66,7 +66,7 @@ class Answer:
     def truth(self, x: float) -> mpmath.mpf:
         """Return the exact value at a probe, in mpmath."""
         point = (mp.mpf(x),) if self.row["target"] == "" else (mp.mpf(x), mp.mpf(float(self.target)))
-        return truth(problem_named(str(self.row["problem"])), point)
+        return cited(problem_named(str(self.row["problem"])), point)
 
     @property
     def target(self) -> np.generic:
