@@ -116,7 +116,7 @@ def probability_points(fmt: Format) -> list[float]:
 
 
 def with_extra_bits(terms: Callable[..., Terms]) -> Callable[..., Terms]:
-    """Return `terms` computed with EXTRA_BITS more, for those that take more than 8 operations."""
+    """Return `terms` computed with EXTRA_BITS more, for more than 4 operations or conditions beyond 1: see truth/certified.py."""
 
     def precise(*point: mpmath.mpf) -> Terms:
         with mp.extraprec(EXTRA_BITS):

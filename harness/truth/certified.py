@@ -1,9 +1,21 @@
-"""Ground truth by mpmath: enclosures, certified digits, and correctly rounded values.
+"""Ground truth by mpmath: enclosures, and what can be decided from them.
 
-A problem is an exact number plus terms that are computed at P bits.  Every mpmath function used
-is good to 1 unit in the last of its P bits and a term takes at most 8 such operations, so the terms
-lie within 2^(4-P) * sum |terms| of their exact sum.  P doubles until the question asked is decided
-(Ziv's loop).
+A problem is an exact number E plus terms t that are computed at P bits, each with a relative error of at most
+2^(3-P), what 4 operations of one unit in the last of P bits (2^(1-P)) make where no operation's condition exceeds 1.
+Those with larger conditions or more operations are computed with 16 bits more, which leaves them 2^18 units.
+Their sum is rounded once more, so
+
+    |computed sum - sum t|  <=  2^(4-P) * sum |t|            rest_radius
+    |value - (E + sum t)|   <=  2^(4-P) * sum |t| + 2^(1-P) * |value|   radius
+
+Weights are in the terms: a target times a log is one term.  Terms of both signs are allowed, and only cost what the
+bound says, since it is relative to the sum of their sizes.  A question (a side, a rounding, a digit) is decided where
+both ends of the enclosure give one answer; until then P doubles (Ziv's loop).  It ends: a value that is no rational
+number is no tie, and one that is, is compared as a rational number.  Where LIMIT_BITS do not suffice, Undecided is
+raised and nothing is returned.
+
+# ASSUME: mpmath's exp, expm1, log, log1p and tanh err by at most one unit in the last place, as its documentation aims
+at and does not prove.  truth/arb.py checks it, by proof, at every value that is cited.
 """
 
 from __future__ import annotations
@@ -38,7 +50,7 @@ class Undecided(UsageError):
 
 @dataclass(frozen=True)
 class Enclosure:
-    """Hold a value, a proved bound on its absolute error, and what it is the sum of."""
+    """Hold a value, a bound of its absolute error (proved, if mpmath keeps its word), and what it is the sum of."""
 
     value: mpmath.mpf
     radius: mpmath.mpf
@@ -58,7 +70,11 @@ class Enclosure:
 
 
 def enclose(problem: Problem, point: Point, bits: int) -> Enclosure:
-    """Return the exact value at exact inputs, within 2^(4-bits) of the sum of its terms' sizes."""
+    """Return the exact value at exact inputs, within 2^(4-bits) of the sum of its terms' sizes.
+
+    Inputs have at most `bits` bits, so that -x, |x| and x/2 are exact; others are held between two that have:
+    see truth/digits.py.
+    """
     with mp.workprec(bits):
         exact, terms = problem.terms(*point)
         rest = mp.fsum(terms)
