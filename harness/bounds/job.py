@@ -24,6 +24,7 @@ from harness.sweep.grid import Grid
 from harness.sweep.shards import Shards, merged, shards_in, shards_of
 from harness.sweep.summary import Summary
 from harness.tables.rows import Row
+from harness.truth.arb import oracle
 from harness.workflow.experiments import Experiment, targets_in
 
 CELLS = 2048  # bounded together
@@ -97,7 +98,7 @@ def bounds_job(
         whole = {f.fmt.name: f.exhaustive for f in found}
         draw(FigureData(problem, target if problem.has_target else None, by_format, whole), folder, name)
     used = {f.fmt.name: f.functions_described for f in found}
-    table.write(out.with_suffix(""), rows, {"grid": shards.grid, "function_errors": used})
+    table.write(out.with_suffix(""), rows, {"grid": shards.grid, "function_errors": used, "oracle": oracle()})
 
 
 def _bounds_in(experiment: Experiment, fmt: Format, shards: Shards, known: dict[str, Summary] | None) -> FormatBounds:

@@ -108,6 +108,7 @@ def reference(
 
     Inputs are taken exactly as written: --logit 0.1 is one tenth, and 0x1.999999999999ap-4 is the
     float64 nearest to it.
+    Digits that cannot be decided in about 8 seconds are refused (exit status 2), never guessed.
 
     \b
     Examples:
@@ -125,7 +126,7 @@ def reference(
 @cli.command()
 @click.argument("results", default="results", type=options.PATH)
 def verify(results: Path) -> None:
-    """Check a results folder: checksums, and every cited extreme once more in mpmath.
+    """Check a results folder: checksums, and every cited extreme once more in mpmath and Arb.
 
     Re-runs each kernel at the input of its largest error and compares what it computes, the exact
     value, and the error with the table.  Exit status 0 if all agree, 1 if any does not.

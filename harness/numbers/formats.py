@@ -16,6 +16,7 @@ from typing import Any
 import ml_dtypes
 import mpmath
 import numpy as np
+from gmpy2 import mpz
 
 from harness import UsageError
 
@@ -220,12 +221,14 @@ def parse_exact(text: str) -> Fraction:
     t = text.strip().lower()
     match = re.fullmatch(r"([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)(?:p([+-]?\d+))?", t)
     if match and (match[2] or match[3]) and abs(int(match[4] or 0)) < 10**6:
-        digits = int(match[2] + match[3], 16)
+        digits = int(mpz(match[2] + match[3], 16))
         value = Fraction(digits) * Fraction(2) ** (int(match[4] or 0) - 4 * len(match[3]))
         return -value if match[1] == "-" else value
     decimal = re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(?:e([+-]?\d+))?", t)
     if decimal and abs(int(decimal[2] or 0)) < 10**6:
-        return Fraction(t)
+        whole, _, fraction = t.partition("e")[0].partition(".")
+        digits = int(mpz((whole + fraction).lstrip("+")))  # int() ends at 4300 digits
+        return digits * Fraction(10) ** (int(decimal[2] or 0) - len(fraction))
     raise UsageError(f"{text!r} is not a number; write a decimal such as 0.5 or a hex float such as 0x1p-1")
 
 

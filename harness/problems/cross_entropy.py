@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -11,7 +12,7 @@ from mpmath import mp
 
 from harness.numbers import wide
 from harness.numbers.wide import exact_mpf, from_mpf
-from harness.problems.functions import fast_exp, fast_tail, log, log1p, sigmoid, tail
+from harness.problems.functions import fast_exp, fast_tail, log, log1p, near_half, sigmoid, tail
 from harness.problems.problem import REAL, UNIT, Array, Problem, Terms
 
 # -- mpmath forms -------------------------------------------------------------------------------
@@ -36,6 +37,8 @@ def _terms_bce_logits(x: mpmath.mpf, y: mpmath.mpf) -> Terms:
 
 
 def _terms_bce_logits_grad(x: mpmath.mpf, y: mpmath.mpf) -> Terms:
+    if abs(x) < 1:
+        return mp.fsub(0.5, y, exact=True), [near_half(x)]
     if x > 0:
         return _complement(y), [-sigmoid(-x)]
     return -y, [sigmoid(x)]
@@ -47,6 +50,24 @@ def _terms_bce(p: mpmath.mpf, y: mpmath.mpf) -> Terms:
 
 def _terms_bce_grad(p: mpmath.mpf, y: mpmath.mpf) -> Terms:
     return mp.mpf(0), _weighted((-y, lambda: _over(p)), (_complement(y), lambda: _over(_complement(p))))
+
+
+# -- rational values ----------------------------------------------------------------------------
+
+
+def _rational_bce(p: Fraction, y: Fraction) -> Fraction | None:
+    return Fraction(0) if p == y and p in (0, 1) else None
+
+
+def _rational_bce_grad(p: Fraction, y: Fraction) -> Fraction | None:
+    """Return (1-y)/(1-p) - y/p, rational everywhere but at the poles."""
+    if (p == 0 and y != 0) or (p == 1 and y != 1):
+        return None
+    return ((1 - y) / (1 - p) if y != 1 else Fraction(0)) - (y / p if y else Fraction(0))
+
+
+def _rational_bce_logits_grad(x: Fraction, y: Fraction) -> Fraction | None:
+    return Fraction(1, 2) - y if x == 0 else None
 
 
 # -- forms for arrays ---------------------------------------------------------------------------
@@ -111,20 +132,22 @@ CROSS_ENTROPY = (
         "bce", "probability", True, r"-(y \log p + (1-y) \log(1-p))",
         domain=UNIT, centre=0.5, nonnegative=True, monotone_beyond=math.inf,
         terms=_terms_bce, fast=_fast_bce, gradient="bce_grad",
+        rational=_rational_bce, log_slope=1.0,
     ),
     Problem(
         "bce_logits", "logit", True, r"y\,\mathrm{softplus}(-x) + (1-y)\,\mathrm{softplus}(x)",
         domain=REAL, centre=0.0, nonnegative=True, monotone_beyond=math.inf,
         terms=_terms_bce_logits, fast=_fast_bce_logits, gradient="bce_logits_grad", split=_split_bce_logits,
+        log_slope=1.0,
     ),
     Problem(
         "bce_grad", "probability", True, r"(1-y)/(1-p) - y/p",
         domain=UNIT, centre=0.5, nonnegative=False,
-        terms=_terms_bce_grad, fast=_fast_bce_grad,
+        terms=_terms_bce_grad, fast=_fast_bce_grad, rational=_rational_bce_grad,
     ),
     Problem(
         "bce_logits_grad", "logit", True, r"\sigma(x) - y",
         domain=REAL, centre=0.0, nonnegative=False,
-        terms=_terms_bce_logits_grad, fast=_fast_bce_logits_grad,
+        terms=_terms_bce_logits_grad, fast=_fast_bce_logits_grad, rational=_rational_bce_logits_grad,
     ),
 )  # fmt: skip

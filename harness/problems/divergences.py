@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -91,10 +92,12 @@ DIVERGENCES = (
         "binary_entropy", "probability", False, r"-(p \log p + (1-p) \log(1-p))",
         domain=UNIT, centre=0.5, nonnegative=True, monotone_beyond=math.inf,
         terms=with_extra_bits(_terms_entropy), fast=_fast_entropy, between=_between_entropy,
+        rational=lambda p: Fraction(0) if p in (0, 1) else None, log_slope=1.0,
     ),
     Problem(
         "bernoulli_kl", "probability", True, r"y \log(y/p) + (1-y) \log((1-y)/(1-p))",
         domain=UNIT, centre=0.5, nonnegative=True, monotone_beyond=math.inf,
         terms=with_extra_bits(_terms_kl), fast=_fast_kl, between=_between_kl,
+        rational=lambda p, y: Fraction(0) if p == y else None,
     ),
 )  # fmt: skip

@@ -28,7 +28,8 @@ def _terms_focal(gamma: float, x: mpmath.mpf) -> Terms:
     if x < 0:
         rest = [abs(x) * mp.expm1(-gamma * tail), tail * mp.exp(-gamma * tail)]
         return abs(x), rest if tail else []
-    return mp.mpf(0), [mp.exp(-gamma * (x + tail)) * tail] if tail else []
+    # x + tail would be rounded, which costs e^-(x + tail) a factor of x.
+    return mp.mpf(0), [mp.exp(-gamma * x) * mp.exp(-gamma * tail) * tail] if tail else []
 
 
 def _terms_focal_grad(gamma: float, x: mpmath.mpf) -> Terms:
@@ -38,7 +39,7 @@ def _terms_focal_grad(gamma: float, x: mpmath.mpf) -> Terms:
     if x < 0:
         weighted = gamma * mp.exp(-gamma * tail) * (e / (1 + e)) * (abs(x) + tail) if e else mp.mpf(0)
         return mp.mpf(-1), [-mp.expm1(-(gamma + 1) * tail), -weighted]
-    power, q = mp.exp(-gamma * (x + tail)), e / (1 + e)
+    power, q = mp.exp(-gamma * x) * mp.exp(-gamma * tail), e / (1 + e)
     return mp.mpf(0), [-power * gamma * tail / (1 + e), -power * q] if e else []
 
 
@@ -81,7 +82,7 @@ def _focal(name: str, gradient: str, gamma: float, power: str) -> tuple[Problem,
         rf"-\sigma(-x)^{{{power}}} ({power}\,\sigma(x) \log(1 + e^{{-x}}) + \sigma(-x))",
         domain=REAL, centre=0.0, nonnegative=False, monotone_beyond=20.0,
         terms=with_extra_bits(partial(_terms_focal_grad, gamma)), fast=partial(_fast_focal_grad, gamma),
-        between=partial(_between_focal_grad, gamma),
+        between=partial(_between_focal_grad, gamma), log_slope=2 * gamma + 1,
     )  # fmt: skip
     return loss, slope
 

@@ -7,6 +7,7 @@ would be wrong.  Both lie far outside the formats under test.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from functools import partial
 
 import mpmath
@@ -16,7 +17,7 @@ from mpmath import mp
 from harness.numbers import wide
 from harness.numbers.formats import Format
 from harness.numbers.wide import huge, tiny
-from harness.problems.problem import REAL, Array, Problem, Terms, exponential_points
+from harness.problems.problem import REAL, Array, Problem, Terms, exponential_points, only_at
 
 # -- mpmath forms -------------------------------------------------------------------------------
 
@@ -41,7 +42,14 @@ def log1p(v: mpmath.mpf) -> mpmath.mpf:
     return mp.log1p(v) if v != -1 else -mp.inf
 
 
+def near_half(x: mpmath.mpf) -> mpmath.mpf:
+    """Return sigmoid(x) - 1/2 = tanh(x/2) / 2, which does not cancel near 0; mpmath."""
+    return mp.tanh(x / 2) / 2
+
+
 def _terms_sigmoid(x: mpmath.mpf) -> Terms:
+    if abs(x) < 1:
+        return mp.mpf(0.5), [near_half(x)]
     return (mp.mpf(1), [-sigmoid(-x)]) if x > 0 else (mp.mpf(0), [sigmoid(x)])
 
 
@@ -117,7 +125,7 @@ FUNCTIONS = (
     Problem(
         "sigmoid", "logit", False, r"1 / (1 + e^{-x})",
         domain=REAL, centre=0.0, nonnegative=True,
-        terms=_terms_sigmoid, fast=_fast_sigmoid,
+        terms=_terms_sigmoid, fast=_fast_sigmoid, rational=only_at(0, Fraction(1, 2)),
     ),
     Problem(
         "softplus", "logit", False, r"\log(1 + e^x)",
@@ -132,26 +140,26 @@ FUNCTIONS = (
     Problem(
         "exp", "input", False, r"e^x",
         domain=REAL, centre=0.0, nonnegative=True, terms=_terms_exp, fast=fast_exp,
-        critical=exponential_points, inside=(("exp", 1),),
+        critical=exponential_points, inside=(("exp", 1),), rational=only_at(0, 1),
     ),
     Problem(
         "log", "input", False, r"\log x",
         domain=(0.0, math.inf), centre=1.0, nonnegative=False, terms=_terms_log, fast=np.log,
-        critical=partial(log_points, shift=0.0), inside=(("log", 1),),
+        critical=partial(log_points, shift=0.0), inside=(("log", 1),), rational=only_at(1, 0),
     ),
     Problem(
         "log1p", "input", False, r"\log(1 + x)",
         domain=(-1.0, math.inf), centre=0.0, nonnegative=False, terms=_terms_log1p, fast=wide.log1p,
-        critical=partial(log_points, shift=1.0), inside=(("log1p", 1),),
+        critical=partial(log_points, shift=1.0), inside=(("log1p", 1),), rational=only_at(0, 0),
     ),
     Problem(
         "expm1", "input", False, r"e^x - 1",
         domain=REAL, centre=0.0, nonnegative=False, terms=_terms_expm1, fast=_fast_expm1,
-        critical=exponential_points, inside=(("expm1", 1),),
+        critical=exponential_points, inside=(("expm1", 1),), rational=only_at(0, 0),
     ),
     Problem(
         "tanh", "input", False, r"\tanh x",
         domain=REAL, centre=0.0, nonnegative=False, terms=_terms_tanh, fast=np.tanh,
-        critical=exponential_points, inside=(("tanh", 1),),
+        critical=exponential_points, inside=(("tanh", 1),), rational=only_at(0, 0),
     ),
 )  # fmt: skip

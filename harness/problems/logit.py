@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import mpmath
 import numpy as np
 from mpmath import mp
 
 from harness.numbers import wide
-from harness.problems.problem import UNIT, Array, Problem, Terms, with_extra_bits
+from harness.problems.problem import UNIT, Array, Problem, Terms, only_at, with_extra_bits
 
 
 def _terms_logit(p: mpmath.mpf) -> Terms:
@@ -27,4 +29,5 @@ def _fast_logit(p: Array) -> Array:
 LOGIT = Problem(
     "logit", "probability", False, r"\log(p / (1-p))",
     domain=UNIT, centre=0.5, nonnegative=False, terms=with_extra_bits(_terms_logit), fast=_fast_logit,
+    rational=only_at(Fraction(1, 2), 0),
 )  # fmt: skip

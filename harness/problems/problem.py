@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -48,6 +49,14 @@ class Problem:
     kind of input.  `inside` has the library functions, and the sign of the input that they are given,
     that computing it needs: the worst arguments published for them are searched around; where it is
     empty, those of the kind of input are.
+
+    `rational` gives the exact value at rational inputs where that is a rational number, None elsewhere: there
+    it is transcendental by the theorems of Lindemann and Weierstrass (one e^x or log x) and of Baker (a sum of
+    logs with rational weights), so that no digit, rounding or side is ever a tie, and asking for more bits ends.
+    Of the focal losses away from 0 no theorem says so; they are asked for more bits all the same.
+    `log_slope` is a proved bound of |d log |f| / dx|, x being the logit of the input where that is a probability;
+    with it, |f| changes with a target by a factor of at most that of min(y, 1 - y).  None where none is needed:
+    the function is monotone in the input and in the target, as bernoulli_kl is on either side of p = y.
     """
 
     name: str
@@ -65,6 +74,8 @@ class Problem:
     split: Callable[..., tuple[Array, Array, Array]] | None = None
     critical: Callable[[Format], list[float]] | None = None
     inside: tuple[tuple[str, int], ...] = ()
+    rational: Callable[..., Fraction | None] = lambda *point: None
+    log_slope: float | None = None
 
     @property
     def monotone(self) -> bool:
@@ -109,13 +120,21 @@ def probability_points(fmt: Format) -> list[float]:
 
 
 def with_extra_bits(terms: Callable[..., Terms]) -> Callable[..., Terms]:
-    """Return `terms` computed with EXTRA_BITS more, for those that take more than 8 operations."""
+    """Return `terms` computed with EXTRA_BITS more, for more than 4 operations or conditions beyond 1: see truth/certified.py."""
 
     def precise(*point: mpmath.mpf) -> Terms:
         with mp.extraprec(EXTRA_BITS):
             return terms(*point)
 
     return precise
+
+
+# -- rational values ----------------------------------------------------------------------------
+
+
+def only_at(input_: int | Fraction, value: int | Fraction) -> Callable[..., Fraction | None]:
+    """Return the `rational` of a problem whose value is rational at one rational input alone."""
+    return lambda x: Fraction(value) if x == input_ else None
 
 
 # -- the register -------------------------------------------------------------------------------

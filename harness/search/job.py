@@ -23,6 +23,7 @@ from harness.tables import contract, writer
 from harness.tables.rows import CONTRACT, Row, certified_extreme, significant
 from harness.tables.text import short
 from harness.tables.views import Column, needed, shown
+from harness.truth.arb import oracle, oracles
 from harness.workflow import files
 from harness.workflow.experiments import Experiment, targets_in
 
@@ -94,6 +95,7 @@ def row(
         "seed": seed,
         "seeds": len(searches),
         "least_ulp": significant(min(f.ulp for f in searches.values())),
+        "oracle": oracle(),
     }
 
 
@@ -116,9 +118,10 @@ def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> No
         )
     )
     read = readable(rows)
+    extra = {**experiment.search, "oracle": oracles(str(r.get("oracle", "mpmath")) for r in rows)}
     writer.write(
         out.with_suffix(""), rows, (*CONTRACT, *FURTHER), read, experiment.question,
-        column_format=writer.wrapped(read), extra=experiment.search,
+        column_format=writer.wrapped(read), extra=extra,
     )  # fmt: skip
 
 

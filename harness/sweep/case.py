@@ -18,7 +18,7 @@ from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.sweep.grid import Grid
 from harness.sweep.tally import bad_points
-from harness.truth.certified import truth
+from harness.truth.arb import cited
 from harness.truth.errors import Errors, measure
 from harness.truth.fast import evaluate
 
@@ -54,7 +54,7 @@ class Case:
         values = [self.fmt.from_ordinal(np.array([ordinal]))[0]]
         if self.target is not None:
             values.append(self.target)
-        return truth(self.problem, tuple(mp.mpf(float(v)) for v in values))
+        return cited(self.problem, tuple(mp.mpf(float(v)) for v in values))
 
     def errors(self, ordinals: np.ndarray) -> Errors:
         """Measure the kernel's errors, in ulp of the exact value, at inputs given by their ordinals; shape (1, n)."""

@@ -16,6 +16,7 @@ from harness.systems.registry import Library, libraries, library_named
 from harness.systems.run.supervise import Request, Result, evaluate
 from harness.tables import writer
 from harness.tables.rows import Row
+from harness.truth.arb import oracle, oracles
 from harness.workflow import files
 from harness.workflow.provenance import provenance
 
@@ -42,6 +43,7 @@ def systems_job(library: str, grid: str, out: Path) -> None:
             "rows": done.rows,
             "probes": [at_probes(*pair) for pair in zip(asked, results)],
             "audit": done.audits,
+            "oracle": oracle(),
             "provenance": provenance(),
         },
     )
@@ -80,7 +82,11 @@ def systems_table_job(paths: list[Path], out: Path) -> None:
     """Make the systems' table from the parts of all libraries, in the order of the register."""
     parts = in_order([read_part(p) for p in paths])
     rows: list[Row] = [row for part in parts for row in part["rows"]]
-    extra = {"grid": parts[0]["grid"], "audit": {part["library"]: part["audit"] for part in parts}}
+    extra = {
+        "grid": parts[0]["grid"],
+        "audit": {part["library"]: part["audit"] for part in parts},
+        "oracle": oracles(part.get("oracle", "mpmath") for part in parts),
+    }
     shown = table.shown(rows)
     writer.write(out.with_suffix(""), rows, COLUMNS, shown, QUESTION, note=table.NOTE, extra=extra)
 

@@ -9,6 +9,7 @@ from harness.sweep.grid import Grid
 from harness.sweep.shards import merged, shards_of
 from harness.tables import contract, writer
 from harness.tables.rows import COLUMNS, Row, rows_of
+from harness.truth.arb import oracle
 from harness.workflow.experiments import Experiment, targets_in
 
 
@@ -33,7 +34,7 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
     rows.sort(key=lambda r: order[str(r["problem"])])
     writer.write(
         out.with_suffix(""), rows, COLUMNS, contract.readable(rows), experiment.question,
-        note=contract.NOTE, extra={"grid": shards.grid, "audit": audit},
+        note=contract.NOTE, extra={"grid": shards.grid, "audit": audit, "oracle": oracle()},
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """The rows of a table: what a summary says of one kernel, format and target, in the contract's columns.
 
 A sweep only says where the largest errors are.  Whatever a row states of a single input is computed again here, the
-kernel at that input and the truth in mpmath, so that it can be cited; and on a sampled grid the ends of the safe range
-are searched down to neighbouring inputs.  `harness verify` does the same once more with what a table says.
+kernel at that input and the truth in mpmath, confirmed by Arb where that is installed, so that it can be cited; and on
+a sampled grid the ends of the safe range are searched down to neighbouring inputs.  `harness verify` does the same once
+more with what a table says.
 """
 
 from __future__ import annotations

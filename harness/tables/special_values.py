@@ -34,7 +34,8 @@ from harness.problems import PROBLEMS, Problem
 from harness.sweep.streaming import BUDGET
 from harness.tables import templates, writer
 from harness.tables.rows import Row
-from harness.truth.certified import enclose, error_in_ulp, round_to, truth
+from harness.truth.arb import cited, oracle
+from harness.truth.certified import enclose, error_in_ulp, round_to
 
 COLUMNS = ("problem", "kernel", "format", "input", "input_value", "target", "computed", "expected", "outcome")
 OUTCOMES = ("ok", "inexact", "nan", "inf", "zero", "sign", "finite", "number", "outside")
@@ -88,7 +89,7 @@ def _expected(problem: Problem, fmt: Format, value: float, target: Any) -> tuple
     if math.isinf(value):
         limit = enclose(problem, point, bits=128).value
         return limit, fmt.round(limit)
-    exact = truth(problem, point)
+    exact = cited(problem, point)
     return exact, round_to(problem, fmt, point)
 
 
@@ -152,7 +153,10 @@ def special_values_job(out: Path) -> None:
         PAGE, title=TITLE, budget=f"{BUDGET:g}",
         counted=writer.bare_markdown(counted(found)), unexpected=writer.bare_markdown(read),
     )  # fmt: skip
-    writer.write(out.with_suffix(""), found, COLUMNS, read, TITLE, markdown=page, column_format="lllp{10cm}")
+    writer.write(
+        out.with_suffix(""), found, COLUMNS, read, TITLE,
+        markdown=page, column_format="lllp{10cm}", extra={"oracle": oracle()},
+    )  # fmt: skip
 
 
 def counted(found: Sequence[Row]) -> pd.DataFrame:

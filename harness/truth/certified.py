@@ -1,9 +1,21 @@
-"""Ground truth by mpmath: enclosures, certified digits, and correctly rounded values.
+"""Ground truth by mpmath: enclosures, and what can be decided from them.
 
-A problem is an exact number plus terms that are computed at P bits.  Every mpmath function used
-is good to 1 unit in the last of its P bits and a term takes at most 8 such operations, so the terms
-lie within 2^(4-P) * sum |terms| of their exact sum.  P doubles until the question asked is decided
-(Ziv's loop).
+A problem is an exact number E plus terms t that are computed at P bits, each with a relative error of at most
+2^(3-P), what 4 operations of one unit in the last of P bits (2^(1-P)) make where no operation's condition exceeds 1.
+Those with larger conditions or more operations are computed with 16 bits more, which leaves them 2^18 units.
+Their sum is rounded once more, so
+
+    |computed sum - sum t|  <=  2^(4-P) * sum |t|            rest_radius
+    |value - (E + sum t)|   <=  2^(4-P) * sum |t| + 2^(1-P) * |value|   radius
+
+Weights are in the terms: a target times a log is one term.  Terms of both signs are allowed, and only cost what the
+bound says, since it is relative to the sum of their sizes.  A question (a side, a rounding, a digit) is decided where
+both ends of the enclosure give one answer; until then P doubles (Ziv's loop).  It ends: a value that is no rational
+number is no tie, and one that is, is compared as a rational number.  Where LIMIT_BITS do not suffice, Undecided is
+raised and nothing is returned.
+
+# ASSUME: mpmath's exp, expm1, log, log1p and tanh err by at most one unit in the last place, as its documentation aims
+at and does not prove.  truth/arb.py checks it, by proof, at every value that is cited.
 """
 
 from __future__ import annotations
@@ -16,23 +28,29 @@ from typing import TypeVar
 
 import mpmath
 import numpy as np
+from gmpy2 import mpz
 from mpmath import mp
 
+from harness import UsageError
 from harness.numbers.formats import Format, to_fraction
 from harness.problems import Problem
 
 START_BITS = 128
-# Beyond this a question stays open only at exact ties of rational values: the values have
-# denominators of at most 2^2200, so a distance below 2^-8000 is none.
+# Questions that stay open beyond this are refused.  Ties of rational values, the only ones that no precision decides,
+# are not among them: they are decided in rational numbers.
 LIMIT_BITS = 8192
 
 Point = tuple[mpmath.mpf, ...]
 Decided = TypeVar("Decided")
 
 
+class Undecided(UsageError):
+    """A question about an exact value that stays open: no answer is made up."""
+
+
 @dataclass(frozen=True)
 class Enclosure:
-    """Hold a value, a proved bound on its absolute error, and what it is the sum of."""
+    """Hold a value, a bound of its absolute error (proved, if mpmath keeps its word), and what it is the sum of."""
 
     value: mpmath.mpf
     radius: mpmath.mpf
@@ -52,7 +70,11 @@ class Enclosure:
 
 
 def enclose(problem: Problem, point: Point, bits: int) -> Enclosure:
-    """Return the exact value at exact inputs, within 2^(4-bits) of the sum of its terms' sizes."""
+    """Return the exact value at exact inputs, within 2^(4-bits) of the sum of its terms' sizes.
+
+    Inputs have at most `bits` bits, so that -x, |x| and x/2 are exact; others are held between two that have:
+    see truth/digits.py.
+    """
     with mp.workprec(bits):
         exact, terms = problem.terms(*point)
         rest = mp.fsum(terms)
@@ -61,8 +83,15 @@ def enclose(problem: Problem, point: Point, bits: int) -> Enclosure:
         return Enclosure(value, rest_radius + mp.ldexp(abs(value), 1 - bits), exact, rest, rest_radius)
 
 
-def ziv(problem: Problem, point: Point, decide: Callable[[Enclosure], Decided | None], start: int) -> Decided | None:
-    """Double the precision until `decide` answers; None where LIMIT_BITS do not suffice."""
+def rational(problem: Problem, point: Point) -> Fraction | None:
+    """Return the exact value where it is a rational number and the inputs are finite; else None."""
+    if not all(mpmath.isfinite(v) and (not v or abs(mpmath.mag(v)) < 40_000) for v in point):
+        return None
+    return problem.rational(*(to_fraction(v) for v in point))
+
+
+def ziv(problem: Problem, point: Point, decide: Callable[[Enclosure], Decided | None], start: int) -> Decided:
+    """Double the precision until `decide` answers; Undecided where LIMIT_BITS do not suffice."""
     bits = start
     while bits <= max(start, LIMIT_BITS):
         enclosure = enclose(problem, point, bits)
@@ -71,17 +100,22 @@ def ziv(problem: Problem, point: Point, decide: Callable[[Enclosure], Decided | 
         if answer is not None:
             return answer
         bits *= 2
-    return None
+    at = ", ".join(mpmath.nstr(v, 20) for v in point)
+    raise Undecided(f"{problem.name} at ({at}) is not decided by {bits // 2} bits")
 
 
 def side(problem: Problem, point: Point, boundary: mpmath.mpf) -> int:
-    """Return the sign of the exact value minus an exact number; 0 where they are equal."""
+    """Return the sign of the exact value minus an exact number; 0 where they are equal, which only rationals can be."""
+    known = rational(problem, point)
+    if known is not None:
+        difference = known - to_fraction(boundary)
+        return (difference > 0) - (difference < 0)
 
     def decide(e: Enclosure) -> int | None:
         distance = mp.fsub(e.exact, boundary, exact=True) + e.rest
         return int(mpmath.sign(distance)) if abs(distance) > e.rest_radius else None
 
-    return ziv(problem, point, decide, START_BITS) or 0
+    return ziv(problem, point, decide, START_BITS)
 
 
 def round_to(problem: Problem, fmt: Format, point: Point) -> np.generic:
@@ -94,9 +128,10 @@ def round_to(problem: Problem, fmt: Format, point: Point) -> np.generic:
         neighbours = fmt.next_up(float(a)) == float(b) or (float(a) == fmt.max and np.isnan(b))
         return (a, b) if same or neighbours else None
 
-    found = ziv(problem, point, decide, START_BITS)
-    assert found is not None  # at LIMIT_BITS no enclosure is wider than a neighbour's distance
-    a, b = found
+    known = rational(problem, point)
+    if known is not None:
+        return fmt.round(known)
+    a, b = ziv(problem, point, decide, START_BITS)
     if a == b or np.isnan(a):
         return b  # the ends of an exact 0 are -0 and +0
     middle = fmt.midpoint(a, b)
@@ -113,8 +148,9 @@ def truth(problem: Problem, point: Point, bits: int = 160) -> mpmath.mpf:
         small = not mpmath.isfinite(e.value) or e.radius <= mp.ldexp(abs(e.value), -bits - 1)
         return e.value if small else None
 
-    value = ziv(problem, point, decide, bits + 32)
-    return mp.mpf(0) if value is None else _in_binade(problem, point, value, bits + 1)
+    if rational(problem, point) == 0:
+        return mp.mpf(0)
+    return _in_binade(problem, point, ziv(problem, point, decide, bits + 32), bits + 1)
 
 
 def _in_binade(problem: Problem, point: Point, value: mpmath.mpf, bits: int) -> mpmath.mpf:
@@ -139,39 +175,40 @@ def _in_binade(problem: Problem, point: Point, value: mpmath.mpf, bits: int) -> 
         return nearer if abs(nearer) < power else sign * power * (1 - mp.ldexp(1, -LIMIT_BITS))
 
 
-def certified(problem: Problem, point: Point, digits: int) -> str:
-    """Return the exact value correctly rounded to `digits` significant decimal digits.
+def decimal(value: mpmath.mpf | Fraction, digits: int) -> str:
+    """Write a number with `digits` significant digits, rounded to nearest even, as 1.234e-5.
 
-    Both ends of the enclosure must print alike; a digit that could be wrong is never shown.
+    A fraction, and an mpf between 1e-5000 and 1e5000, is rounded exactly.  Any other mpf is first scaled by a power of
+    ten, which moves it by less than 2^-(P+32) of itself, P being mpmath's working precision.
     """
-
-    def decide(e: Enclosure) -> str | None:
-        a, b = decimal(e.lower, digits), decimal(e.upper, digits)
-        return a if a == b else None
-
-    text = ziv(problem, point, decide, max(START_BITS, 4 * digits + 32))
-    return decimal(enclose(problem, point, LIMIT_BITS).value, digits) if text is None else text
-
-
-def decimal(value: mpmath.mpf, digits: int) -> str:
-    """Write a number with `digits` significant digits, correctly rounded, as 1.234e-5."""
-    if not mpmath.isfinite(value):
+    if isinstance(value, mpmath.mpf) and not mpmath.isfinite(value):
         return str(float(value))
     if not value:
         return "0.0"
     exponent = _floor_log10(value)
-    with mp.workprec(mp.prec + 4 * digits + 64 + max(0, int(abs(exponent)).bit_length() * 2)):
-        if abs(exponent) > 5000:  # a fraction of that size would be slow; the enclosure decides
-            scaled = mp.nint(abs(value) * mp.mpf(10) ** (digits - 1 - exponent))
-            units = int(scaled)
-        else:
-            units = round(abs(to_fraction(value)) * Fraction(10) ** (digits - 1 - exponent))
-    if units >= 10**digits:
-        units, exponent = units // 10, exponent + 1
-    text = str(units)
+    units = _scaled(value, exponent, digits)
+    if not 10 ** (digits - 1) <= units <= 10**digits:  # next to a power of ten, which the logarithm was rounded to
+        exponent += 1 if units > 10**digits else -1
+        units = _scaled(value, exponent, digits)
+    if units == 10**digits:
+        units, exponent = 10 ** (digits - 1), exponent + 1
+    text = mpz(units).digits()  # Python's own text of an integer ends at 4300 digits
     mantissa = text[0] + ("." + text[1:] if digits > 1 else "")
     sign = "-" if value < 0 else ""
-    return f"{sign}{mantissa}e{exponent:+d}" if exponent else sign + mantissa
+    return f"{sign}{mantissa}e{'+' if exponent > 0 else ''}{mpz(exponent).digits()}" if exponent else sign + mantissa
+
+
+def _scaled(value: mpmath.mpf | Fraction, exponent: int, digits: int) -> int:
+    """Return |value| * 10^(digits - 1 - exponent) rounded to an integer, ties to even."""
+    power = digits - 1 - exponent
+    if isinstance(value, Fraction) or abs(exponent) <= 5000:
+        exact = abs(value if isinstance(value, Fraction) else to_fraction(value))
+        n, d = mpz(exact.numerator), mpz(exact.denominator)
+        n, d = (n * mpz(10) ** power, d) if power > 0 else (n, d * mpz(10) ** -power)
+        whole, rest = divmod(n, d)
+        return int(whole + (2 * rest > d or (2 * rest == d and whole % 2)))
+    with mp.workprec(mp.prec + 4 * digits + 64 + power.bit_length()):
+        return int(mp.nint(abs(value) * mp.exp(power * mp.ln10)))
 
 
 def significant(value: object, digits: int = 9) -> str:
@@ -190,11 +227,13 @@ def significant(value: object, digits: int = 9) -> str:
     return plain.rstrip("0").removesuffix(".") if "." in plain else plain
 
 
-def _floor_log10(value: mpmath.mpf) -> int:
+def _floor_log10(value: mpmath.mpf | Fraction) -> int:
+    """Return floor(log10 |v|), perhaps one off next to a power of ten."""
+    if isinstance(value, Fraction):
+        with mp.workprec(64):
+            return int(mp.floor(mp.log10(mp.mpf(abs(value.numerator))) - mp.log10(mp.mpf(value.denominator))))
     with mp.workprec(max(mp.prec, 64) + int(abs(mpmath.mag(value))).bit_length() + 32):
-        guess = int(mp.floor(mp.log10(abs(value))))
-        power = mp.mpf(10) ** (guess + 1)
-        return guess + 1 if abs(value) >= power else guess
+        return int(mp.floor(mp.log10(abs(value))))
 
 
 def error_in_ulp(fmt: Format, computed: object, exact: mpmath.mpf) -> mpmath.mpf:

@@ -2,7 +2,8 @@
 
 ulp error = |computed - exact| / ulp(exact), relative error = |computed - exact| / |exact|,
 absolute error = |computed - exact|; exact is never rounded first.  Errors exist for finite
-results at points where the exact value is finite; elsewhere they are NONE.
+results at points where the exact value is finite; elsewhere they are NONE.  Where both are 0 all
+errors are 0, whatever the zeros' signs; where only the exact value is, the relative error is infinite.
 
 Outcomes, counted apart:
     spurious_nan   NaN, and the exact value is a number
@@ -25,8 +26,10 @@ Array = np.ndarray
 
 NONE = -1.0
 OPEN = 2.0**-47  # of a value: more than the fast reference leaves open, and the rounding of this bound
-# Relative errors beyond this are infinite: where the exact value underflows the wide format, only
-# their order of magnitude is known.
+# Relative errors beyond this are infinite.  An exact value below 2^-1000 (2^-1800 for float64) is replaced by that
+# stand-in, see numbers/wide.py: of a nonzero result, no less than 2^-149 (2^-1074), the quotient is then at least 2^851
+# (2^726), and nothing more is known of it.  The limit is below both, so that no such quotient is ever stated; where the
+# exact value is 0 the quotient is of that size too.  mpmath's rows follow the same limit, so as to agree with the sweep.
 RELATIVE_LIMIT = 2.0**700
 # Ulp errors beyond this, possible in float64 alone, are kept times 2^-1100: the largest is about 2^2098 ulp.
 HUGE, HUGE_SCALE = 2.0**960, -1100

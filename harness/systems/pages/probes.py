@@ -13,7 +13,7 @@ from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
 from harness.systems.registry import is_gradient
 from harness.tables.rows import Row
-from harness.truth.certified import truth
+from harness.truth.arb import cited
 from harness.truth.fast import evaluate
 
 
@@ -57,7 +57,7 @@ class Returned:
     def truth(self, x: float) -> mpmath.mpf:
         """Return the exact value at a probe, in mpmath."""
         point = (mp.mpf(x),) if self.row["target"] == "" else (mp.mpf(x), mp.mpf(float(self.target)))
-        return truth(self.problem, point)
+        return cited(self.problem, point)
 
     @property
     def target(self) -> np.generic:
