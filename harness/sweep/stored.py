@@ -62,10 +62,13 @@ def read_summaries(path: Path) -> tuple[dict[str, dict[str, Summary]], dict]:
         raise UsageError(f"{path} does not match its checksum; delete it and run the sweep again")
     description = json.loads(members.pop("description.json"))
     arrays = {name: np.load(io.BytesIO(data)) for name, data in members.items()}
-    return {
-        problem: {kernel: _unstack(arrays, problem, i) for i, kernel in enumerate(kernels)}
-        for problem, kernels in description["kernels"].items()
-    }, description
+    try:
+        return {
+            problem: {kernel: _unstack(arrays, problem, i) for i, kernel in enumerate(kernels)}
+            for problem, kernels in description["kernels"].items()
+        }, description
+    except KeyError as e:
+        raise UsageError(f"{path} lacks {e}: another version wrote it; delete it and run the sweep again") from e
 
 
 def read_description(path: Path) -> dict:
