@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import harness.bounds.rules  # noqa: F401  (the rules that Bounded applies)
-from harness.bounds.functions import FunctionErrors
+from harness.bounds.function_errors import FunctionErrors
 from harness.bounds.intervals import distance
 from harness.bounds.pieces import SLACK, Pieces, divide, exact_values
 from harness.bounds.running_error import Bounded, Setting
@@ -47,7 +47,7 @@ class InTwoFormats(DuckArray):
         self.computed, self.wide, self.dtype = computed, wide, computed.dtype
 
     def constant(self, value: Array) -> InTwoFormats:
-        """Return constants of the working format."""
+        """Return constants of the working format in both formats, the wide one holding them exactly."""
         return InTwoFormats(value, value.astype(self.wide.dtype))
 
     def apply(self, name: str, *operands: InTwoFormats | Array) -> InTwoFormats | Array:

@@ -31,7 +31,7 @@ ROW, ALL_ROWS = 1.5, 6.3  # inches: most of one row, and of all
 
 
 def error_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
-    """Draw a plan of kind `errors`."""
+    """Draw a plan of kind `errors`: a row of panels for each family, a column for each format, and a key."""
     several = len({f.problem.name for f in plan.families}) > 1
     rows = len(plan.families)
     layout = Layout(
@@ -76,7 +76,7 @@ class FamilyRow:
         self.marked = [n for n in own if found[n]]
 
     def panel(self, figure: Figure, layout: Layout, row: int, column: int, ticks: bool, last: bool) -> Axes:
-        """Draw one format's curves and marks."""
+        """Draw one format's curves in log2 ulp against the input, with guides, ticks and marks of outcomes above."""
         fmt, axis = self.formats[column], InputAxis(self.family.problem)
         most = bits(fmt)
         step = 0.1 * (most - LEAST)
@@ -145,7 +145,7 @@ def _guides(ax: Axes, layout: Layout, fmt: Format) -> None:
     layout.y_ticks(ax, at, [style.power_label(e) for e in exponents])
     lo, hi = ax.get_xlim()
     line(ax, [lo, hi, np.nan] * len(at), np.repeat(at, 3), color="#DDDDDD", lw=0.5, zorder=0)
-    ax.axhline(most, color="#444444", lw=0.7, ls=(0, (5, 2)), zorder=1)
+    ax.axhline(most, **style.NO_BIT_RIGHT, zorder=1)
 
 
 def _draw(ax: Axes, curve: Curve, i: int, fmt: Format, axis: InputAxis) -> None:
@@ -183,7 +183,7 @@ def _legend(figure: Figure, outcomes: list[str]) -> None:
     handles = [
         Line2D([], [], color=grey, lw=2.2, label="largest error of each cell"),
         Line2D([], [], color=grey, lw=0.6, label="median of each cell"),
-        Line2D([], [], color=grey, lw=0.7, ls=(0, (5, 2)), label="no bit right: 2^(p−1) ulp"),
+        style.no_bit_handle(),
         *style.outcome_handles(outcomes),
     ]
     figure.legend(

@@ -14,7 +14,7 @@ non-negative terms off by s S,
 
 in absolute terms; s is (K - 1) u one by one (Rump 2012, doi:10.1007/s10543-011-0342-4) and
 h u / (1 - h u), h = ceil(log2 K), by halves (Higham 2002, doi:10.1137/1.9780898718027, section 4.2).
-E is measured here (harness.bounds.functions); a correctly rounded function has E = 1/2.
+E is measured here (harness.bounds.function_errors); a correctly rounded function has E = 1/2.
 As (K - 1) u exceeds 1 in the 16-bit formats, what is computed below are the expressions before
 linearisation, with the least subnormal added where a result may be one, and with what monotone
 rounding gives: a sum of non-negative terms is no less than any term, nor (one by one) more than K
@@ -30,7 +30,7 @@ from functools import cache
 
 import numpy as np
 
-from harness.bounds.functions import function_errors
+from harness.bounds.function_errors import function_errors
 from harness.numbers.formats import FORMATS, Format
 from harness.studies.reductions.error_bounds import WIDER, Rule, by_halves, in_wider, one_by_one, unit
 from harness.studies.softmax.vectors import others, picked
@@ -69,12 +69,12 @@ class Logits:
 
     @property
     def top(self) -> Array:
-        """Return the index of the largest logit."""
+        """Return the index of the largest logit of each vector, the first of equals; shape (vectors,)."""
         return self.x.argmax(axis=1)
 
     @property
     def d(self) -> Array:
-        """Return x - m."""
+        """Return d = x - m <= 0, each logit less the largest of its vector; shape (vectors, K)."""
         return self.x - picked(self.x, self.top)[:, None]
 
     def rounded(self, error: Array) -> Array:
@@ -148,17 +148,17 @@ def _gap(v: Logits) -> Array:
 
 
 def naive(v: Logits) -> Array:
-    """Bound log(sum exp(x))."""
+    """Bound log(sum exp(x)); infinite or NaN where an exponential may overflow. Absolute, shape (vectors,)."""
     return _log(v, summed(v, *exponentials(v, v.x, False)), "log")
 
 
 def shifted(v: Logits) -> Array:
-    """Bound m + log(sum exp(x - m))."""
+    """Bound m + log(sum exp(x - m)), m the largest logit. Absolute, shape (vectors,)."""
     return v.rounded(_shifted_log(v))
 
 
 def log1p(v: Logits) -> Array:
-    """Bound m + log1p(rest)."""
+    """Bound m + log1p(sum of exp(x_i - m) over i other than the first largest). Absolute, shape (vectors,)."""
     return v.rounded(_rest_log1p(v))
 
 
@@ -193,7 +193,7 @@ def _quotient(v: Logits, arguments: Array, shift: bool) -> Array:
 
 
 def naive_softmax(v: Logits) -> Array:
-    """Bound -log(exp(x_c) / sum exp(x))."""
+    """Bound -log(exp(x_c) / sum exp(x)); infinite or NaN where it may overflow. Absolute, shape (vectors,)."""
     return _quotient(v, v.x, False)
 
 
