@@ -88,3 +88,8 @@ def magnitude(v: mpmath.mpf, fmt: Format, digits: int = DIGITS) -> str:
 
 def _plain(v: float) -> str:
     return significant(v, 3)
+
+
+def decimal_magnitude(text: str, fmt: Format, digits: int = 9) -> str:
+    """Write an exact value that a table gives as a decimal, see `magnitude`; nothing for nothing."""
+    return magnitude(mpmath.mpf(text), fmt, digits) if text else ""

@@ -23,6 +23,7 @@ from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, gradient_of, problem_named
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET, sweep
+from harness.sweep.summary import Summary
 from harness.truth.certified import error_in_ulp, truth
 from harness.truth.errors import SPURIOUS
 from harness.truth.fast import evaluate
@@ -153,16 +154,21 @@ def trainable(problem_name: str, format_name: str, kernel: str) -> bool:
 
 
 @cache
-def measured(problem_name: str, format_name: str, target: float | None) -> tuple[Figure, ...]:
-    """Measure all built-in kernels of a problem on the whole standard grid, for one target; None without targets."""
+def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | None) -> Figures:
+    """Measure all built-in kernels of a problem on the whole standard grid; `targets` is None for a problem without."""
     problem, fmt = problem_named(problem_name), format_named(format_name)
     kernels, grid = kernels_of(problem_name), Grid("standard", problem, fmt)
-    targets = None if target is None else np.array([target]).astype(fmt.dtype)
-    summaries = sweep(problem, kernels, grid, targets).summaries
-    found = []
-    for name in (k.name for k in kernels):
-        s = summaries[name]
-        most = mp.mpf(float(s.max_ulp.max())) if s.measured[0] else mp.inf
-        spurious = sum(int(s.outcomes[o].sum()) for o in SPURIOUS)
-        found.append(Figure(name, most, spurious, int(s.outcomes["capped"].sum()), grid.exhaustive))
-    return tuple(found)
+    values = None if targets is None else np.array(targets).astype(fmt.dtype)
+    summaries = sweep(problem, kernels, grid, values).summaries
+    names = [""] if values is None else [fmt.short(v) for v in values]
+    return Figures(
+        problem_name,
+        format_name,
+        {name: [_figure(k.name, summaries[k.name], t, grid) for k in kernels] for t, name in enumerate(names)},
+    )
+
+
+def _figure(kernel: str, summary: Summary, t: int, grid: Grid) -> Figure:
+    most = mp.mpf(float(summary.max_ulp[t].max())) if summary.measured[t] else mp.inf
+    counts = {name: int(cells[t].sum()) for name, cells in summary.outcomes.items()}
+    return Figure(kernel, most, sum(counts[o] for o in SPURIOUS), counts["capped"], grid.exhaustive)

@@ -35,14 +35,12 @@ def advised(rows: Sequence[Row], budget: float = BUDGET, known: Known | None = N
         by_target = groups.setdefault((str(row["problem"]), str(row["format"])), {})
         by_target.setdefault(str(row["target"]), []).append(figure(row))
     figures = {key: Figures(*key, by_target) for key, by_target in groups.items()}
-    return [
-        _advised(row, known(row) if known else figures[str(row["problem"]), str(row["format"])], budget) for row in rows
-    ]
+    return [_advised(row, known or (lambda r: figures[str(r["problem"]), str(r["format"])]), budget) for row in rows]
 
 
-def _advised(row: Row, figures: Figures, budget: float) -> Row:
+def _advised(row: Row, known: Known, budget: float) -> Row:
     own = figure(row)
     if not row["reason"] or (own.max_ulp <= budget and not own.spurious):
         return row
-    cure, told = figures.advice(str(row["target"]), own.kernel, budget)
+    cure, told = known(row).advice(str(row["target"]), own.kernel, budget)
     return {**row, "reason": f"{str(row['reason']).removesuffix('.')}; {told}.", "remedy": cure}
