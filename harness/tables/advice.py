@@ -6,7 +6,7 @@ with no spurious outcome; see explain/remedies.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mpmath import mp
 
@@ -44,3 +44,18 @@ def _advised(row: Row, known: Known, budget: float) -> Row:
         return row
     cure, told = known(row).advice(str(row["target"]), own.kernel, budget)
     return {**row, "reason": f"{str(row['reason']).removesuffix('.')}; {told}.", "remedy": cure}
+
+
+def unheld(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """Return a sentence for each row whose remedy does not hold in the same table, by the remedy's own row there."""
+    read = list(rows)
+    own = {tuple(str(r[c]) for c in ("problem", "kernel", "format", "target")): figure(r) for r in read}
+    wrong = []
+    for r in read:
+        at = tuple(str(r[c]) for c in ("problem", "remedy", "format", "target"))
+        if r["remedy"] and not (at in own and own[at].holds()):
+            known = own[at].text if at in own else "no row"
+            wrong.append(
+                f"{r['problem']} {r['kernel']} {r['format']} {r['target']}: {r['remedy']} is no remedy: {known}"
+            )
+    return wrong
