@@ -121,8 +121,8 @@ def registers():
         for there, before in ((PROBLEMS, problems), (registry._KERNELS, kernels)):
             there.clear()
             there.update(before)
-        remedies.remedy.cache_clear()
-        remedies._ranking.cache_clear()
+        remedies.measured.cache_clear()
+        remedies.trainable.cache_clear()
 
 
 def load(folder, name, source):

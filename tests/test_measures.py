@@ -1,6 +1,7 @@
 """Kernels, their gradients, errors, outcomes and grids, each against something simpler."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +14,13 @@ from harness.kernels.tape import gradient
 from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
 from harness.sweep import summary
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import Tallies, sweep
 from harness.sweep.tally import Block
-from harness.tables.rows import rows_of
+from harness.tables import outcomes, usual, writer
+from harness.tables.advice import advised, unheld
+from harness.tables.rows import COLUMNS, CONTRACT, rows_of
 from harness.truth import certified, errors
 from harness.truth.certified import round_to, truth
 from harness.truth.fast import evaluate
@@ -306,3 +310,170 @@ class TestGrids:
         whole = sweep(problem, [kernel], grid, None).summaries["numpy"]
         lost = sweep(problem, [kernel], grid, None, grid.cells[:-1]).summaries["numpy"]
         assert whole.points.sum() == lost.points.sum() + 128
+
+
+TABLES = Path(__file__).parents[1] / "results" / "tables"
+
+
+def swept(problem_name, format_name, targets=None, grid_name="standard", kernels=None):
+    """Return the rows of a problem's kernels, by kernel and target, and their cases by the same."""
+    problem, fmt = PROBLEMS[problem_name], FORMATS[format_name]
+    grid = Grid(grid_name, problem, fmt)
+    chosen = [kernel_named(problem_name, k) for k in kernels] if kernels else kernels_of(problem_name)
+    y = targets_in(fmt, targets) if targets else None
+    found = sweep(problem, chosen, grid, y).summaries
+    rows, cases = {}, {}
+    for k in chosen:
+        for t, row in enumerate(rows_of(problem, k, grid, y, found[k.name])):
+            rows[k.name, row["target"]] = row
+            cases[k.name, row["target"]] = Case(problem, k.name, k, grid, None if y is None else y[t])
+    return rows, cases
+
+
+def every(case):
+    """Return all inputs of an exhaustive grid in order of distance from the centre, with the errors there."""
+    ordinals = case.grid.ordinals()
+    x = case.fmt.from_ordinal(ordinals).astype(float)
+    order = np.lexsort((ordinals, abs(x - case.problem.centre)))
+    return ordinals[order], x[order], case.errors(ordinals[order])
+
+
+@pytest.mark.parametrize(
+    ("problem", "targets"),
+    [("bce_logits", ("0", "0.1")), ("bce", ("0", "0.9")), ("bce_logits_grad", ("1",)), ("log1p", None)],
+)
+class TestWhere:
+    def test_each_outcome_is_at_the_nearest_of_all_inputs(self, problem, targets):
+        rows, cases = swept(problem, "float16", targets)
+        met = 0
+        for key, row in rows.items():
+            _, x, errors = every(cases[key])
+            for name, column in outcomes.COLUMNS.items():
+                mask = errors.outcomes.get(name)
+                expected = "" if mask is None else FORMATS["float16"].hex(x[int(mask[0].argmax())])
+                assert row[column] == expected, (key, name)
+                assert (row[column] != "") == (row[name] > 0)
+                met += expected != ""
+        assert met >= 2
+
+    def test_the_usual_maximum_is_that_of_the_usual_inputs(self, problem, targets):
+        rows, cases = swept(problem, "float16", targets)
+        for key, row in rows.items():
+            _, x, errors = every(cases[key])
+            exact = abs(errors.exact.high[0])
+            seen = (exact >= 2.0**-14) & (exact <= 65504)
+            sigma = 1 / (1 + np.exp(20.0))
+            if problem.startswith("bce_logits"):
+                seen &= abs(x) <= 20
+            elif problem == "bce":
+                seen &= (sigma <= x) & (1 - x >= sigma)
+            ulp = np.where(seen, errors.ulp[0], -1)
+            if ulp.max() < 0:
+                assert row["usual_max_ulp"] == row["usual_max_ulp_input"] == ""
+                continue
+            assert float(row["usual_max_ulp"]) == pytest.approx(ulp.max(), rel=1e-8), key
+            at = float.fromhex(row["usual_max_ulp_input"])
+            assert np.isclose(ulp[x == at].max(), ulp.max(), rtol=1e-8)
+
+
+class TestWhereOnASample:
+    def test_the_input_before_has_the_outcome_no_more(self):
+        rows, cases = swept(
+            "bce_logits", "float32", ("0", "1"), kernels=["sigmoid_naive", "sigmoid_log1p", "softplus_naive"]
+        )
+        met = 0
+        for key, row in rows.items():
+            case = cases[key]
+            for name, column in outcomes.COLUMNS.items():
+                if row[column]:
+                    x = np.float32(float.fromhex(row[column]))
+                    at = int(case.fmt.ordinal(np.array([x]))[0])
+                    inside = at + (1 if at < case.grid.centre else -1)
+                    has = [case.errors(np.array([o])).outcomes.get(name) is not None for o in (at, inside)]
+                    assert has == [True, at == case.grid.centre], (key, name)
+                    met += 1
+        assert met >= 4
+        assert rows["sigmoid_naive", "0"]["inf_input"] == "0x1.0a2b24p+4"  # (p - 1/2 ulp of 1) log 2, see test_explain
+        assert rows["sigmoid_naive", "0"]["nan_input"] == "-0x1.62e43p+6"  # exp overflows from 128 log 2
+
+    def test_a_boundary_that_is_not_followed_is_noticed(self, monkeypatch):
+        """Negative control."""
+        monkeypatch.setattr(outcomes, "_followed", lambda case, name, ordinal: ordinal)
+        monkeypatch.setattr(PROBLEMS["bce_logits"].__class__, "critical_points", lambda self, fmt: [0.0])
+        with pytest.raises(AssertionError):
+            self.test_the_input_before_has_the_outcome_no_more()
+
+    def test_a_usual_range_of_all_inputs_is_noticed(self, monkeypatch):
+        """Negative control: the usual maximum of a clamped loss is not that at 1e4."""
+        right = swept("bce_logits", "float16", ("1",), kernels=["sigmoid_clip_1e-7"])[0]["sigmoid_clip_1e-7", "1"]
+        monkeypatch.setattr(usual, "usual_range", lambda problem, fmt: fmt.finite_ordinals(*problem.domain))
+        wrong = swept("bce_logits", "float16", ("1",), kernels=["sigmoid_clip_1e-7"])[0]["sigmoid_clip_1e-7", "1"]
+        assert abs(float.fromhex(right["usual_max_ulp_input"])) <= 20
+        assert wrong["usual_max_ulp_input"] != right["usual_max_ulp_input"]
+
+    def test_usual_probabilities_end_at_sigmoid_of_20(self):
+        for fmt in FORMATS.values():
+            first, last = usual.usual_range(PROBLEMS["bce"], fmt)
+            with mp.workprec(200):
+                sigma = 1 / (1 + mp.exp(20))
+                x = [mp.mpf(float(v)) for v in fmt.from_ordinal(np.array([first - 1, first, last, last + 1]))]
+                assert x[0] < sigma <= x[1] and x[2] <= 1 - sigma < x[3], fmt.name
+
+
+class TestReasons:
+    def test_nan_is_explained_before_the_largest_error(self):
+        row = swept("bce_logits", "float32", ("0",), kernels=["sigmoid_naive"])[0]["sigmoid_naive", "0"]
+        assert row["reason"].startswith("exp(88.7228) overflows to inf, then log of zero, then 0 * inf: the loss ")
+        assert "becomes nan. The largest finite error: " in row["reason"] and row["cause"] == "overflow"
+
+    def test_a_row_with_nothing_finite_has_its_reason(self):
+        row = swept("bernoulli_kl", "float16", ("0",), kernels=["naive"])[0]["naive", "0"]
+        assert row["max_ulp"] == "" and row["spurious_nan"] == row["points"] and row["nan_input"] == "0x1p-1"
+        assert "0 * inf" in row["reason"] and row["cause"] == "0 * inf"
+
+    def test_the_nan_of_a_focal_loss_is_explained(self):
+        rows = {k: r for k, r in swept("focal_grad", "float16")[0].items() if r["spurious_nan"]}
+        assert rows and all("becomes nan" in r["reason"] and r["nan_input"] for r in rows.values())
+
+    @pytest.mark.parametrize("problem", ["bce", "bce_logits", "bce_logits_grad"])
+    def test_no_reason_has_an_exponent_that_no_float_has(self, problem):
+        for row in swept(problem, "float64", ("0",), "quick")[0].values():
+            exponents = [w.lower().partition("e")[2].rstrip(".,;:)") for w in row["reason"].replace("(", " ").split()]
+            assert not any(e.lstrip("+-").isdigit() and int(e) not in range(-324, 309) for e in exponents), row[
+                "reason"
+            ]
+
+    def test_columns(self):
+        (row,) = swept("exp", "float16", kernels=["numpy"])[0].values()
+        assert tuple(row) == COLUMNS and COLUMNS[: len(CONTRACT)] == CONTRACT
+
+
+class TestRemedies:
+    @pytest.mark.parametrize(
+        ("problem", "fmt"), [("bce_logits", "float16"), ("bce_grad", "bfloat16"), ("log1p", "float16")]
+    )
+    def test_every_remedy_holds_in_its_own_table(self, problem, fmt):
+        targets = ("0", "1", "0.1", "0.5", "next_up_0") if PROBLEMS[problem].has_target else None
+        rows = advised(list(swept(problem, fmt, targets)[0].values()))
+        assert any(r["remedy"] for r in rows) and not unheld(rows)
+        for r in rows:
+            over = float(r["max_ulp"] or "inf") > 4 or any(r[name] for name in errors.SPURIOUS)
+            assert (
+                (f"{r['remedy']} stays within 4 ulp" in r["reason"])
+                if r["remedy"]
+                else not over or "no built-in" in r["reason"]
+            )
+
+    def test_a_planted_remedy_is_caught(self):
+        """Negative control."""
+        rows = advised(list(swept("bce_logits", "float16", ("0", "0.5"))[0].values()))
+        chosen = next(i for i, r in enumerate(rows) if r["remedy"])
+        for planted in ("sigmoid_naive", "no_such_kernel"):
+            rows[chosen] = {**rows[chosen], "remedy": planted}
+            (sentence,) = unheld(rows)
+            assert f"{planted} is no remedy" in sentence
+
+    @pytest.mark.parametrize("name", ["logits", "probabilities", "gradients", "primitives"])
+    def test_every_remedy_of_the_main_tables_holds(self, name):
+        rows = writer.read(TABLES / f"{name}.csv").to_dict("records")
+        assert any(r["remedy"] for r in rows) and not unheld(rows)

@@ -18,13 +18,18 @@ from mpmath import mp
 from tabulate import tabulate
 
 from harness import UsageError
-from harness.numbers.formats import Format, parse_exact
+from harness.explain.notation import decimal_magnitude
+from harness.explain.remedies import MOST_ULP, measured
+from harness.numbers.formats import Format, format_named, parse_exact
 from harness.problems import problem_named
 from harness.sweep import own
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
+from harness.tables.advice import advised
+from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
 from harness.tables.rows import CONTRACT, Row, rows_of
-from harness.tables.text import OUTCOME_LABELS, safe, short
+from harness.tables.text import OUTCOME_LABELS, decimal_input, safe, short
+from harness.tables.usual import range_text
 from harness.truth.arb import confirm_digits
 from harness.truth.digits import certified
 from harness.truth.errors import SPURIOUS
@@ -72,7 +77,10 @@ def check(name: str, problem_name: str, fmt: Format, grid_name: str, targets: Se
     done = sweep(
         problem, [kernel], grid, values, budget=max_ulp, progress=Progress(f"{name} {fmt.name}", grid.size(grid.cells))
     )
-    return Report(rows_of(problem, kernel, grid, values, done.summaries[kernel.name], max_ulp), max_ulp)
+    rows = rows_of(problem, kernel, grid, values, done.summaries[kernel.name], max_ulp)
+    # Cures are judged by the whole standard grid, whichever grid the kernel itself is checked on.
+    every = None if values is None else tuple(float(v) for v in values)
+    return Report(advised(rows, max_ulp, lambda _: measured(problem.name, fmt.name, every)), max_ulp)
 
 
 def to_json(report: Report) -> str:
@@ -90,14 +98,19 @@ TEXT = (
     "max_ulp_exact",
     "safe_lo",
     "safe_hi",
+    *OUTCOME_INPUTS.values(),
+    "usual_max_ulp_input",
 )
+
+
+NUMBERS = {*CONTRACT, "usual_max_ulp", "condition"} - {*TEXT}
 
 
 def _json(column: str, value: object) -> object:
     """Turn a table's text into a JSON value: null for nothing, infinities as text."""
     if value == "":
         return None
-    if isinstance(value, (bool, int)) or column in TEXT or column not in CONTRACT:
+    if isinstance(value, (bool, int)) or column not in NUMBERS:
         return value
     number = float(str(value))
     return number if math.isfinite(number) else str(value)
@@ -108,13 +121,17 @@ def to_text(report: Report) -> str:
     first = report.rows[0]
     size = "all" if first["exhaustive"] else "a sample of"
     lines = [f"{first['kernel']} as {first['problem']} in {first['format']}, {size} {first['points']} inputs", ""]
+    fmt = format_named(str(first["format"]))
     shown = [
-        (r["target"], short(r["max_ulp"]), r["max_ulp_input"], r["max_ulp_computed"], str(r["max_ulp_exact"])[:12],
-         short(r["mean_ulp"]), *(r[name] for name in SPURIOUS), safe(r))
+        (r["target"], ulps(r["usual_max_ulp"]), r["usual_max_ulp_input"], ulps(r["max_ulp"]), r["max_ulp_input"],
+         r["max_ulp_computed"], decimal_magnitude(str(r["max_ulp_exact"]), fmt), ulps(r["mean_ulp"]),
+         *(r[name] for name in SPURIOUS), safe(r))
         for r in report.rows
     ]  # fmt: skip
     headings = [
         "target",
+        "usual max ulp",
+        "at input",
         "max ulp",
         "at input",
         "computed",
@@ -127,15 +144,49 @@ def to_text(report: Report) -> str:
     return "\n".join([*lines, table, "", *(verdict(r, report.max_ulp) for r in report.rows)])
 
 
+def ulps(value: object) -> str:
+    """Write an error in ulp with three digits; beyond MOST_ULP, which no one can meet, only that it is."""
+    return f"> {MOST_ULP:.0e}" if value != "" and mp.mpf(str(value)) > MOST_ULP else short(value)
+
+
 def verdict(row: Row, max_ulp: float) -> str:
-    """Write one row's verdict as a sentence: PASS or FAIL, the largest error in ulp, spurious outcomes, the reason."""
+    """Write one row's verdict: the usual range first, then what happens beyond it, then the reason.
+
+    A problem whose inputs are all usual has no range to name.
+    """
     where = f"target {row['target']}: " if row["target"] != "" else ""
-    known = "the maximum" if row["exhaustive"] else "the largest error found"
+    said = where + _errors(row, f" (budget {max_ulp:g})")
     if not over(row, max_ulp):
-        return f"PASS  {where}{known} is {short(row['max_ulp'])} ulp, within {max_ulp:g}."
-    outcomes = [f"{row[name]} spurious {label}" for name, label in OUTCOME_LABELS.items() if row[name]]
-    worst = f"{known} is {short(row['max_ulp'])} ulp, budget {max_ulp:g}" if row["max_ulp"] != "" else "nothing finite"
-    return f"FAIL  {where}{'; '.join([worst, *outcomes])}. {row.get('reason', '')}".rstrip()
+        return f"PASS  {said}."
+    return f"FAIL  {'; '.join([said, *_outcomes(row)])}. {row.get('reason', '')}".rstrip()
+
+
+def _errors(row: Row, budget: str) -> str:
+    """Write the largest error of the usual range, then that of all inputs if it is another."""
+    known = "the maximum" if row["exhaustive"] else "the largest error found"
+    usual = range_text(problem_named(str(row["problem"])))
+    if row["max_ulp"] == "":
+        return "nothing finite"
+    largest = f"{known} is {ulps(row['max_ulp'])} ulp"
+    if not usual:
+        return f"{largest}{budget}"
+    at = decimal_input(str(row["max_ulp_input"]))
+    if row["usual_max_ulp"] == "":
+        return f"nothing finite for {usual}; beyond, {largest}, at {at}{budget}"
+    said = f"for {usual} {known} is {ulps(row['usual_max_ulp'])} ulp"
+    if row["max_ulp_input"] == row["usual_max_ulp_input"]:
+        elsewhere = "none is larger elsewhere" if row["exhaustive"] else "no larger one was found elsewhere"
+        return f"{said}, and {elsewhere}{budget}"
+    return f"{said}; over all inputs it is {ulps(row['max_ulp'])} ulp, at {at}{budget}"
+
+
+def _outcomes(row: Row) -> list[str]:
+    """Write how often each spurious outcome occurs, and the input nearest to the centre at which it does."""
+    return [
+        f"{row[name]} spurious {label}, the nearest at {decimal_input(str(row[OUTCOME_INPUTS[name]]))}"
+        for name, label in OUTCOME_LABELS.items()
+        if row[name]
+    ]
 
 
 def reference(problem_name: str, inputs: dict[str, str | None], target: str | None, digits: int) -> str:

@@ -1,4 +1,4 @@
-"""Say why a kernel, or a user's function, is wrong at one input: the cause, the operation, the remedy.
+"""Say why a kernel, or a user's function, is wrong at one input: the cause and the operation.
 
 total = computed - truth has two parts, both in ulps of the truth: modelling bias, own - truth,
 and rounding, computed - own, where own is the kernel's formula evaluated exactly, with its
@@ -22,8 +22,8 @@ from harness.explain import blackbox, expansions
 from harness.explain.bias import BIAS_CAUSES, bias, undefined
 from harness.explain.blame import EVENTS, ROUNDING_CAUSES, Diagnosis, blame
 from harness.explain.expansions import Expansion
-from harness.explain.notation import expression, number
-from harness.explain.remedies import BUDGET, compute, exact_at, remedy, total_ulp
+from harness.explain.notation import expression, magnitude, number
+from harness.explain.remedies import BUDGET, compute, exact_at, total_ulp
 from harness.explain.shadow import Shadow, trace
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
@@ -59,9 +59,9 @@ class Explanation:
     """Hold why a result is wrong; errors in ulps of the exact value, infinite where a value is not finite.
 
     `cause` is a key of CAUSES, `operation` the operation it happened in ("" for a black box),
-    `effects` what followed (keys of EVENTS).  `remedy` is the name of a built-in kernel with
-    an error of at most 4 ulp at this very input, None where none is needed or known; `like` the
-    built-in kernel that a black box behaves like.  The parts of a black box's error are NaN.
+    `effects` what followed (keys of EVENTS), `like` the built-in kernel that a black box behaves
+    like.  The parts of a black box's error are NaN.  What cures it is no matter of one input: see
+    remedies.py.
     """
 
     computed: float
@@ -72,7 +72,6 @@ class Explanation:
     cause: str
     operation: str
     effects: tuple[str, ...]
-    remedy: str | None
     reason: str
     like: str | None = None
 
@@ -104,10 +103,6 @@ class ProblemAt:
     def _per_ulp(self) -> mpmath.mpf:
         ulp = self.fmt.ulp(self.exact if mpmath.isfinite(self.exact) else self.fmt.max)
         return mp.mpf(ulp.denominator) / ulp.numerator  # a power of two
-
-    def remedy(self) -> str | None:
-        """Name a built-in kernel that is right here."""
-        return remedy(self.problem.name, self.fmt.name, self.values)
 
     @property
     def noun(self) -> str:
@@ -188,27 +183,23 @@ def _with_parts(case: ProblemAt, result: Shadow) -> Explanation:
     switched = finding.node.name == "where" and finding.cause in BIAS_CAUSES
     node = finding.node.operands[0] if switched else finding.node
     operation = expression(node)
-    value = str(bool(node.number)).lower() if switched else number(node.number)
-    own = significant(expansions.value(result.exact), 6)
+    value = str(bool(node.number)).lower() if switched else number(node.number, node.dtype)
+    own = magnitude(expansions.value(result.exact), case.fmt)
     kind = "switch" if switched and finding.cause == "clamp" else finding.cause
     told = SENTENCES[kind].format(operation=operation, value=value, own=own)
     told += "".join(f", then {e}" for e in finding.effects)
-    best = case.remedy() if total > BUDGET else None
-    reason = _sentence(case, result.number, total, told, best)
+    reason = _sentence(case, result.number, total, told)
     parts = total, modelling, rounding
-    return Explanation(result.number, case.exact, *parts, finding.cause, operation, finding.effects, best, reason)
+    return Explanation(result.number, case.exact, *parts, finding.cause, operation, finding.effects, reason)
 
 
-def _sentence(case: ProblemAt, computed: float, total: mpmath.mpf, told: str, best: str | None) -> str:
+def _sentence(case: ProblemAt, computed: float, total: mpmath.mpf, told: str) -> str:
     if total <= CORRECT:
-        return f"the {case.noun} {number(computed)} is correctly rounded."
-    digits = (significant(v, d) or "nan" for d in (6, 9, 12, 17, 25) for v in (case.exact, mp.mpf(computed)))
+        return f"the {case.noun} {number(computed, case.fmt.dtype)} is correctly rounded."
+    digits = (magnitude(v, case.fmt, d) for d in (6, 9, 12, 17, 25) for v in (case.exact, mp.mpf(computed)))
     exact, became = next((a, b) for a, b in zip(digits, digits) if a != b)
     told = f"{told}: the {case.noun} {exact} becomes {became}"
-    if total <= BUDGET:
-        return f"{told}, {significant(total, 3)} ulp off."
-    advice = f"{best} keeps it within {BUDGET:g} ulp" if best else "no built-in kernel does better here"
-    return f"{told}; {advice}."
+    return told + (f", {significant(total, 3)} ulp off." if total <= BUDGET else ".")
 
 
 def _black_box(case: ProblemAt, function: Guarded, computed: float) -> Explanation:
@@ -220,7 +211,6 @@ def _black_box(case: ProblemAt, function: Guarded, computed: float) -> Explanati
     total = total_ulp(case.fmt, computed, case.exact)
     cause = "rounding" if total <= BUDGET else blackbox.cause(computed, case.exact)
     cause = cause or ("plateau" if blackbox.flat(*asked, function) else "unknown")
-    best = case.remedy() if total > BUDGET else None
     told = f"the result is {blackbox.CAUSES[cause]} (operations that cannot be followed)"
-    reason = _sentence(case, computed, total, told, best)
-    return Explanation(computed, case.exact, total, mp.nan, mp.nan, cause, "", (), best, reason)
+    reason = _sentence(case, computed, total, told)
+    return Explanation(computed, case.exact, total, mp.nan, mp.nan, cause, "", (), reason)

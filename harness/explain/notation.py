@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import mpmath
+import numpy as np
+
 from harness.explain.shadow import Shadow, taken
+from harness.numbers.formats import Format
+from harness.truth.certified import significant
 
 COMPARISONS = {
     "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
@@ -11,6 +16,8 @@ OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", **COMP
 SHORT = {"absolute": "abs", "maximum": "max", "minimum": "min"}
 TRANSPARENT = ("where", "astype", "positive")
 READABLE = 40  # characters of an operation in a sentence
+DIGITS = 6
+ROUND = 3  # a number written with so many digits less than it may have looks as if it were exact
 
 
 def expression(node: Shadow) -> str:
@@ -24,7 +31,7 @@ def _parts(node: Shadow, depth: int, top: bool = False) -> tuple[str, int]:
     while node.name in TRANSPARENT:
         node = taken(node)
     if node.height == 0 or (node.height > depth and not top):
-        text = number(node.number)
+        text = number(node.number, node.dtype)
         return text, 1 if text.startswith("-") else 3
     parts = [_parts(o, depth - 1) for o in node.operands]
     if node.name == "negative":
@@ -43,10 +50,46 @@ def _within(part: tuple[str, int], least: int) -> str:
     return text if binds >= least else f"({text})"
 
 
-def number(v: float) -> str:
-    """Write a number with 6 digits, or with as many as tell it from 0 and 1."""
-    for digits in (6, 9, 12):
+def number(v: float, dtype: np.dtype | None = None) -> str:
+    """Write a number with 6 digits, or with as many as tell it from the round number that they make of it.
+
+    0.49999999999999994 is not 0.5; but float32's nearest number to 0.1 is 0.1, when `dtype` says that it is of
+    float32 (it is of float64 unless it says so), and 16.635532 is 16.6355.
+    """
+    for digits in (DIGITS, 9, 12, 15):
         text = f"{v:.{digits}g}"
-        if float(text) == v or abs(float(text)) not in (0.0, 1.0):
+        if _same(text, v, dtype) or not (abs(float(text)) in (0.0, 1.0) or _looks_exact(text, digits)):
             return text
     return repr(v)
+
+
+def _same(text: str, v: float, dtype: np.dtype | None) -> bool:
+    """Tell whether a decimal is the number as its format would read it."""
+    return float(text) == v or (dtype is not None and float(np.array(float(text)).astype(dtype)) == v) or v != v
+
+
+def _looks_exact(text: str, digits: int) -> bool:
+    """Tell whether a decimal of at most `digits` digits has so few that a reader takes it for the whole number."""
+    return len(text.lower().partition("e")[0].strip("-").replace(".", "").strip("0")) <= digits - ROUND
+
+
+def magnitude(v: mpmath.mpf, fmt: Format, digits: int = DIGITS) -> str:
+    """Write an exact value with a number of digits; where no number of the format is near it, on which side it lies.
+
+    Below half the least positive number or beyond the largest, what is told is that number, and not a power of
+    ten that no one can meet.
+    """
+    if mpmath.isfinite(v) and abs(v) > fmt.max:
+        return f"{'-' if v < 0 else ''}{_plain(fmt.max)} or more"
+    if v and abs(v) < mpmath.mpf(fmt.smallest_subnormal) / 2:
+        return f"a {'negative' if v < 0 else 'positive'} number below {_plain(fmt.smallest_subnormal)}"
+    return significant(v, digits) or "nan"
+
+
+def _plain(v: float) -> str:
+    return significant(v, 3)
+
+
+def decimal_magnitude(text: str, fmt: Format, digits: int = 9) -> str:
+    """Write an exact value that a table gives as a decimal, see `magnitude`; nothing for nothing."""
+    return magnitude(mpmath.mpf(text), fmt, digits) if text else ""

@@ -1,26 +1,34 @@
-"""Find the form that avoids an error: a built-in kernel of the same problem that is right at this input."""
+"""Find the form that avoids an error: a built-in kernel of the same problem that holds for every input measured.
+
+Many a bad kernel happens to be right at one input; such a one is no advice.  So a cure is named only where its
+figure, over the whole row of a table (a problem, format and target), stays within the budget without a spurious
+outcome.  Where there is none, the kernel that comes closest is named with its figure.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import cache, lru_cache
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import mpmath
 import numpy as np
 from mpmath import mp
 
-from harness.kernels import Kernel, kernels_of
+from harness.kernels import kernels_of
 from harness.numbers.formats import Format, format_named
-from harness.problems import Problem, problem_named
-from harness.sweep.tally import bad_points
+from harness.problems import Problem, gradient_of, problem_named
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import BUDGET, sweep
+from harness.sweep.summary import Summary
 from harness.truth.certified import error_in_ulp, truth
-from harness.truth.errors import measure
+from harness.truth.errors import SPURIOUS
 from harness.truth.fast import evaluate
 
-BUDGET = 4.0  # ulps
-SPREAD = 256  # inputs besides the critical points that a ranking looks at
+MOST_ULP = 1e99  # no one can meet a larger error: it is written as more than this
 
 Array = np.ndarray
 
@@ -53,33 +61,114 @@ def exact_at(problem_name: str, values: tuple[float, ...]) -> mpmath.mpf:
     return truth(problem_named(problem_name), tuple(mp.mpf(v) for v in values))
 
 
-@lru_cache(maxsize=4096)
-def remedy(problem_name: str, format_name: str, values: tuple[float, ...]) -> str | None:
-    """Name a built-in kernel within 4 ulp at this very input: of those, the one that fails least elsewhere.
+@dataclass(frozen=True)
+class Figure:
+    """Hold what is known of one kernel over a whole row: its largest ulp error, and how many spurious outcomes.
 
-    Many a bad kernel happens to be right at one input; such a one is no advice.
+    `max_ulp` is infinite where nothing finite was measured.  `capped` counts the poles at which it is finite.
+    `every_input` tells whether it was measured at every input, or on a sample.
     """
-    fmt, exact = format_named(format_name), exact_at(problem_name, values)
-    inputs = tuple(np.full((1, 1), v).astype(fmt.dtype) for v in values)
-    for kernel in _ranking(problem_name, format_name):
-        if total_ulp(fmt, float(compute(kernel, *inputs).item()), exact) <= BUDGET:
-            return kernel.name
-    return None
+
+    kernel: str
+    max_ulp: mpmath.mpf
+    spurious: int
+    capped: int
+    every_input: bool
+
+    def holds(self, budget: float = BUDGET) -> bool:
+        """Tell whether it stays within the budget with no spurious outcome and no pole capped."""
+        return bool(self.max_ulp <= budget) and not self.spurious and not self.capped
+
+    @property
+    def text(self) -> str:
+        """Write the figure, as a bound from below where it is a sample's."""
+        ulp = f"more than {MOST_ULP:.0e}" if self.max_ulp > MOST_ULP else f"{float(self.max_ulp):.3g}"
+        error = f"{'' if self.every_input or self.max_ulp > MOST_ULP else 'at least '}{ulp} ulp"
+        spoilt = [f"{self.spurious} spurious outcomes"] if self.spurious else []
+        capped = [f"{self.capped} capped poles"] if self.capped else []
+        return " and ".join([error, *spoilt, *capped])
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Hold the figures of all kernels of a problem in a format, by the target as a table writes it ("" without one)."""
+
+    problem: str
+    fmt: str
+    by_target: Mapping[str, Sequence[Figure]]
+
+    @cached_property
+    def _held(self) -> Counter[str]:
+        """Count for how many targets each kernel holds."""
+        return Counter(f.kernel for row in self.by_target.values() for f in row if f.holds())
+
+    def cure(self, target: str, budget: float = BUDGET) -> Figure | None:
+        """Return the figure of the cure for one target, None where no kernel holds there.
+
+        Of several, one whose derivative does not fail where the loss is right (see `trainable`) goes first, then the
+        one that holds for most targets, then the one with the least error for this target, then the first declared.
+        """
+        good = [f for f in self.by_target[target] if f.holds(budget)]
+        return min(
+            good,
+            key=lambda f: (not trainable(self.problem, self.fmt, f.kernel), -self._held[f.kernel], f.max_ulp),
+            default=None,
+        )
+
+    def closest(self, target: str) -> Figure | None:
+        """Return the figure nearest to a cure: no spurious outcome, no pole capped, then the least error."""
+        return min(self.by_target[target], key=lambda f: (f.spurious > 0, f.capped > 0, f.max_ulp), default=None)
+
+    def advice(self, target: str, kernel: str, budget: float = BUDGET) -> tuple[str, str]:
+        """Return the name of the cure, "" where there is none, and what to say: the cure, or what comes closest."""
+        cure = self.cure(target, budget)
+        if cure:
+            where = "every input" if cure.every_input else "every input tried"
+            return cure.kernel, f"{cure.kernel} stays within {budget:g} ulp at {where}"
+        nearest = self.closest(target)
+        if nearest is None or nearest.kernel == kernel:
+            return "", "no built-in kernel comes closer"
+        return (
+            "",
+            f"no built-in kernel stays within {budget:g} ulp; {nearest.kernel} comes closest, with {nearest.text}",
+        )
 
 
 @cache
-def _ranking(problem_name: str, format_name: str) -> list[Kernel]:
-    """Return a problem's kernels, first those that break the budget at the fewest of some hundred inputs."""
-    problem, fmt, kernels = problem_named(problem_name), format_named(format_name), kernels_of(problem_name)
-    first, last = fmt.finite_ordinals(*problem.domain)
-    spread = fmt.from_ordinal(np.linspace(first, last - 1, SPREAD).astype(np.int64))
-    x = np.unique(np.append(spread, critical(problem, fmt)).astype(np.float64)).astype(fmt.dtype)[None, :]
-    # A kernel that is good for one target alone is no advice: hard ones, soft ones, and next to 1.
-    targets = np.array([[0.0], [0.05], [0.5], [fmt.next_down(1.0)], [1.0]]).astype(fmt.dtype)
-    inputs = (x, targets) if problem.has_target else (x,)
+def trainable(problem_name: str, format_name: str, kernel: str) -> bool:
+    """Tell whether a loss kernel's derivative is finite at all critical inputs where the exact one rounds to finite.
+
+    True for a problem that names no gradient.  Targets are 0, 1/2 and 1.
+    """
+    problem, fmt = problem_named(problem_name), format_named(format_name)
+    slope = gradient_of(problem)
+    of_kernel = next((k for k in kernels_of(slope.name) if k.name == kernel), None) if slope else None
+    if slope is None or of_kernel is None:
+        return True
+    x, targets = critical(problem, fmt)[None, :], np.array([[0.0], [0.5], [1.0]]).astype(fmt.dtype)
+    inputs = (x, targets) if slope.has_target else (x,)
     with np.errstate(all="ignore"):
-        exact = evaluate(problem, fmt, *inputs)
-        shape = exact.value.shape
-        measured = [measure(np.broadcast_to(k(*inputs), shape), exact, problem.nonnegative) for k in kernels]
-    bad = [sum(int(bad_points(m, t, slice(None), BUDGET).sum()) for t in range(shape[0])) for m in measured]
-    return [k for _, k in sorted(zip(bad, kernels), key=lambda pair: pair[0])]
+        exact = evaluate(slope, fmt, *inputs)
+        computed = np.broadcast_to(of_kernel(*inputs), exact.value.shape)
+    return bool((np.isfinite(computed) | ~np.isfinite(exact.rounded)).all())
+
+
+@cache
+def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | None) -> Figures:
+    """Measure all built-in kernels of a problem on the whole standard grid; `targets` is None for a problem without."""
+    problem, fmt = problem_named(problem_name), format_named(format_name)
+    kernels, grid = kernels_of(problem_name), Grid("standard", problem, fmt)
+    values = None if targets is None else np.array(targets).astype(fmt.dtype)
+    summaries = sweep(problem, kernels, grid, values).summaries
+    names = [""] if values is None else [fmt.short(v) for v in values]
+    return Figures(
+        problem_name,
+        format_name,
+        {name: [_figure(k.name, summaries[k.name], t, grid) for k in kernels] for t, name in enumerate(names)},
+    )
+
+
+def _figure(kernel: str, summary: Summary, t: int, grid: Grid) -> Figure:
+    most = mp.mpf(float(summary.max_ulp[t].max())) if summary.measured[t] else mp.inf
+    counts = {name: int(cells[t].sum()) for name, cells in summary.outcomes.items()}
+    return Figure(kernel, most, sum(counts[o] for o in SPURIOUS), counts["capped"], grid.exhaustive)

@@ -8,6 +8,7 @@ from harness.sweep import stored
 from harness.sweep.grid import Grid
 from harness.sweep.shards import merged, shards_of
 from harness.tables import contract, writer
+from harness.tables.advice import advised
 from harness.tables.rows import COLUMNS, Row, rows_of
 from harness.truth.arb import oracle
 from harness.workflow.experiments import Experiment, targets_in
@@ -32,6 +33,7 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
         audit[fmt.name] = _worst_audit(shards.paths[fmt.name])
     order = {p.name: i for i, p in enumerate(experiment.problems)}
     rows.sort(key=lambda r: order[str(r["problem"])])
+    rows = advised(rows)
     writer.write(
         out.with_suffix(""), rows, COLUMNS, contract.readable(rows), experiment.question,
         note=contract.NOTE, extra={"grid": shards.grid, "audit": audit, "oracle": oracle()},

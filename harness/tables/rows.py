@@ -3,16 +3,20 @@
 A sweep only says where the largest errors are.  Whatever a row states of a single input is computed again here, the
 kernel at that input and the truth in mpmath, confirmed by Arb where that is installed, so that it can be cited; and on
 a sampled grid the ends of the safe range are searched down to neighbouring inputs.  `harness verify` does the same once
-more with what a table says.
+more with what a table says.  What cures an error is chosen when all rows of a table are there, see
+advice.py.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import mpmath
 import numpy as np
 from mpmath import mp
 
-from harness.explain import explain
+from harness.explain import Explanation, explain
+from harness.explain.condition import condition
 from harness.kernels import Kernel
 from harness.numbers.division import sectioning
 from harness.numbers.formats import Format
@@ -21,6 +25,9 @@ from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
+from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
+from harness.tables.outcomes import nearest_outcomes
+from harness.tables.usual import usual_extreme
 from harness.truth.certified import decimal, error_in_ulp, significant
 from harness.truth.errors import RELATIVE_LIMIT
 
@@ -34,24 +41,59 @@ CONTRACT = (
 EXTREME = ("max_ulp", "max_ulp_input", "max_ulp_computed", "max_ulp_exact")
 WHY = ("bias_ulp", "rounding_ulp", "cause", "operation", "reason", "remedy")
 FURTHER = ("capped", "max_rel_input", "max_abs_input", *WHY)
-COLUMNS = CONTRACT + FURTHER
+WHERE = (*OUTCOME_INPUTS.values(), "usual_max_ulp", "usual_max_ulp_input", "condition")
+COLUMNS = CONTRACT + FURTHER + WHERE
 EXACT_DIGITS = 25
 
 Row = dict[str, object]
+Located = Mapping[str, int | None]  # by outcome, the ordinal of the input nearest to the centre that has it
 
 
 def rows_of(
     problem: Problem, kernel: Kernel, grid: Grid, targets: np.ndarray | None, summary: Summary, budget: float = BUDGET
 ) -> list[Row]:
-    """Return the rows of one kernel's summary, one for each target, the safe range for a budget in ulp."""
-    chosen = [None] if targets is None else list(targets)
-    return [
-        row(Case(problem, kernel.name, kernel, grid, target), summary, t, budget) for t, target in enumerate(chosen)
-    ]
+    """Return the rows of one kernel's summary of the grid's cells, one for each target; the safe range is for a budget in ulp.
+
+    To a row's columns (see `row`) those of WHERE are added: where each outcome happens, the usual range, and the
+    condition number at the worst input.
+    """
+    rows = []
+    for t, target in enumerate([None] if targets is None else list(targets)):
+        case = Case(problem, kernel.name, kernel, grid, target)
+        located = nearest_outcomes(case, summary, t)
+        found = row(case, summary, t, budget, located)
+        found |= where(case, summary, t, located, {name: found[name] for name in EXTREME})
+        rows.append({column: found[column] for column in COLUMNS})
+    return rows
 
 
-def row(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
-    """Return the row of a summary's target `t`: its counts, extremes computed again, and the safe range for a budget in ulp."""
+def where(case: Case, summary: Summary, t: int, located: Located, worst: Row) -> Row:
+    """Return the columns of WHERE, empty where there is no such input.
+
+    The largest error of the usual range is computed again in mpmath, as the others are; often it is `worst`, the row's.
+    """
+    usual = usual_extreme(case, summary, t)
+    extreme = dict.fromkeys(EXTREME, "") if usual is None else worst
+    if usual is not None and _hex(case.fmt, usual) != worst["max_ulp_input"]:
+        extreme = certified_extreme(case, usual)
+    return {
+        **{OUTCOME_INPUTS[name]: "" if at is None else _hex(case.fmt, at) for name, at in located.items()},
+        "usual_max_ulp": extreme["max_ulp"],
+        "usual_max_ulp_input": extreme["max_ulp_input"],
+        "condition": significant(_condition(case, summary.worst_at(t))) if summary.measured[t] else "",
+    }
+
+
+def _condition(case: Case, ordinal: int) -> mpmath.mpf:
+    values = [case.fmt.from_ordinal(np.array([ordinal]))[0], *([] if case.target is None else [case.target])]
+    return condition(case.problem, *(float(v) for v in values))
+
+
+def row(case: Case, summary: Summary, t: int, budget: float = BUDGET, located: Located | None = None) -> Row:
+    """Return the row of a summary's target `t`: its counts, extremes computed again, and the safe range for a budget in ulp.
+
+    `located` has the inputs of its outcomes, where they are known: NaN and infinity are what is explained first.
+    """
     points = int(summary.points.sum())
     counts = {name: int(m[t].sum()) for name, m in summary.outcomes.items()}
     found = {
@@ -62,27 +104,28 @@ def row(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
         "grid": case.grid.name,
         "points": points,
         "exhaustive": case.grid.exhaustive,
-        **extremes(case, summary, t, budget),
+        **extremes(case, summary, t, budget, located),
         "mean_ulp": significant(summary.mean_ulp(t)),
         "correctly_rounded": significant(int(summary.correctly_rounded[t]) / points),
         **counts,
         **safe_range(case, int(summary.bad_below[t]), int(summary.bad_above[t]), budget),
     }
-    return {column: found[column] for column in COLUMNS}
+    return {column: found[column] for column in CONTRACT + FURTHER}
 
 
-def extremes(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
-    """Return the largest ulp, relative and absolute error of a target with their inputs, and the cause of the first.
+def extremes(case: Case, summary: Summary, t: int, budget: float = BUDGET, located: Located | None = None) -> Row:
+    """Return the largest ulp, relative and absolute error of a target with their inputs, and what is to be explained.
 
-    All are computed again in mpmath.  Every cell is empty where the kernel gave nothing finite to measure.
+    All are computed again in mpmath.  Where the kernel gave nothing finite to measure, all but the explanation is empty.
     """
     if not summary.measured[t]:
-        return dict.fromkeys([*EXTREME, *WHY, "max_rel", "max_rel_input", "max_abs", "max_abs_input"], "")
+        empty = dict.fromkeys([*EXTREME, *WHY, "max_rel", "max_rel_input", "max_abs", "max_abs_input"], "")
+        return {**empty, **why(case, None, telling_inputs(summary, t, budget, located))}
     relative_at, absolute_at = (int(summary.extreme_at[name][t]) for name in ("max_rel", "max_abs"))
     worst_at = summary.worst_at(t)
     return {
         **certified_extreme(case, worst_at),
-        **why(case, telling_input(summary, t, worst_at, budget)),
+        **why(case, worst_at, telling_inputs(summary, t, budget, located)),
         "max_rel": significant(difference(case, relative_at, relative=True)),
         "max_rel_input": _hex(case.fmt, relative_at),
         "max_abs": significant(difference(case, absolute_at, relative=False)),
@@ -104,33 +147,43 @@ def certified_extreme(case: Case, ordinal: int) -> Row:
     }
 
 
-def telling_input(summary: Summary, t: int, worst_at: int, budget: float) -> int:
-    """Return which input to explain: the worst, or where that is within the budget, a spurious one."""
-    if summary.max_ulp[t].max() <= budget:
-        if summary.bad_above[t] != NO_BAD_ABOVE:
-            return int(summary.bad_above[t])
-        if summary.bad_below[t] != NO_BAD_BELOW:
-            return int(summary.bad_below[t])
-    return worst_at
+def telling_inputs(summary: Summary, t: int, budget: float, located: Located | None) -> list[int]:
+    """Return which inputs to explain, the most telling first; none where nothing was measured and nothing is spurious.
 
-
-def why(case: Case, ordinal: int) -> Row:
-    """Return the parts of the error at one input, the operation that causes it, and the form that avoids it.
-
-    Empty for a system, whose recorded outputs cannot be traced.
+    NaN comes first, else infinity; then the worst error, where that is within the budget another spurious input.
     """
-    if not isinstance(case.function, Kernel):
+    bad = [int(o) for o in (summary.bad_above[t], summary.bad_below[t]) if o not in (NO_BAD_ABOVE, NO_BAD_BELOW)]
+    outcomes = [o for name in ("spurious_nan", "spurious_inf") if (o := (located or {}).get(name)) is not None][:1]
+    within = summary.max_ulp[t].max() <= budget
+    if within and bad:
+        return outcomes or bad[:1]
+    return [*outcomes, *([summary.worst_at(t)] if summary.measured[t] else [])]
+
+
+def why(case: Case, worst_at: int | None, telling: list[int]) -> Row:
+    """Return the parts of the worst error, the operation that causes what is most telling, and the reasons.
+
+    The second input's reason is added where it has another cause than the first's.  Empty for a system, whose recorded
+    outputs cannot be traced.
+    """
+    if not isinstance(case.function, Kernel) or not telling:
         return dict.fromkeys(WHY, "")
-    x = case.fmt.from_ordinal(np.array([ordinal]))[0]
-    found = explain(case.function, case.problem, case.fmt, x, case.target)
+    explained = {ordinal: _explained(case, ordinal) for ordinal in {*telling, worst_at} if ordinal is not None}
+    found, worst = [explained[ordinal] for ordinal in telling], explained.get(worst_at)  # type: ignore[arg-type]
+    reasons = [e.reason for i, e in enumerate(found) if not i or e.cause != found[0].cause]
     return {
-        "bias_ulp": significant(found.bias_ulp),
-        "rounding_ulp": significant(found.rounding_ulp),
-        "cause": found.cause,
-        "operation": found.operation,
-        "reason": found.reason,
-        "remedy": found.remedy or "",
+        "bias_ulp": significant(worst.bias_ulp) if worst else "",
+        "rounding_ulp": significant(worst.rounding_ulp) if worst else "",
+        "cause": found[0].cause,
+        "operation": found[0].operation,
+        "reason": " The largest finite error: ".join(reasons),
+        "remedy": "",
     }
+
+
+def _explained(case: Case, ordinal: int) -> Explanation:
+    x = case.fmt.from_ordinal(np.array([ordinal]))[0]
+    return explain(case.function, case.problem, case.fmt, x, case.target)  # type: ignore[arg-type]
 
 
 def difference(case: Case, ordinal: int, relative: bool) -> mpmath.mpf:

@@ -14,6 +14,7 @@ from harness.studies.study import Parameters, Tables
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.sweep.summary import Summary
+from harness.tables.advice import advised
 from harness.tables.rows import Row, rows_of
 from harness.truth.certified import significant
 from harness.truth.errors import OUTCOMES
@@ -38,7 +39,7 @@ def run(parameters: Parameters, part: str) -> Tables:
         rows += [r for k in kernels for r in rows_of(problem, k, grid, targets, found[problem.name][k.name])]
     seen = window(fmt, found["log1mexp"], parameters["points_per_cell"])
     return {
-        "relatives": rows,
+        "relatives": advised(rows),
         "relatives_cutoff": [cutoff_row(seen)],
         "relatives_gradient": gradient_rows(fmt),
         "relatives_maechler": maechler_rows(fmt, parameters["points_per_cell"]),

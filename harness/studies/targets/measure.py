@@ -19,6 +19,7 @@ from harness.studies.targets.smoothing import identity_rows, smoothing_rows
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
+from harness.tables.advice import advised
 from harness.tables.rows import Row, certified_extreme, rows_of
 
 
@@ -67,7 +68,7 @@ def map_rows(fmt: Format, grid: str, kernels: Mapping[str, Sequence[str]]) -> li
         for k in ks:
             found = rows_of(problem, k, g, targets, summaries[k.name])
             rows += [{**row, "target_name": name} for row, name in zip(found, names)]
-    return rows
+    return advised(rows)
 
 
 def powers(fmt: Format, step: int) -> list[tuple[int, str, float]]:
