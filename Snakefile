@@ -2,6 +2,8 @@
 # experiments/*.yaml say what, harness/ says how; here is which file is made of which.
 # First what can be asked for, then the rules in the order in which data flow.
 
+import shlex
+import sys
 from pathlib import Path
 
 from harness.figures.catalogue import figure_names
@@ -10,6 +12,18 @@ from harness.systems.pages import FIGURES as SYSTEM_FIGURES
 from harness.systems.registry import libraries
 from harness.workflow import experiments
 from harness.workflow.dependencies import sources
+from harness.workflow.progress import tell_time_left
+
+# Rules run the Python that runs Snakemake, whatever is on PATH; with --sdm conda, that of their environment.
+PYTHON = "python" if workflow.deployment_settings.deployment_method else shlex.quote(sys.executable)
+
+
+onstart:
+    tell_time_left(logger)
+
+
+# What is committed is an update() of what is there: Snakemake deletes other outputs before a job runs, and with them the
+# tables, if the job then fails.  A stage writes all its files or none, and reads none of its own.
 
 # ---- what there is: one file each ---------------------------------------------------------------------------
 
@@ -189,7 +203,7 @@ rule sweep:
     message:
         "Sweep {wildcards.experiment}, {wildcards.format}, shard {wildcards.shard}"
     shell:
-        "python -m harness sweep {input.experiment} --format {wildcards.format}"
+        "{PYTHON} -m harness sweep {input.experiment} --format {wildcards.format}"
         " --shard {wildcards.shard} {params.grid} --out {output} 2>&1 | tee {log}"
 
 
@@ -199,9 +213,9 @@ rule table:
         code=lambda w: CODE["tables.job", w.experiment],
         summaries=lambda w: expand("{root}/{file}", root=w.root, file=MEASURED[w.experiment]),
     output:
-        multiext("{root}/tables/{experiment}", ".md", ".tex", ".json"),
+        update(multiext("{root}/tables/{experiment}", ".md", ".tex", ".json")),
         csv=report(
-            "{root}/tables/{experiment}.csv",
+            update("{root}/tables/{experiment}.csv"),
             caption="docs/captions/table.rst",
             category="Tables",
             labels={"experiment": "{experiment}"},
@@ -215,7 +229,7 @@ rule table:
     message:
         "Table of {wildcards.experiment}"
     shell:
-        "python -m harness table {input.experiment} {input.summaries} --out {output.csv}" " > {log} 2>&1"
+        "{PYTHON} -m harness table {input.experiment} {input.summaries} --out {output.csv}" " > {log} 2>&1"
 
 
 for name in FIGURES:
@@ -229,9 +243,9 @@ for name in FIGURES:
             table=f"{{root}}/tables/{name}.csv",
             summaries=[f"{{root}}/{file}" for file in MEASURED[name]],
         output:
-            [f"{{root}}/figures/{stem}.svg" for stem in FIGURES[name]],
+            update([f"{{root}}/figures/{stem}.svg" for stem in FIGURES[name]]),
             png=report(
-                [f"{{root}}/figures/{stem}.png" for stem in FIGURES[name]],
+                update([f"{{root}}/figures/{stem}.png" for stem in FIGURES[name]]),
                 caption="docs/captions/figure.rst",
                 category="Figures",
                 subcategory=name,
@@ -245,7 +259,7 @@ for name in FIGURES:
         message:
             f"Figures of {name}"
         shell:
-            "python -m harness figures {input.experiment} {input.summaries} --table {input.table}"
+            "{PYTHON} -m harness figures {input.experiment} {input.summaries} --table {input.table}"
             " --out {params.folder} > {log} 2>&1"
 
 
@@ -260,9 +274,9 @@ for name in BOUNDED:
             summaries=expand("results/{file}", file=MEASURED[name]),
             functions=expand("results/{file}", file=MEASURED[EXPERIMENTS[name].bounds["functions"]]),
         output:
-            multiext(f"results/tables/bounds_{name}", ".md", ".tex", ".json"),
-            expand("results/figures/{stem}.{kind}", stem=BOUND_FIGURES[name], kind=IMAGES),
-            csv=f"results/tables/bounds_{name}.csv",
+            update(multiext(f"results/tables/bounds_{name}", ".md", ".tex", ".json")),
+            update(expand("results/figures/{stem}.{kind}", stem=BOUND_FIGURES[name], kind=IMAGES)),
+            csv=update(f"results/tables/bounds_{name}.csv"),
         log:
             f"results/logs/bounds.{name}.log",
         conda:
@@ -272,7 +286,7 @@ for name in BOUNDED:
         message:
             f"Bounds of {name}"
         shell:
-            "python -m harness bounds {input.experiment} {input.summaries} {params.functions}"
+            "{PYTHON} -m harness bounds {input.experiment} {input.summaries} {params.functions}"
             " --out {output.csv} --figures results/figures > {log} 2>&1"
 
 
@@ -293,7 +307,7 @@ rule search:
     message:
         "Search {wildcards.experiment}, {wildcards.format}, shard {wildcards.shard}"
     shell:
-        "python -m harness search {input.experiment} --format {wildcards.format}"
+        "{PYTHON} -m harness search {input.experiment} --format {wildcards.format}"
         " --shard {wildcards.shard} --out {output} > {log} 2>&1"
 
 
@@ -303,9 +317,9 @@ rule search_table:
         code=lambda w: CODE["search.job", w.experiment],
         parts=lambda w: expand("results/{file}", file=MEASURED[w.experiment]),
     output:
-        multiext("results/tables/{experiment}", ".md", ".tex", ".json"),
+        update(multiext("results/tables/{experiment}", ".md", ".tex", ".json")),
         csv=report(
-            "results/tables/{experiment}.csv",
+            update("results/tables/{experiment}.csv"),
             caption="docs/captions/search.rst",
             category="Tables",
             labels={"experiment": "{experiment}"},
@@ -319,7 +333,7 @@ rule search_table:
     message:
         "Table of {wildcards.experiment}"
     shell:
-        "python -m harness search-table {input.experiment} {input.parts} --out {output.csv}" " > {log} 2>&1"
+        "{PYTHON} -m harness search-table {input.experiment} {input.parts} --out {output.csv}" " > {log} 2>&1"
 
 
 # ---- every kernel: special values, and the atlas of the main experiments -------------------------------------
@@ -329,9 +343,9 @@ rule special_values:
     input:
         code=sources(["harness.tables.special_values"]) + KERNELS,
     output:
-        multiext("results/tables/special_values", ".md", ".tex", ".json"),
+        update(multiext("results/tables/special_values", ".md", ".tex", ".json")),
         csv=report(
-            "results/tables/special_values.csv",
+            update("results/tables/special_values.csv"),
             caption="docs/captions/special_values.rst",
             category="Tables",
         ),
@@ -343,7 +357,7 @@ rule special_values:
     message:
         "Table of special values"
     shell:
-        "python -m harness special --out {output.csv} > {log} 2>&1"
+        "{PYTHON} -m harness special --out {output.csv} > {log} 2>&1"
 
 
 rule atlas_table:
@@ -351,9 +365,9 @@ rule atlas_table:
         code=sources(["harness.tables.atlas", "harness.kernels.gradients"]),
         tables=expand("results/tables/{experiment}.csv", experiment=MAIN),
     output:
-        multiext("results/tables/atlas", ".md", ".tex", ".json"),
+        update(multiext("results/tables/atlas", ".md", ".tex", ".json")),
         csv=report(
-            "results/tables/atlas.csv",
+            update("results/tables/atlas.csv"),
             caption="docs/captions/atlas.rst",
             category="Tables",
         ),
@@ -364,7 +378,7 @@ rule atlas_table:
     message:
         "Atlas"
     shell:
-        "python -m harness atlas {input.tables} --out {output.csv} > {log} 2>&1"
+        "{PYTHON} -m harness atlas {input.tables} --out {output.csv} > {log} 2>&1"
 
 
 # ---- studies: their parts, and the page of each with its tables and figures ----------------------------------
@@ -384,7 +398,7 @@ rule part:
     message:
         "Study {wildcards.study}, part {wildcards.part}"
     shell:
-        "python -m harness study {input.experiment} --part {wildcards.part} --out {output} 2>&1 | tee {log}"
+        "{PYTHON} -m harness study {input.experiment} --part {wildcards.part} --out {output} 2>&1 | tee {log}"
 
 
 for name, question in STUDIES.items():
@@ -397,9 +411,9 @@ for name, question in STUDIES.items():
             code=PAGE_CODE[name],
             parts=expand("results/{file}", file=MEASURED[name]),
         output:
-            expand("results/tables/{table}.{kind}", table=question.tables, kind=FORMS),
-            expand("results/figures/{stem}.{kind}", stem=question.figures, kind=IMAGES),
-            page=f"docs/questions/{name}.md",
+            update(expand("results/tables/{table}.{kind}", table=question.tables, kind=FORMS)),
+            update(expand("results/figures/{stem}.{kind}", stem=question.figures, kind=IMAGES)),
+            page=update(f"docs/questions/{name}.md"),
         log:
             f"results/logs/page.{name}.log",
         conda:
@@ -407,7 +421,7 @@ for name, question in STUDIES.items():
         message:
             f"Tables, figures and page of {name}"
         shell:
-            "python -m harness page {input.experiment} {input.parts} --results results --out {output.page}"
+            "{PYTHON} -m harness page {input.experiment} {input.parts} --results results --out {output.page}"
             " > {log} 2>&1"
 
 
@@ -428,7 +442,7 @@ rule library:
     message:
         "Systems of {wildcards.library}"
     shell:
-        "python -m harness systems {wildcards.library} --grid {params.grid} --out {output} 2>&1 | tee {log}"
+        "{PYTHON} -m harness systems {wildcards.library} --grid {params.grid} --out {output} 2>&1 | tee {log}"
 
 
 rule systems_table:
@@ -439,9 +453,9 @@ rule systems_table:
             library=QUICK_LIBRARIES if w.root == "results/quick" else LIBRARIES,
         ),
     output:
-        multiext("{root}/tables/systems", ".md", ".tex", ".json"),
+        update(multiext("{root}/tables/systems", ".md", ".tex", ".json")),
         csv=report(
-            "{root}/tables/systems.csv",
+            update("{root}/tables/systems.csv"),
             caption="docs/captions/systems.rst",
             category="Tables",
         ),
@@ -452,16 +466,16 @@ rule systems_table:
     message:
         "Table of systems"
     shell:
-        "python -m harness systems-table {input.parts} --out {output.csv} > {log} 2>&1"
+        "{PYTHON} -m harness systems-table {input.parts} --out {output.csv} > {log} 2>&1"
 
 
 rule systems_pages:
     input:
         parts=expand("results/systems/{library}.json", library=LIBRARIES),
     output:
-        "docs/systems.md",
-        "docs/findings.md",
-        expand("results/figures/{stem}.{kind}", stem=SYSTEM_FIGURES, kind=IMAGES),
+        update("docs/systems.md"),
+        update("docs/findings.md"),
+        update(expand("results/figures/{stem}.{kind}", stem=SYSTEM_FIGURES, kind=IMAGES)),
     log:
         "results/logs/systems_pages.log",
     conda:
@@ -469,4 +483,4 @@ rule systems_pages:
     message:
         "Pages and figures of systems"
     shell:
-        "python -m harness systems-pages {input.parts} --docs docs --figures results/figures > {log} 2>&1"
+        "{PYTHON} -m harness systems-pages {input.parts} --docs docs --figures results/figures > {log} 2>&1"

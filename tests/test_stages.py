@@ -92,7 +92,7 @@ class TestTable:
         sidecar = json.loads((folder / "tables" / "small.json").read_text())
         assert sidecar["rows"] == 12
         assert sidecar["audit"]["float32"]["bce_logits"]["log2_relative_error"] < -48
-        assert {"python", "packages", "simd", "libc", "commit"} <= set(sidecar["provenance"])
+        assert {"version", "sources", "python", "packages", "simd", "libc"} <= set(sidecar["provenance"])
 
     def test_shards_merge_to_the_whole(self, folder):
         experiment = experiments.load(folder / "small.yaml")

@@ -125,19 +125,25 @@ def reference(
 
 @cli.command()
 @click.argument("results", default="results", type=options.PATH)
-def verify(results: Path) -> None:
-    """Check a results folder: checksums, and every cited extreme once more in mpmath and Arb.
+@click.option("--deep", is_flag=True, help="Sweep all rows again, not some: minutes.")
+@click.option("--exhaustive", is_flag=True, help="With --deep: those over every float32 input too, for hours.")
+def verify(results: Path, deep: bool, exhaustive: bool) -> None:
+    """Check a results folder: checksums, every cited extreme once more in mpmath and Arb, and rows swept again.
 
     Re-runs each kernel at the input of its largest error and compares what it computes, the exact
-    value, and the error with the table.  Exit status 0 if all agree, 1 if any does not.
+    value, and the error with the table; sweeps some rows again and compares every cell.
+    Exit status 0 if all agree, 1 if any does not.
 
     \b
-    Example:
+    Examples:
       harness verify results/
+      harness verify results/ --deep
     """
     from harness.tables import verify as verification
 
-    found = verification.verify(results)
+    if exhaustive and not deep:
+        raise UsageError("--exhaustive sweeps every float32 input again, as a part of --deep; add --deep")
+    found = verification.verify(results, deep=deep, exhaustive=exhaustive)
     click.echo(found.text)
     sys.exit(0 if found.ok else 1)
 

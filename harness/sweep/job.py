@@ -12,20 +12,22 @@ from harness.sweep import stored
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.sweep.summary import Summary
+from harness.workflow.dependencies import sources
 from harness.workflow.experiments import Experiment, targets_in
 from harness.workflow.progress import Progress
-from harness.workflow.provenance import provenance
+from harness.workflow.provenance import commit, provenance
 
 
 def sweep_job(experiment: Experiment, fmt: Format, shard: int, grid: str, out: Path) -> None:
     """Sweep one shard of one format, all problems and kernels of an experiment, into a summary file.
 
     `shard` counts from 0; `grid` is exhaustive, standard or quick, whatever the experiment's own is.  The file says of
-    itself what it is of, how far the reference was off where it was audited (log2 of the relative error), and where the
+    itself what it is of and measured with, how far the reference was off where it was audited (log2 of the relative error), and where the
     time went (nanoseconds).  Raises UsageError for a grid that the format cannot have, AuditFailure where the
     reference breaks its bound; then no file is written.
     """
     shards = experiment.shards_of(fmt.name)
+    made_with = {**provenance(sources([__name__], experiment)), "commit": commit()}  # as they are when it begins
     summaries: dict[str, dict[str, Summary]] = {}
     audits, clocks = {}, {}
     for problem in experiment.problems:
@@ -38,8 +40,8 @@ def sweep_job(experiment: Experiment, fmt: Format, shard: int, grid: str, out: P
         audits[problem.name] = {"log2_relative_error": round(done.audit_log2, 2), "points": done.audit_points}
         clocks[problem.name] = done.clock.spent
     description = {
-        "experiment": experiment.name, "format": fmt.name, "grid": grid,
+        "experiment": experiment.name, "experiment_sha256": experiment.digest, "format": fmt.name, "grid": grid,
         "shard": shard, "shards": shards, "targets": experiment.targets, "audit": audits,
-        "nanoseconds": clocks, "provenance": provenance(),
+        "nanoseconds": clocks, "provenance": made_with,
     }  # fmt: skip
     stored.write_summaries(out, summaries, description)

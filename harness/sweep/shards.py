@@ -1,43 +1,50 @@
 """Which summary files belong together: a sweep is run in shards, one file each, and read again as a whole.
 
-Every file says of itself which experiment, format, targets and grid it is of, and which of how many shards.  Files
-are put together by that; their names say nothing.
+Every file says of itself which experiment, format, targets and grid it is of, which of how many shards, and what it was
+measured with.  Files are put together by that; their names say nothing.  Those of an experiment that was edited in the
+meantime are refused, and so are those of different versions, sources or functions: a table is of one sweep.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import UsageError
 from harness.sweep import stored
 from harness.sweep.summary import Summary, merge
 from harness.workflow.experiments import Experiment
+from harness.workflow.provenance import measured_alike
 
 File = tuple[Path, dict]  # a summary file and what it says of itself
 
 
 @dataclass(frozen=True)
 class Shards:
-    """Hold the summary files of one sweep: its grid and, by format, the files of all its shards in order."""
+    """Hold the summary files of one sweep: its grid, by format the files of all its shards in order, and its provenance.
+
+    `provenance` is what all were measured with, see workflow/provenance.py, without the commit.
+    """
 
     grid: str
     paths: dict[str, list[Path]]
+    provenance: dict = field(default_factory=dict, compare=False)
 
 
 def shards_of(experiment: Experiment, paths: Sequence[Path]) -> Shards:
     """Return the complete shards of an experiment's formats among summary files, in any order.
 
     Raises UsageError for a shard that is missing or given twice, a file of another experiment, other targets or
-    another grid than the first, and one that lacks a kernel of the experiment.
+    another grid than the first, one that lacks a kernel of the experiment, one swept when the experiment said
+    something else, and one measured with other versions, sources or functions than the first.
     """
     files = [(path, stored.read_description(path)) for path in paths]
     _alike(files, experiment.name, experiment.targets)
     found = {f.name: _in_order(files, f.name, experiment.name) for f in experiment.formats}
     for path, told in files:
         _with_kernels(path, told, experiment)
-    return Shards(files[0][1]["grid"], found)
+    return Shards(files[0][1]["grid"], found, _of_one_sweep(files, experiment.digest))
 
 
 def shards_in(paths: Sequence[Path]) -> Shards:
@@ -51,7 +58,8 @@ def shards_in(paths: Sequence[Path]) -> Shards:
     first = files[0][1]
     _alike(files, first["experiment"], first["targets"])
     formats = dict.fromkeys(told["format"] for _, told in files)
-    return Shards(first["grid"], {f: _in_order(files, f, first["experiment"]) for f in formats})
+    found = {f: _in_order(files, f, first["experiment"]) for f in formats}
+    return Shards(first["grid"], found, _of_one_sweep(files, first.get("experiment_sha256", "")))
 
 
 def merged(paths: Sequence[Path]) -> dict[str, dict[str, Summary]]:
@@ -88,6 +96,25 @@ def _in_order(files: Sequence[File], fmt: str, experiment: str) -> list[Path]:
         count = f"{len(given)} of {divisions[0]}" if divisions else "0"
         raise UsageError(f"{count} shards of {of} were given; give each once")
     return [path for _, _, path in mine]
+
+
+def _of_one_sweep(files: Sequence[File], digest: str) -> dict:
+    """Return what all files were measured with; UsageError where they differ, or are of an experiment as it was once."""
+    first_path, first = files[0]
+    for path, told in files:
+        if "experiment_sha256" not in told:
+            raise UsageError(f"{path} does not say what the experiment was when it was swept; sweep again")
+        if told["experiment_sha256"] != digest:
+            raise UsageError(f"{path} was swept when {told['experiment']} said something else than now; sweep again")
+        differ = measured_alike(_lasting(first["provenance"]), _lasting(told["provenance"]))
+        if differ:
+            raise UsageError(f"{first_path} and {path} were measured with {differ}; sweep again")
+    return _lasting(first["provenance"])
+
+
+def _lasting(provenance: Mapping) -> dict:
+    """Leave out the commit, which changes where nothing that is measured does."""
+    return {key: value for key, value in provenance.items() if key != "commit"}
 
 
 def _with_kernels(path: Path, told: Mapping, experiment: Experiment) -> None:

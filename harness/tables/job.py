@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+from mpmath import mp
+
+from harness import UsageError
+from harness.numbers.formats import Format
 from harness.sweep import stored
 from harness.sweep.grid import Grid
 from harness.sweep.shards import merged, shards_of
@@ -11,14 +16,17 @@ from harness.tables import contract, writer
 from harness.tables.advice import advised
 from harness.tables.rows import COLUMNS, Row, rows_of
 from harness.truth.arb import oracle
+from harness.truth.certified import significant
+from harness.truth.fast import bound
 from harness.workflow.experiments import Experiment, targets_in
+from harness.workflow.provenance import functions_differ
 
 
 def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
     """Write an experiment's table, OUT.csv, .md, .tex and .json, from the summaries of all its formats and shards.
 
     Rows stand in the order of problems, formats, kernels and targets.  Raises UsageError where a summary is missing,
-    given twice, damaged, or of another sweep.
+    given twice, damaged, or of another sweep, and where an error that is computed again is not what the sweep found.
     """
     shards = shards_of(experiment, inputs)
     rows: list[Row] = []
@@ -29,15 +37,39 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
             targets = targets_in(fmt, experiment.targets) if problem.has_target else None
             g = Grid(shards.grid, problem, fmt)
             for kernel in experiment.kernels[problem.name]:
-                rows += rows_of(problem, kernel, g, targets, summaries[problem.name][kernel.name])
+                summary = summaries[problem.name][kernel.name]
+                made = rows_of(problem, kernel, g, targets, summary)
+                for t, row in enumerate(made):
+                    _agrees(row, fmt, float(summary.max_ulp[t].max()), shards.provenance)
+                rows += made
         audit[fmt.name] = _worst_audit(shards.paths[fmt.name])
     order = {p.name: i for i, p in enumerate(experiment.problems)}
     rows.sort(key=lambda r: order[str(r["problem"])])
     rows = advised(rows)
     writer.write(
         out.with_suffix(""), rows, COLUMNS, contract.readable(rows), experiment.question,
-        note=contract.NOTE, extra={"grid": shards.grid, "audit": audit, "oracle": oracle()},
+        note=contract.NOTE, measured_with=shards.provenance,
+        extra={"grid": shards.grid, "audit": audit, "oracle": oracle(), "experiment_sha256": experiment.digest},
     )  # fmt: skip
+
+
+def _agrees(row: Row, fmt: Format, swept: float, provenance: dict) -> None:
+    """Raise UsageError unless a row's largest error, computed again in mpmath, is the one that the sweep found.
+
+    The sweep measures |computed - reference|, and the reference is off by at most bound * 2^p ulp of the format.  Its
+    arithmetic in float64 is good to a few 2^-52 of the error, and the row has nine digits: 10^-8 covers both.  Where
+    the kernel itself computes something else now, with other functions than those under the sweep, they disagree.
+    """
+    if row["max_ulp"] == "" or math.isinf(swept):  # nothing finite, or more than the sweep can hold
+        return
+    again = mp.mpf(str(row["max_ulp"]))
+    if abs(again - swept) > 2.0**fmt.precision * bound(fmt) + 1e-8 * swept:
+        other = functions_differ(provenance)
+        raise UsageError(
+            f"{row['kernel']} of {row['problem']} in {row['format']}, target {row['target'] or 'none'}, errs by "
+            f"{significant(swept)} ulp at {row['max_ulp_input']} by the sweep and by {row['max_ulp']} ulp now"
+            f"{f' (the sweep was {other})' if other else ''}; sweep again"
+        )
 
 
 def _worst_audit(paths: list[Path]) -> dict:

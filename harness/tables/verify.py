@@ -1,15 +1,17 @@
 """What `harness verify` does: does a results folder still say what is true?
 
 For every table it compares the checksums of its files; for every row of a kernel it computes the largest errors once
-more, the kernel at that input and the truth in mpmath, and looks at both sides of each end of the safe range.
+more, the kernel at that input and the truth in mpmath, and looks at both sides of each end of the safe range.  What no
+single input shows, counts, means and shares, is swept again: some rows always, all on request; see resweep.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from harness import UsageError
 from harness.kernels import kernel_named, kernels_of
@@ -18,7 +20,7 @@ from harness.problems import problem_named
 from harness.sweep.case import Case
 from harness.sweep.grid import GRIDS, Grid
 from harness.sweep.streaming import BUDGET
-from harness.tables import writer
+from harness.tables import resweep, writer
 from harness.tables.rows import CONTRACT, certified_extreme, difference
 from harness.truth.certified import significant
 from harness.workflow import files
@@ -44,52 +46,114 @@ class Verification:
         return "\n".join([*self.lines, *shown, "verified" if self.ok else f"{len(self.wrong)} disagreements"])
 
 
-def verify(results: Path) -> Verification:
-    """Check every table of a results folder; UsageError where there is none."""
+def verify(results: Path, *, deep: bool = False, exhaustive: bool = False) -> Verification:
+    """Check every table of a results folder; UsageError where there is none.
+
+    Checksums come first: a table whose files are not what its sidecar says is not read.  Then every row's extremes and
+    ends are computed again, and some rows are swept again and compared cell by cell, all with `deep`; those over every
+    float32 input, which take hours, only with `exhaustive` as well.
+    """
     sidecars = sorted((results / "tables").glob("*.json"))
     if not sidecars:
         raise UsageError(f"{results} has no tables (no {results}/tables/*.json); run `make results` first")
-    lines: list[str] = []
-    wrong: list[str] = []
-    for sidecar in sidecars:
-        line, found = _table(sidecar)
-        lines.append(line)
-        wrong += found
-    return Verification(lines, wrong)
+    tables = [_files(sidecar) for sidecar in sidecars]
+    for table in tables:
+        if not table.wrong:
+            _rows(table)
+    _sweeps([t for t in tables if t.frame is not None and resweep.swept(t.frame)], deep, exhaustive)
+    for table in tables:
+        other = functions_differ(table.described.get("provenance", {})) if table.changed else ""
+        table.line += f"; {other}" if other else ""
+    return Verification([t.line for t in tables], [text for t in tables for text in (*t.wrong, *t.disagreements)])
 
 
-def _table(sidecar: Path) -> tuple[str, list[str]]:
-    """Return a line on one table, and what is wrong with it."""
+@dataclass
+class TableCheck:
+    """Hold what is found of one table: a line to print, faults of its files, and false statements by line of the CSV."""
+
+    path: Path  # the CSV
+    line: str
+    described: dict = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    changed: list[tuple[int, str]] = field(default_factory=list)
+    frame: pd.DataFrame | None = None  # the rows, where they are of the contract
+
+    @property
+    def disagreements(self) -> list[str]:
+        """Return the false statements as sentences, in the order of the lines, each once."""
+        return list(dict.fromkeys(f"{self.path}:{line}: {text}" for line, text in sorted(self.changed)))
+
+
+def _files(sidecar: Path) -> TableCheck:
+    """Compare a table's files with the checksums of its sidecar."""
+    found = TableCheck(sidecar.with_suffix(".csv"), f"{sidecar.stem}: unreadable")
     try:
-        described = files.read_json(sidecar, "a table's sidecar")
-        checksums, expected = described["sha256"], described["rows"]
+        found.described = files.read_json(sidecar, "a table's sidecar")
+        checksums, _ = found.described["sha256"], found.described["rows"]
     except UsageError as e:
-        return f"{sidecar.stem}: unreadable", [str(e)]
+        found.wrong = [str(e)]
+        return found
     except (KeyError, TypeError) as e:
-        return f"{sidecar.stem}: unreadable", [f"{sidecar} is not a table's sidecar (no {e})"]
-    wrong = []
-    for name, digest in checksums.items():
+        found.described, found.wrong = {}, [f"{sidecar} is not a table's sidecar (no {e})"]
+        return found
+    for name in dict.fromkeys([*checksums, found.path.name]):
         path = sidecar.parent / name
         if not path.is_file():
-            wrong.append(f"{path} is missing")
-        elif files.sha256(path) != digest:
-            wrong.append(f"{path} does not match its checksum in {sidecar.name}")
-    path = sidecar.with_suffix(".csv")
-    if not path.is_file():
-        return f"{sidecar.stem}: no CSV", wrong
-    frame = writer.read(path)
+            found.wrong.append(f"{path} is missing")
+        elif name not in checksums:
+            found.wrong.append(f"{path} has no checksum in {sidecar.name}")
+        elif files.sha256(path) != checksums[name]:
+            found.wrong.append(f"{path} does not match its checksum in {sidecar.name}")
+    found.line = f"{sidecar.stem}: not read, its files are not those of {sidecar.name}"
+    return found
+
+
+def _rows(table: TableCheck) -> None:
+    """Compare every row with the kernel and the truth at the inputs that it names."""
+    frame, expected = writer.read(table.path), table.described["rows"]
     if len(frame) != expected:
-        wrong.append(f"{path} has {len(frame)} rows, {sidecar.name} says {expected}")
+        table.wrong.append(f"{table.path} has {len(frame)} rows, {table.path.stem}.json says {expected}")
+    table.line = f"{table.path.stem}: {len(frame)} rows"
     if list(frame.columns[: len(CONTRACT)]) != list(CONTRACT):
-        return f"{sidecar.stem}: {len(frame)} rows, checksums", wrong
-    again, changed = 0, []
+        table.line += ", checksums"
+        return
+    table.frame = frame
+    again = 0
     for index, row in frame.iterrows():
         case = _case(row)
         again += case is not None
-        changed += [f"{path}:{int(str(index)) + 2}: {text}" for text in _row(row, case)]
-    line = f"{sidecar.stem}: {len(frame)} rows, {again} with the kernel run again"
-    other = functions_differ(described.get("provenance", {})) if changed else ""
-    return line + (f"; {other}" if other else ""), wrong + changed
+        table.changed += [(int(str(index)) + 2, text) for text in _row(row, case)]
+    table.line += f", {again} with the kernel run again"
+
+
+def _sweeps(tables: list[TableCheck], deep: bool, exhaustive: bool) -> None:
+    """Sweep rows of the tables again, on all cores at once, and note where they differ."""
+    owned = [(t, task) for t in tables for task in resweep.tasks(t.frame, deep=deep, exhaustive=exhaustive)]
+    found = [(t, task, f) for (t, task), f in zip(owned, resweep.run([task for _, task in owned]))]
+    for table in tables:
+        mine = [(task, f) for t, task, f in found if t is table]
+        table.changed += [wrong for _, f in mine for wrong in f.wrong]
+        parts: dict[tuple[str, str, str], list] = {}
+        for task, f in mine:
+            if isinstance(task.cells, int):
+                parts.setdefault((task.problem, task.fmt, task.grid), []).append((task, f))
+        for together in parts.values():
+            table.changed += resweep.whole(together[0][0], [f for _, f in together])
+        rows = {line for task, _ in mine if task.cells != "some" for line in task.lines.values()}
+        table.line += f", {len(rows)} swept again" if rows else ""
+        sampled = [(task, f) for task, f in mine if task.cells == "some"]
+        if sampled:
+            hours = sum(f.seconds * _size(task) / f.points for task, f in sampled) / 3600
+            table.line += (
+                f", {sum(len(task.lines) for task, _ in sampled)} in {resweep.CELLS} cells each"
+                f" (all cells: --deep --exhaustive, about {hours:.1f} h divided by the cores)"
+            )
+
+
+def _size(task: resweep.Task) -> int:
+    """Return the number of inputs of a task's rows."""
+    grid = Grid(task.grid, problem_named(task.problem), format_named(task.fmt))
+    return grid.size(grid.cells)
 
 
 def _case(row) -> Case | None:  # type: ignore[no-untyped-def]

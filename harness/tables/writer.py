@@ -39,13 +39,15 @@ def write(
     markdown: str = "",
     column_format: str = "",
     extra: Mapping[str, object] | None = None,
+    measured_with: Mapping[str, object] | None = None,
 ) -> None:
     """Write a table as PATH.csv, .md, .tex and .json, all of them or none.
 
     The CSV holds `columns` of the rows; Markdown and LaTeX hold what is `shown` of them, text in every cell.
     `markdown` is the Markdown file's whole text, where it is more than the title, the note and the table;
     `column_format` is LaTeX's, all columns left-aligned unless said otherwise; `extra` goes into the JSON, which
-    holds the number of rows, where they come from, and the checksums of the other three.
+    holds the number of rows, where they come from, and the checksums of the other three; `measured_with` is the
+    provenance of the measurements, where they were made before this process, which is taken otherwise.
     """
     texts = {
         path.with_suffix(".csv"): to_csv(rows, columns),
@@ -53,13 +55,19 @@ def write(
         path.with_suffix(".tex"): to_latex(shown, title, path.stem, column_format),
     }
     checksums = {p.name: files.sha256_of(text) for p, text in texts.items()}
-    described = files.to_json(sidecar(path.stem, len(rows), checksums, extra or {}))
+    described = files.to_json(sidecar(path.stem, len(rows), checksums, extra or {}, measured_with))
     files.write_texts({path.with_suffix(".json"): described, **texts})  # the first is renamed last
 
 
-def sidecar(table: str, rows: int, checksums: Mapping[str, str], extra: Mapping[str, object]) -> dict[str, object]:
+def sidecar(
+    table: str,
+    rows: int,
+    checksums: Mapping[str, str],
+    extra: Mapping[str, object],
+    measured_with: Mapping[str, object] | None = None,
+) -> dict[str, object]:
     """Return what a table's JSON file holds: number of rows, checksums by file name, further facts, provenance."""
-    return {"table": table, "rows": rows, "sha256": checksums, **extra, "provenance": provenance()}
+    return {"table": table, "rows": rows, "sha256": checksums, **extra, "provenance": measured_with or provenance()}
 
 
 def read(path: Path | TextIO) -> pd.DataFrame:

@@ -7,6 +7,7 @@ follows from a file's name.  Files are checked against experiments/schema.yaml, 
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from harness import UsageError
 from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
+from harness.workflow.files import sha256_of
 
 # Targets that depend on the format are written as these words.
 NEAREST = {"next_up_0": lambda fmt: fmt.next_up(0.0), "next_down_1": lambda fmt: fmt.next_down(1.0)}
@@ -48,6 +50,21 @@ class Experiment:
     def shards_of(self, fmt: str) -> int:
         """Return into how many jobs the sweep or search of a format (by name) is divided."""
         return self.shards.get(fmt, 1)
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256, 64 hex digits, of what is measured: problems, kernels, formats, targets, grid, shards.
+
+        What it is called and what is made of the measurements (the question, figures, bounds) do not count.
+        """
+        meaning = {
+            "kernels": [[p.name, [k.name for k in self.kernels[p.name]]] for p in self.problems],
+            "formats": [[f.name, self.shards_of(f.name)] for f in self.formats],
+            "targets": self.targets,
+            "grid": self.grid,
+            "search": self.search,
+        }
+        return sha256_of(json.dumps(meaning, sort_keys=True))
 
 
 def targets_in(fmt: Format, targets: list[str] | tuple[str, ...]) -> np.ndarray:

@@ -1,32 +1,43 @@
-"""What a number depends on besides its inputs: versions, CPU features, C library, commit.
+"""What a number depends on besides its inputs: the harness's sources, versions, CPU features, C library.
 
 The last bits of exp, log and their like differ between CPUs and C libraries, so two machines may make tables that
-differ; each table's JSON names what it was made with.
+differ; each table's JSON names what its figures were measured with.  The sources are named by a digest of what the
+measurement runs, not by a commit: the digest stays where only other files change, and it is as right in a wheel as
+in a checkout with edits that no commit has.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+import harness
+
+ROOT = Path(harness.__file__).parent
 PACKAGES = ("numpy", "ml_dtypes", "mpmath", "gmpy2", "numpy_quaddtype", "pandas", "matplotlib", "snakemake")
+# These write and draw tables; no measured figure depends on them.
+SHOWING = ("pandas", "matplotlib", "snakemake")
 
 
-def provenance() -> dict:
+def provenance(sources: Iterable[str] | None = None) -> dict:
     """Return what is needed to explain a difference between two machines' tables.
 
-    NumPy's float32 and float64 functions differ between CPUs: the SIMD features found are named.
-    No time and no path is recorded, so that equal runs give equal bytes.
+    `sources` are the files that a measurement runs, relative to the folder of the package (dependencies.sources gives
+    them); by default all of the package.  NumPy's float32 and float64 functions differ between CPUs: the SIMD
+    features found are named.  No time, no path and no commit is recorded, so that equal runs give equal bytes.
     """
     return {
+        "version": harness.__version__,
+        "sources": digest(all_sources() if sources is None else sources),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         **functions(),
-        "commit": commit(),
     }
 
 
@@ -40,12 +51,57 @@ def functions() -> dict:
     }
 
 
+def measured_alike(one: Mapping, other: Mapping) -> str:
+    """Say in what two provenances differ that a measured figure depends on; nothing where they are alike."""
+    pairs = [{**p, **p.get("packages", {})} for p in (one, other)]
+    keys = [k for k in dict.fromkeys([*pairs[0], *pairs[1]]) if k not in ("packages", *SHOWING)]
+    differing = [k for k in keys if pairs[0].get(k) != pairs[1].get(k)]
+    then, now = (", ".join(f"{k} {_text(p.get(k, 'unknown'))}" for k in differing) for p in pairs)
+    return f"{then} and with {now}" if differing else ""
+
+
 def functions_differ(recorded: dict) -> str:
     """Say how the functions under a recorded table differ from this machine's; nothing where they are the same."""
     here = functions()
     differing = [k for k in here if k in recorded and recorded[k] != here[k]]
     then, now = (", ".join(f"{k} {_text(p[k])}" for k in differing) for p in (recorded, here))
     return f"made with {then}; this machine has {now}" if differing else ""
+
+
+def all_sources() -> list[str]:
+    """Return every file of the package that code or a page comes from, relative to the folder that holds it, sorted."""
+    found = [p for kind in ("*.py", "*.j2") for p in ROOT.rglob(kind)]
+    return sorted(p.relative_to(ROOT.parent).as_posix() for p in found)
+
+
+def digest(sources: Iterable[str]) -> str:
+    """Return the SHA-256, 64 hex digits, of the names and contents of source files (see `provenance`), in any order."""
+    found = hashlib.sha256()
+    for name in sorted(sources):
+        content = (ROOT.parent / name).read_bytes().replace(b"\r\n", b"\n")  # a checkout may have turned the line ends
+        found.update(f"{Path(name).as_posix()}\0{len(content)}\0".encode() + content)
+    return found.hexdigest()
+
+
+def commit(package: Path = ROOT) -> str:
+    """Return the commit of the source, with `-dirty` where files of the package differ from it.
+
+    'unknown' outside a checkout of the harness: an installed package that merely lies inside somebody's repository
+    is no part of it, so the package and the project's file must be tracked files at the repository's top.
+    """
+    top = package.parent
+    try:
+        _git(top, "ls-files", "--error-unmatch", "--", f"{package.name}/__init__.py", "pyproject.toml")
+        if _git(top, "rev-parse", "--show-prefix"):
+            return "unknown"
+        changed = _git(top, "status", "--porcelain", "--", package.name)
+        return _git(top, "rev-parse", "HEAD") + ("-dirty" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _text(value: str | list[str]) -> str:
@@ -63,14 +119,3 @@ def simd_features() -> list[str]:
     """Return the CPU features that NumPy's loops are chosen by."""
     config = np.show_config(mode="dicts")
     return list(config["SIMD Extensions"].get("found", []))  # type: ignore[index]
-
-
-def commit() -> str:
-    """Return the commit of the source, or 'unknown' outside a checkout."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
