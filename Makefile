@@ -36,7 +36,7 @@ systems_quick: .venv/.with-systems  ## The same on a coarse grid, into results/q
 	$(call open_first,results/quick)
 
 test: .venv/.with-test  ## Run the tests
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.with-test  ## Check style, types and the workflow; changes nothing
 	$(BIN)/ruff check --quiet

@@ -1,12 +1,16 @@
 """NumPy's loops: the same on every x86-64 machine, and named where they are not."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from harness.workflow.provenance import functions_differ, provenance
+import harness
+from harness.workflow.dependencies import sources
+from harness.workflow.provenance import all_sources, commit, digest, functions_differ, measured_alike, provenance
 
 VARIABLE = "NPY_DISABLE_CPU_FEATURES"
 FEATURES = "import numpy as np; print(*np.show_config(mode='dicts')['SIMD Extensions'].get('found', []))"
@@ -45,5 +49,79 @@ def test_what_differs_is_named(key, value, text):
 
 
 def test_what_does_not_touch_the_functions_does_not_count():
-    assert functions_differ(provenance() | {"commit": "0", "python": "3.99"}) == ""
+    assert functions_differ(provenance() | {"sources": "0", "python": "3.99"}) == ""
     assert functions_differ({}) == ""
+
+
+def test_provenance_names_the_package_and_its_sources_and_no_commit():
+    found = provenance(sources(["harness.sweep.job"]))
+    assert found["version"] == harness.__version__ and "commit" not in found
+    assert len(found["sources"]) == 64 and found["sources"] != provenance()["sources"]
+    assert {"harness/__init__.py", "harness/tables/atlas/atlas.md.j2"} <= set(all_sources())
+
+
+def test_the_digest_is_of_names_and_contents(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.workflow.provenance.ROOT", tmp_path / "harness")
+    for name, text in {"a.py": "1\n", "b.py": "2\n"}.items():
+        (tmp_path / name).write_text(text)
+    before = digest(["a.py", "b.py"])
+    assert digest(["b.py", "a.py"]) == before
+    (tmp_path / "a.py").write_bytes(b"1\r\n")
+    assert digest(["a.py", "b.py"]) == before
+    (tmp_path / "a.py").write_text("3\n")
+    assert digest(["a.py", "b.py"]) != before
+    (tmp_path / "a.py").write_text("2\n")
+    (tmp_path / "b.py").write_text("1\n")
+    assert digest(["a.py", "b.py"]) != before
+
+
+def test_measured_alike_counts_what_figures_depend_on():
+    one = provenance()
+    assert measured_alike(one, one) == ""
+    assert measured_alike(one, {**one, "packages": {**one["packages"], "pandas": "0"}}) == ""
+    assert measured_alike(one, {**one, "python": "3.99"}).endswith(" and with python 3.99")
+
+
+class TestCommit:
+    """The commit is the harness's own: with -dirty where sources differ, unknown inside somebody else's repository."""
+
+    @pytest.fixture
+    def checkout(self, tmp_path):
+        """A repository with the package at its top."""
+        for name in ("harness/__init__.py", "pyproject.toml", "README.md"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text("\n")
+        self.git(tmp_path, "init", "-q")
+        self.git(tmp_path, "add", "-A")
+        self.commit(tmp_path)
+        return tmp_path
+
+    def git(self, folder: Path, *arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    def commit(self, folder: Path) -> None:
+        self.git(folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "m")
+
+    def test_of_a_checkout(self, checkout):
+        head = self.git(checkout, "rev-parse", "HEAD")
+        assert commit(checkout / "harness") == head
+        (checkout / "README.md").write_text("edited\n")
+        assert commit(checkout / "harness") == head
+        (checkout / "harness" / "__init__.py").write_text("edited\n")
+        assert commit(checkout / "harness") == f"{head}-dirty"
+
+    @pytest.mark.parametrize("place", ["venv/lib/site-packages/harness", "vendored/harness"])
+    def test_of_a_package_inside_another_repository(self, checkout, place):
+        package = checkout / place
+        shutil.copytree(checkout / "harness", package)
+        shutil.copy(checkout / "pyproject.toml", package.parent)
+        assert commit(package) == "unknown"
+        self.git(checkout, "add", "-A")
+        self.commit(checkout)
+        assert commit(package) == "unknown"
+
+    def test_of_no_checkout(self, tmp_path):
+        (tmp_path / "harness").mkdir()
+        assert commit(tmp_path / "harness") == "unknown"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,19 @@ from harness.sweep.grid import Grid
 from harness.sweep.job import sweep_job
 from harness.sweep.shards import Shards, merged, shards_in, shards_of
 from harness.sweep.streaming import sweep
-from harness.tables import rows, verify, writer
+from harness.tables import resweep, rows, verify, writer
 from harness.tables.job import table_job
 from harness.workflow import experiments, files
 from harness.workflow.experiments import targets_in
 
 SCHEMA = Path(__file__).parent.parent / "experiments" / "schema.yaml"
+# What is written into a column whose cells are no plain numbers.
+PLANTED = {
+    "grid": "standard",
+    "exhaustive": "true",
+    **dict.fromkeys(("max_ulp_input", "max_ulp_computed", "safe_lo", "safe_hi"), "0x1p-3"),
+    **dict.fromkeys(("max_rel_input", "max_abs_input"), "0x1p-3"),
+}
 YAML = """
 question: How wrong are three kernels in half precision?
 problems: [bce_logits]
@@ -155,6 +163,74 @@ class TestShards:
             with pytest.raises(UsageError, match=said):
                 find(paths)
 
+    @pytest.mark.parametrize(
+        ("key", "value", "said"),
+        [
+            ("simd", ["X86_V9"], "measured with simd .* and with simd X86_V9; sweep again"),
+            ("libc", "glibc 2.1", "and with libc glibc 2.1; sweep again"),
+            ("sources", "0" * 64, "and with sources 0{64}; sweep again"),
+            ("packages", {"numpy": "1.0"}, "and with numpy 1.0, "),
+            ("version", "0.1", "and with version 0.1"),
+        ],
+    )
+    def test_all_measured_alike(self, copy, paths, key, value, said):
+        """A shard that was swept with other versions, sources or functions than the rest is refused."""
+        provenance = stored.read_description(paths[-1])["provenance"]
+        self.told(paths[-1], provenance={**provenance, key: value})
+        for find in (shards_in, lambda p: shards_of(experiments.load(copy / "small.yaml"), p)):
+            with pytest.raises(UsageError, match=said):
+                find(paths)
+
+    def test_what_only_shows_tables_may_differ(self, copy, paths):
+        told = stored.read_description(paths[-1])["provenance"]
+        changed = {**told, "commit": "another", "packages": {**told["packages"], "pandas": "0.1", "snakemake": "1"}}
+        self.told(paths[-1], provenance=changed)
+        assert shards_of(experiments.load(copy / "small.yaml"), paths).grid == "quick"
+
+    @pytest.mark.parametrize(
+        "edit",
+        [("targets: [0, 0.1]", "targets: [0, 0.1]\ngrid: exhaustive"), ("sigmoid_clip_1e-7, ", ""), ("32: 3", "32: 4")],
+    )
+    def test_an_experiment_that_was_edited_is_not_mixed(self, copy, paths, edit):
+        """Grid, kernels or shards edited between sweep and table: the summaries are of what it said before."""
+        before = experiments.load(copy / "small.yaml")
+        (copy / "small.yaml").write_text(YAML.replace(*edit))
+        after = experiments.load(copy / "small.yaml")
+        table = (copy / "tables" / "small.csv").read_bytes()
+        with pytest.raises(UsageError, match="was swept when small said something else than now; sweep again"):
+            table_job(after, paths, copy / "tables" / "small.csv")
+        assert (copy / "tables" / "small.csv").read_bytes() == table
+        assert shards_of(before, paths).grid == "quick"  # the negative control
+
+    def test_what_is_made_of_it_may_be_edited(self, copy, paths):
+        (copy / "small.yaml").write_text(YAML.replace("three kernels", "some kernels") + "figures: false\n")
+        assert shards_of(experiments.load(copy / "small.yaml"), paths).grid == "quick"
+
+    def test_a_summary_that_says_nothing_of_the_experiment_is_refused(self, copy, paths):
+        summaries, description = stored.read_summaries(paths[0])
+        del description["experiment_sha256"]
+        stored.write_summaries(paths[0], summaries, description)
+        with pytest.raises(UsageError, match="does not say what the experiment was"):
+            shards_of(experiments.load(copy / "small.yaml"), paths)
+
+    @pytest.mark.parametrize(("factor", "agrees"), [(1 + 1e-6, False), (0.5, False), (1 + 1e-12, True)])
+    def test_the_sweeps_error_must_be_the_recomputed_one(self, copy, paths, factor, agrees):
+        """What other functions under the sweep do to a table: its largest error is not found again."""
+        summaries, description = stored.read_summaries(paths[0])
+        summary = summaries["bce_logits"]["lse_log1p"]
+        summary.max_ulp *= factor
+        stored.write_summaries(paths[0], summaries, description)
+
+        def make():
+            table_job(experiments.load(copy / "small.yaml"), paths, copy / "new.csv")
+
+        if agrees:
+            make()
+            return
+        with pytest.raises(UsageError, match=r"^lse_log1p of bce_logits in float16, target 0, errs by .* ulp now"):
+            make()
+        assert not (copy / "new.csv").exists()
+
     def test_a_kernel_that_is_new_is_missed(self, copy, paths):
         (copy / "small.yaml").write_text(YAML.replace("lse_log1p,", "lse_log1p, lse_log,"))
         with pytest.raises(UsageError, match="lacks lse_log of bce_logits; sweep again"):
@@ -162,6 +238,51 @@ class TestShards:
 
 
 class TestVerify:
+    @pytest.mark.parametrize("column", [c for c in rows.COLUMNS if c not in ("problem", "kernel", "format", "target")])
+    def test_a_false_cell_of_any_column_is_found(self, copy, column):
+        """Checksums are those of the altered file: what a column says is measured again."""
+        base = copy / "tables" / "small"
+        frame = writer.read(base.with_suffix(".csv"))
+        frame.loc[3, column] = PLANTED.get(column, "5")
+        frame.to_csv(base.with_suffix(".csv"), index=False, lineterminator="\n")
+        sign(base, len(frame))
+        found = verify.verify(copy)
+        said = "points is " if column == "grid" else f"{column} is "  # on another grid, all else is another
+        assert not found.ok and "small.csv:5" in found.text and said in found.text
+
+    @pytest.mark.parametrize("column", ["mean_ulp", "correctly_rounded", "spurious_zero", "remedy", "reason"])
+    def test_deep_finds_what_a_sample_of_rows_misses(self, copy, column, monkeypatch):
+        monkeypatch.setattr(resweep, "ROWS", 1)
+        base = copy / "tables" / "small"
+        frame = writer.read(base.with_suffix(".csv"))
+        (drawn,) = resweep.few(frame).index
+        missed = next(i for i in frame.index if i != drawn)
+        frame.loc[missed, column] = "5"
+        frame.to_csv(base.with_suffix(".csv"), index=False, lineterminator="\n")
+        sign(base, len(frame))
+        assert verify.verify(copy).ok
+        found = verify.verify(copy, deep=True)
+        assert not found.ok and f"small.csv:{missed + 2}: {column} is 5, swept again" in found.text
+
+    def test_rows_are_drawn_from_every_problem_and_format(self, folder, monkeypatch):
+        frame = writer.read(folder / "tables" / "small.csv")
+        monkeypatch.setattr(resweep, "ROWS", 2)
+        assert set(resweep.few(frame)["format"]) == {"float16", "float32"}
+        monkeypatch.setattr(resweep, "POINTS", 10)
+        assert resweep.few(frame).empty
+
+    def test_nothing_is_read_of_a_table_with_another_checksum(self, copy):
+        (copy / "tables" / "small.csv").write_text("no table at all")
+        found = verify.verify(copy)
+        assert "small: not read" in found.text and "does not match its checksum" in found.text
+
+    def test_a_table_without_a_checksum_is_not_read(self, copy):
+        path = copy / "tables" / "small.json"
+        described = files.read_json(path)
+        del described["sha256"]["small.csv"]
+        files.write_json(path, described)
+        assert "small.csv has no checksum in small.json" in verify.verify(copy).text
+
     def test_a_whole_folder_verifies(self, folder):
         assert verify.verify(folder).ok
 
@@ -198,7 +319,10 @@ class TestVerify:
         assert "made with" not in verify.verify(copy).text
         sidecar = base.with_suffix(".json")
         sidecar.write_text(sidecar.read_text().replace('"libc": "', '"libc": "another '))
-        assert "small: 12 rows, 12 with the kernel run again; made with libc another " in verify.verify(copy).text
+        assert (
+            "small: 12 rows, 12 with the kernel run again, 12 swept again; made with libc another "
+            in verify.verify(copy).text
+        )
 
 
 class TestFiles:
@@ -276,3 +400,51 @@ class TestSafeRange:
         beyond = [o for o in (ends[0] - 1, ends[1] + 1) if grid.start <= o < grid.stop]
         assert not case.bad(np.array(ends), 4.0).any()
         assert beyond and case.bad(np.array(beyond), 4.0).all()
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """The rows of three kernels over every float16 input."""
+    problem, fmt = PROBLEMS["bce_logits"], FORMATS["float16"]
+    kernels = [kernel_named("bce_logits", k) for k in ("lse_log1p", "sigmoid_add_eps_1e-7", "sigmoid_naive")]
+    grid, targets = Grid("exhaustive", problem, fmt), np.array([0, 1], np.float16)
+    done = sweep(problem, kernels, grid, targets)
+    found = [r for k in kernels for r in rows.rows_of(problem, k, grid, targets, done.summaries[k.name])]
+    return writer.read(StringIO(writer.to_csv(found, rows.COLUMNS)))
+
+
+class TestCellsOfLargeRows:
+    """Of a row over too many inputs some cells are swept again: they may not show more than the row says."""
+
+    def check(self, frame, monkeypatch):
+        monkeypatch.setattr(resweep, "LARGE", 1000)
+        return [w for task in resweep.tasks(frame, deep=False, exhaustive=False) for w in resweep.again(task).wrong]
+
+    def test_true_rows_stand(self, whole, monkeypatch):
+        assert self.check(whole, monkeypatch) == []
+
+    @pytest.mark.parametrize(
+        ("line", "column", "value"),
+        [
+            (2, "max_ulp", "0.1"),
+            (7, "spurious_nan", "0"),
+            (7, "safe_hi", "0x1.ffcp+15"),
+            (2, "correctly_rounded", "0.001"),
+            (4, "correctly_rounded", "0.999"),
+        ],
+    )
+    def test_what_cells_contradict_is_found(self, whole, monkeypatch, line, column, value):
+        frame = whole.copy()
+        frame.loc[line - 2, column] = value
+        found = self.check(frame, monkeypatch)
+        assert found and {at for at, _ in found} == {line}
+
+    def test_all_their_cells_in_parts(self, whole, monkeypatch):
+        """With `exhaustive` a large row is swept in parts and compared whole."""
+        monkeypatch.setattr(resweep, "LARGE", 1000)
+        frame = whole.copy()
+        frame.loc[3, "mean_ulp"] = "5"
+        chosen = resweep.tasks(frame, deep=True, exhaustive=True)
+        assert len(chosen) == resweep.PARTS
+        wrong = resweep.whole(chosen[0], [resweep.again(t) for t in chosen])
+        assert [(line, text.split()[0]) for line, text in wrong] == [(5, "mean_ulp")]

@@ -1,5 +1,7 @@
 """What reruns what, and what the README promises."""
 
+import logging
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +17,7 @@ from harness.cli.main import cli
 from harness.kernels import all_kernels
 from harness.workflow import experiments
 from harness.workflow.dependencies import imports, sources
+from harness.workflow.progress import duration, tell_time_left
 
 ROOT = Path(__file__).parent.parent
 
@@ -84,7 +87,8 @@ def clone(tmp_path):
     """What Snakemake sees of a fresh clone: code, experiments, and committed results, newer than the code."""
     for name in ("experiments", "harness", "results/tables", "results/figures", "docs"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "Snakefile", tmp_path)
+    for name in ("Snakefile", "environment.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
     for path in [*tmp_path.glob("results/*/*"), *tmp_path.glob("docs/**/*")]:
         path.touch()
     return tmp_path
@@ -131,6 +135,66 @@ def test_nothing_is_to_be_done_where_the_measurements_are_there(clone):
     assert re.search(r"^table\s", plan(clone, "exhaustive"), re.MULTILINE)
 
 
+def run(folder, *arguments):
+    """Run Snakemake in a folder without any Python on PATH; return its exit status and what it says."""
+    command = [sys.executable, "-m", "snakemake", "--cores=1", "--workflow-profile=none", *arguments]
+    bare = folder / "bin"
+    bare.mkdir(exist_ok=True)
+    for name in ("bash", "tee", "sh"):
+        if not (bare / name).exists():
+            (bare / name).symlink_to(shutil.which(name))
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, "PATH": str(bare)})
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_job_that_fails_leaves_the_committed_table(clone):
+    """Snakemake deletes outputs before a job; a stage that then fails must not take the committed table with it.
+
+    The job runs again when next asked for, though the table is newer than all that it is made of.
+    """
+    stems = [clone / f"results/tables/special_values.{kind}" for kind in ("csv", "md", "tex", "json")]
+    before = {path: path.read_bytes() for path in stems}
+    module = clone / "harness" / "tables" / "special_values.py"
+    whole = module.read_text(encoding="utf-8")
+    module.write_text(whole + "\n\nraise RuntimeError('planted')\n", encoding="utf-8")
+    status, said = run(clone, "-f", "results/tables/special_values.csv")
+    assert status != 0
+    assert {path: path.read_bytes() for path in stems} == before
+    module.write_text(whole, encoding="utf-8")
+    assert re.search(r"^special_values\s", plan(clone, "--rerun-incomplete", "results/tables/special_values.csv"), re.MULTILINE)
+    status, said = run(clone, "--rerun-incomplete", "results/tables/special_values.csv")
+    assert status == 0, said[-2000:]
+    assert {path: path.read_bytes() for path in stems[:3]} == {path: before[path] for path in stems[:3]}
+
+
+def test_every_committed_file_is_protected(clone):
+    """No rule names a table, a figure or a page as an output that Snakemake would delete first."""
+    text = (ROOT / "Snakefile").read_text(encoding="utf-8")
+    outputs = re.findall(r"^ +output:\n(.*?)^ +log:", text, re.MULTILINE | re.DOTALL)
+    assert len(outputs) >= 10
+    for line in "".join(outputs).splitlines():
+        if re.search(r"/tables/|/figures/|docs/[a-z]+(/.*)?\.md", line):
+            assert "update(" in line, line
+
+
+class TestTimeLeft:
+    def test_a_run_tells_how_long_it_still_takes(self, capsys):
+        logger = logging.Logger("run")
+        tell_time_left(logger)
+        tell_time_left(logger)
+        logger.handlers[0].began -= 60
+        for done in (0, 1, 3, 4):
+            logger.info(None, extra={"done": done, "total": 4})
+        assert capsys.readouterr().err.splitlines() == [
+            "about 3 min left for 3 of 4 jobs",
+            "about 20 s left for 1 of 4 jobs",
+        ]
+
+    @pytest.mark.parametrize(("seconds", "text"), [(40, "40 s"), (99.4, "99 s"), (720, "12 min"), (6600, "1 h 50 min")])
+    def test_durations(self, seconds, text):
+        assert duration(seconds) == text
+
+
 class TestPackaging:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -146,7 +210,7 @@ class TestPackaging:
 class TestReadme:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
 
-    @pytest.mark.parametrize("command", re.findall(r"^(?:\$ )?harness (\w+)", text, re.MULTILINE))
+    @pytest.mark.parametrize("command", re.findall(r"^(?:\$ )?\.venv/bin/harness (\w+)", text, re.MULTILINE))
     def test_commands_exist(self, command):
         assert command in cli.commands
 

@@ -46,7 +46,7 @@ class TimeLeft(logging.Handler):
         done, total = getattr(record, "done", 0), getattr(record, "total", 0)
         if isinstance(done, int) and isinstance(total, int) and 0 < done < total:
             left = (time.monotonic() - self.began) * (total - done) / done
-            print(f"about {duration(left)} left for the other {total - done} jobs", file=sys.stderr, flush=True)
+            print(f"about {duration(left)} left for {total - done} of {total} jobs", file=sys.stderr, flush=True)
 
 
 def tell_time_left(logger: logging.Logger) -> None:
