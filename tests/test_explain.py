@@ -18,7 +18,7 @@ from harness.explain import explanation as explain_module
 from harness.explain.condition import condition
 from harness.explain.counterparts import OPERATIONS
 from harness.explain.notation import magnitude, number
-from harness.explain.remedies import Figure, Figures, compute, measured
+from harness.explain.remedies import Cures, KernelFigure, compute, measured
 from harness.explain.shadow import Shadow, nodes, trace
 from harness.kernels import Kernel, all_kernels, kernel_named, like
 from harness.numbers.formats import FORMATS
@@ -482,7 +482,7 @@ def test_condition_at_zeros_and_poles():
 
 
 def figures(**by_target):
-    return Figures("bce_logits", "float32", {y: [Figure(*f) for f in row] for y, row in by_target.items()})
+    return Cures("bce_logits", "float32", {y: [KernelFigure(*f) for f in row] for y, row in by_target.items()})
 
 
 def test_a_cure_holds_over_the_whole_row():
@@ -500,14 +500,14 @@ def test_a_cure_holds_over_the_whole_row():
 def test_a_loss_whose_derivative_is_nan_is_the_last_to_be_advised():
     """maechler's loss is right, its derivative NaN."""
     row = [("maechler", mp.mpf(1), 0, 0, True), ("softplus_pair", mp.mpf(2), 0, 0, True)]
-    assert figures(a=row).cure("a").kernel == "softplus_pair"
-    assert figures(a=row[:1]).cure("a").kernel == "maechler"
+    assert figures(a=row).best("a").kernel == "softplus_pair"
+    assert figures(a=row[:1]).best("a").kernel == "maechler"
 
 
 def test_built_in_kernels_are_measured_on_every_input_of_a_small_format():
     found = measured("bce_logits", "float16", (0.0, 1.0))
     assert set(found.by_target) == {"0", "1"} and all(f.every_input for row in found.by_target.values() for f in row)
     for target in found.by_target:
-        assert found.cure(target).max_ulp <= 4
+        assert found.best(target).max_ulp <= 4
     naive = next(f for f in found.by_target["0"] if f.kernel == "sigmoid_naive")
     assert naive.spurious and not naive.holds()

@@ -1,4 +1,4 @@
-"""Say why a kernel, or a user's function, is wrong at one input: the cause, the operation, and what cures it."""
+"""Say why a kernel, or a user's function, is wrong at one input: the cause, the operation, the remedy."""
 
 from harness.explain.explanation import CAUSES, Explanation, explain, explain_function
 

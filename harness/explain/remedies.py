@@ -62,7 +62,7 @@ def exact_at(problem_name: str, values: tuple[float, ...]) -> mpmath.mpf:
 
 
 @dataclass(frozen=True)
-class Figure:
+class KernelFigure:
     """Hold what is known of one kernel over a whole row: its largest ulp error, and how many spurious outcomes.
 
     `max_ulp` is infinite where nothing finite was measured.  `capped` counts the poles at which it is finite.
@@ -82,27 +82,31 @@ class Figure:
     @property
     def text(self) -> str:
         """Write the figure, as a bound from below where it is a sample's."""
-        ulp = f"more than {MOST_ULP:.0e}" if self.max_ulp > MOST_ULP else f"{float(self.max_ulp):.3g}"
-        error = f"{'' if self.every_input or self.max_ulp > MOST_ULP else 'at least '}{ulp} ulp"
-        spoilt = [f"{self.spurious} spurious outcomes"] if self.spurious else []
-        capped = [f"{self.capped} capped poles"] if self.capped else []
-        return " and ".join([error, *spoilt, *capped])
+        if self.max_ulp > MOST_ULP:
+            error = f"more than {MOST_ULP:.0e} ulp" if mpmath.isfinite(self.max_ulp) else "nothing finite"
+        else:
+            error = f"{'' if self.every_input else 'at least '}{float(self.max_ulp):.3g} ulp"
+        counted = ((self.spurious, "spurious outcome"), (self.capped, "capped pole"))
+        return " and ".join([error, *(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counted if n)])
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Hold the figures of all kernels of a problem in a format, by the target as a table writes it ("" without one)."""
+class Cures:
+    """Hold the figures of all kernels of a problem in a format, among which cures are sought.
+
+    They are by the target as a table writes it, "" for a problem without one.
+    """
 
     problem: str
     fmt: str
-    by_target: Mapping[str, Sequence[Figure]]
+    by_target: Mapping[str, Sequence[KernelFigure]]
 
     @cached_property
     def _held(self) -> Counter[str]:
         """Count for how many targets each kernel holds."""
         return Counter(f.kernel for row in self.by_target.values() for f in row if f.holds())
 
-    def cure(self, target: str, budget: float = BUDGET) -> Figure | None:
+    def best(self, target: str, budget: float = BUDGET) -> KernelFigure | None:
         """Return the figure of the cure for one target, None where no kernel holds there.
 
         Of several, one whose derivative does not fail where the loss is right (see `trainable`) goes first, then the
@@ -115,13 +119,13 @@ class Figures:
             default=None,
         )
 
-    def closest(self, target: str) -> Figure | None:
+    def closest(self, target: str) -> KernelFigure | None:
         """Return the figure nearest to a cure: no spurious outcome, no pole capped, then the least error."""
         return min(self.by_target[target], key=lambda f: (f.spurious > 0, f.capped > 0, f.max_ulp), default=None)
 
     def advice(self, target: str, kernel: str, budget: float = BUDGET) -> tuple[str, str]:
         """Return the name of the cure, "" where there is none, and what to say: the cure, or what comes closest."""
-        cure = self.cure(target, budget)
+        cure = self.best(target, budget)
         if cure:
             where = "every input" if cure.every_input else "every input tried"
             return cure.kernel, f"{cure.kernel} stays within {budget:g} ulp at {where}"
@@ -154,21 +158,21 @@ def trainable(problem_name: str, format_name: str, kernel: str) -> bool:
 
 
 @cache
-def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | None) -> Figures:
+def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | None) -> Cures:
     """Measure all built-in kernels of a problem on the whole standard grid; `targets` is None for a problem without."""
     problem, fmt = problem_named(problem_name), format_named(format_name)
     kernels, grid = kernels_of(problem_name), Grid("standard", problem, fmt)
     values = None if targets is None else np.array(targets).astype(fmt.dtype)
     summaries = sweep(problem, kernels, grid, values).summaries
     names = [""] if values is None else [fmt.short(v) for v in values]
-    return Figures(
+    return Cures(
         problem_name,
         format_name,
         {name: [_figure(k.name, summaries[k.name], t, grid) for k in kernels] for t, name in enumerate(names)},
     )
 
 
-def _figure(kernel: str, summary: Summary, t: int, grid: Grid) -> Figure:
+def _figure(kernel: str, summary: Summary, t: int, grid: Grid) -> KernelFigure:
     most = mp.mpf(float(summary.max_ulp[t].max())) if summary.measured[t] else mp.inf
     counts = {name: int(cells[t].sum()) for name, cells in summary.outcomes.items()}
-    return Figure(kernel, most, sum(counts[o] for o in SPURIOUS), counts["capped"], grid.exhaustive)
+    return KernelFigure(kernel, most, sum(counts[o] for o in SPURIOUS), counts["capped"], grid.exhaustive)

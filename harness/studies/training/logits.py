@@ -20,6 +20,7 @@ from harness.studies.training.start import Setup, setup_named
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid, spread
 from harness.sweep.streaming import sweep
+from harness.tables.advice import advised
 from harness.tables.rows import Row, rows_of
 from harness.truth.certified import error_in_ulp, significant
 from harness.truth.errors import NONE, measure
@@ -110,7 +111,7 @@ def error_rows(parameters: Mapping[str, Any], rows: Sequence[Row]) -> list[Row]:
         by_format = {name: _of_format(problem, format_named(name), cells, counts) for name in parameters["formats"]}
         for i, _ in enumerate(kernels_of(problem.name)):
             found += [row for name in parameters["formats"] for row in by_format[name][i]]
-    return found
+    return advised(found)
 
 
 def _of_format(problem: Problem, fmt: Format, cells: Array, counts: Array) -> list[list[Row]]:
