@@ -34,7 +34,7 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
     rows.sort(key=lambda r: order[str(r["problem"])])
     writer.write(
         out.with_suffix(""), rows, COLUMNS, contract.readable(rows), experiment.question,
-        note=contract.NOTE, extra={"grid": shards.grid, "audit": audit, "oracle": oracle()},
+        note=contract.note(rows), extra={"grid": shards.grid, "audit": audit, "oracle": oracle()},
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
+from harness.tables.basis import BASES, bases
 from harness.truth.certified import decimal, error_in_ulp, significant
 from harness.truth.errors import RELATIVE_LIMIT
 
@@ -33,7 +34,7 @@ CONTRACT = (
 )  # fmt: skip
 EXTREME = ("max_ulp", "max_ulp_input", "max_ulp_computed", "max_ulp_exact")
 WHY = ("bias_ulp", "rounding_ulp", "cause", "operation", "reason", "remedy")
-FURTHER = ("capped", "max_rel_input", "max_abs_input", *WHY)
+FURTHER = ("capped", "max_rel_input", "max_abs_input", *WHY, *BASES)
 COLUMNS = CONTRACT + FURTHER
 EXACT_DIGITS = 25
 
@@ -68,6 +69,7 @@ def row(case: Case, summary: Summary, t: int, budget: float = BUDGET) -> Row:
         **counts,
         **safe_range(case, int(summary.bad_below[t]), int(summary.bad_above[t]), budget),
     }
+    found |= bases(found)
     return {column: found[column] for column in COLUMNS}
 
 

@@ -21,7 +21,7 @@ LATEX = {
     "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "^": r"\^{}",
     "≥": r"$\ge$", "≤": r"$\le$", "<": "$<$", ">": "$>$", "−": "$-$", "±": r"$\pm$", "×": r"$\times$",
     "·": r"$\cdot$", "σ": r"$\sigma$", "γ": r"$\gamma$", "∞": r"$\infty$", "√": r"$\surd$", "→": r"$\to$",
-    "⌈": r"$\lceil$", "⌉": r"$\rceil$", "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "₂": "$_2$", "…": r"\dots{}",
+    "⌈": r"$\lceil$", "⌉": r"$\rceil$", "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "₂": "$_2$", "⊆": r"$\subseteq$", "≈": r"$\approx$", "…": r"\dots{}",
 }  # fmt: skip
 LONG = 30  # characters: a column with a longer cell wraps, see `wrapped`
 
