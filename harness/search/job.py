@@ -80,7 +80,7 @@ def row(
     if len(found.point) == 2:  # the target was searched too
         target = fmt.from_ordinal(np.array(found.point[1:]))[0]
     case = Case(problem, kernel.name, kernel, Grid("standard", problem, fmt), target)
-    found: Row = {
+    stated: Row = {
         **dict.fromkeys(CONTRACT, ""),
         "problem": problem.name,
         "kernel": kernel.name,
@@ -98,7 +98,7 @@ def row(
         "least_ulp": significant(min(f.ulp for f in searches.values())),
         "oracle": oracle(),
     }
-    return found | bases(found)
+    return stated | bases(stated)
 
 
 def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> None:

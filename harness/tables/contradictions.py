@@ -1,8 +1,7 @@
 """Statements of the tables that contradict stronger ones.
 
 What was seen at one input binds every statement about a range that holds it.  So a sample's maximum may not lie above
-that over every input, a search may not find less than a sample did, the safe range over every input must lie within
-whatever a sample allows, an a priori bound must hold for the largest error known, and the atlas and the README may
+that over every input, the safe range over every input must lie within whatever a sample or a search allows, an a priori bound must hold for the largest error known, and the atlas and the README may
 claim no more than the strongest table.  `harness verify` looks for each of these.
 """
 
@@ -30,7 +29,6 @@ def contradictions(results: Path) -> list[str]:
     paths = sorted(tables.glob("*.csv"))
     known = Known.of(paths)
     found = [text for rows in known.rows.values() for text in of_one_key(rows)]
-    found += joint(known)
     if (tables / "atlas.csv").is_file():
         found += atlas(tables / "atlas.csv", known)
     for path in paths:
@@ -40,25 +38,35 @@ def contradictions(results: Path) -> list[str]:
     return found + (list(quoted(readme, results)) if readme.is_file() else [])
 
 
+def shortfalls(results: Path) -> list[str]:
+    """Return where a search found less than another table has: true as a lower bound (≥), but a search that failed."""
+    known = Known.of(sorted((results / "tables").glob("*.csv")))
+    fell = [text for rows in known.rows.values() for text in _exceeded(rows, SEARCH)]
+    return fell + list(joint(known))
+
+
 def of_one_key(rows: Sequence[TableRow]) -> Iterator[str]:
-    """Tell where rows of one problem, kernel, format and target disagree: maxima, then safe ranges."""
-    measured = [r for r in rows if r.max_basis]
-    for strong in (r for r in measured if r.max_basis in (EVERY_INPUT, SEARCH)):
-        for other in measured:
-            if other is not strong and other.max_ulp > strong.max_ulp * ROUNDED:
-                yield (
-                    f"{strong.where}: {_named(strong)} errs by {strong.cells['max_ulp']} ulp at most ({strong.max_basis}),"
-                    f" {other.where} has {other.cells['max_ulp']} ({other.max_basis})"
-                )
+    """Tell where rows of one problem, kernel, format and target disagree with every input's: maxima, then safe ranges."""
+    yield from _exceeded(rows, EVERY_INPUT)
     for every in (r for r in rows if r.safe_basis == EVERY_INPUT):
         ends = every.cells["safe_lo"], every.cells["safe_hi"]
-        for other in rows:
-            for outer in outer_bounds(other):
-                if not inside(ends, outer):
-                    yield (
-                        f"{every.where}: {_named(every)} has the safe range {_range(ends)} over every input,"
-                        f" {other.where} allows {_range(outer)} only"
-                    )
+        for other, outer in ((r, outer) for r in rows for outer in outer_bounds(r)):
+            if not inside(ends, outer):
+                yield (
+                    f"{every.where}: {_named(every)} has the safe range {_range(ends)} over every input,"
+                    f" {other.where} allows {_range(outer)} only"
+                )
+
+
+def _exceeded(rows: Sequence[TableRow], basis: str) -> Iterator[str]:
+    """Tell where a maximum on this basis is less than another of the same key."""
+    measured = [r for r in rows if r.max_basis]
+    for strong in (r for r in measured if r.max_basis == basis):
+        for other in (r for r in measured if r.max_ulp > strong.max_ulp * ROUNDED):
+            yield (
+                f"{strong.where}: {_named(strong)} errs by {strong.cells['max_ulp']} ulp at most ({basis}),"
+                f" {other.where} has {other.cells['max_ulp']} ({other.max_basis})"
+            )
 
 
 def joint(known: Known) -> Iterator[str]:
@@ -70,8 +78,7 @@ def joint(known: Known) -> Iterator[str]:
     alone: dict[tuple[str, ...], list[TableRow]] = {}
     for r in searched:
         alone.setdefault((r.table, *r.key[:3]), []).append(r)
-    tables = {table for table, *_ in alone}
-    of_targets = {t for t in tables if any(len(r) > 1 for (table, *_), r in alone.items() if table == t)}
+    of_targets = {table for (table, *_), rows in alone.items() if len(rows) > 1}
     for (table, *key), (row, *more) in alone.items():
         top = known.at_any_target(*key)
         if table in of_targets or more or not row.key[3] or top is None:
@@ -88,7 +95,9 @@ def inside(ends: Ends, outer: Ends) -> bool:
     lo, hi = ends
     if not lo:
         return True
-    return bool(outer[0]) and float.fromhex(outer[0]) <= float.fromhex(lo) and float.fromhex(hi) <= float.fromhex(outer[1])
+    return (
+        bool(outer[0]) and float.fromhex(outer[0]) <= float.fromhex(lo) and float.fromhex(hi) <= float.fromhex(outer[1])
+    )
 
 
 def atlas(path: Path, known: Known) -> Iterator[str]:

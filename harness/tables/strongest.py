@@ -22,9 +22,10 @@ from harness.problems import problem_named
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.tables import writer
-from harness.tables.basis import BASES, EVERY_INPUT, SAMPLE, SEARCH, bases
+from harness.tables.basis import EVERY_INPUT, SAMPLE, SEARCH, bases
 from harness.tables.rows import CONTRACT
 from harness.truth.errors import SPURIOUS
+from harness.workflow import files
 
 # Tables of which a row is not told by problem, kernel, format and target alone.
 KEYED_FURTHER = frozenset({"system", "probability_format", "k"})
@@ -128,9 +129,7 @@ class Known:
     @classmethod
     def beside(cls, paths: Sequence[Path]) -> Known:
         """Read the given tables and every other that stands in their folders."""
-        given = [p.resolve() for p in paths]
-        others = {p for folder in {p.parent for p in given} for p in folder.glob("*.csv")} - set(given)
-        return cls.of([*given, *sorted(others)])
+        return cls.of([*(p.resolve() for p in paths), *beside(paths)])
 
     @property
     def tables(self) -> list[str]:
@@ -165,20 +164,32 @@ def rows_in(path: Path) -> tuple[TableRow, ...]:
 @lru_cache(maxsize=64)
 def _rows_in(path: Path, changed: int, size: int) -> tuple[TableRow, ...]:
     """Read a table once for each state of its file."""
-    with path.open(encoding="utf-8") as f:
-        columns = f.readline().strip().split(",")
-    if columns[: len(CONTRACT)] != list(CONTRACT) or KEYED_FURTHER & set(columns):
+    if not is_contract(path):
         return ()
     found = []
     for i, cells in enumerate(writer.read(path).to_dict("records")):
         row = {str(k): str(v) for k, v in cells.items()}
-        # Bases are derived even where the file states them: a basis typed in makes no figure stronger.
-        found.append(TableRow(path.stem, i + 2, {**row, **(bases(row) if not _proved(row) else {})}))
+        found.append(TableRow(path.stem, i + 2, {**bases(row), **row}))
     return tuple(found)
 
 
-def _proved(row: dict[str, str]) -> bool:
-    return any(row.get(column) == "proved" for column in BASES)
+def is_contract(path: Path) -> bool:
+    """Tell whether a table has the contract's columns, and each row is told by the first four of them alone."""
+    with path.open(encoding="utf-8") as f:
+        columns = f.readline().strip().split(",")
+    return columns[: len(CONTRACT)] == list(CONTRACT) and not KEYED_FURTHER & set(columns)
+
+
+def beside(paths: Iterable[Path]) -> list[Path]:
+    """Return the contract's tables that stand in the folders of the given ones, these left out, in order."""
+    given = {p.resolve() for p in paths}
+    others = {p for folder in {p.parent for p in given} for p in folder.glob("*.csv")} - given
+    return [p for p in sorted(others) if is_contract(p)]
+
+
+def checksums_beside(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the checksums, by name, of the contract's tables beside the given ones."""
+    return {p.name: files.sha256(p) for p in beside(paths)}
 
 
 def _stated(row: TableRow) -> Maximum:
@@ -211,9 +222,9 @@ def _safe(rows: Sequence[TableRow]) -> SafeRange | None:
     every = next((r for r in swept if r.safe_basis not in (SEARCH, SAMPLE)), None)
     if every:
         return SafeRange(every.cells["safe_lo"], every.cells["safe_hi"], every.safe_basis, (every.table,))
-    if not swept:
-        return None
     bounds = [(b, r) for r in rows for b in outer_bounds(r)]
+    if not bounds:
+        return None
     ends = intersection([b for b, _ in bounds])
     used = [r for b, r in bounds if not ends[0] or ends[0] == b[0] or ends[1] == b[1]]
     basis = SEARCH if any(r.cells["grid"] == SEARCH for r in used) else SAMPLE

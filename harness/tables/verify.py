@@ -19,6 +19,7 @@ from harness.sweep.case import Case
 from harness.sweep.grid import GRIDS, Grid
 from harness.sweep.streaming import BUDGET
 from harness.tables import writer
+from harness.tables.contradictions import contradictions, shortfalls
 from harness.tables.rows import CONTRACT, certified_extreme, difference
 from harness.truth.certified import significant
 from harness.workflow import files
@@ -55,6 +56,9 @@ def verify(results: Path) -> Verification:
         line, found = _table(sidecar)
         lines.append(line)
         wrong += found
+    if not wrong:  # damaged tables cannot be compared
+        wrong += contradictions(results)
+        lines += [f"a search fell short: {text}" for text in shortfalls(results)]
     return Verification(lines, wrong)
 
 
