@@ -164,7 +164,7 @@ BOUND = {**KEY, "bounded": "1", "max_bound_ulp": "3"}
 CAN = {
     "every": EVERY,
     "sample": {**SWEPT, "max_ulp": "2", "safe_hi": "0x1p+7"},
-    "worst": {**SEARCHED, "max_ulp": "2.25"},
+    "worst": {**SEARCHED, "max_ulp": "2.5"},
 }
 PLANTED = {
     "a sample's maximum above every input's": ({"sample": {**SWEPT, "max_ulp": "2.6"}}, "errs by 2.5 ulp at most"),
@@ -194,7 +194,7 @@ class TestContradictions:
         results.mkdir(exist_ok=True)
         for name, row in {**CAN, "atlas": ATLAS, "bounds_every": BOUND, **planted}.items():
             put(results, name, row)
-        return contradictions.contradictions(results)
+        return [*contradictions.contradictions(results), *contradictions.shortfalls(results)]
 
     def test_nothing_is_found_in_tables_that_agree(self, tmp_path):
         assert self.found(tmp_path) == []
@@ -217,12 +217,16 @@ class TestContradictions:
         assert "has no row" in self.found(tmp_path)[0]
 
     def test_verify_says_so(self, tmp_path):
-        self.found(tmp_path, sample={**SWEPT, "max_ulp": "2.6"})
         results = tmp_path / "results"
-        sidecar = {"rows": 1, "sha256": {}}
-        for name in ("atlas",):
-            files.write_json(results / "tables" / f"{name}.json", sidecar)
-        assert "errs by 2.5 ulp at most" in verify.verify(results).text
+        self.found(tmp_path)
+        files.write_json(results / "tables" / "atlas.json", {"rows": 1, "sha256": {}})
+        assert verify.verify(results).ok
+        self.found(tmp_path, worst={**SEARCHED, "max_ulp": "2.4"})
+        found = verify.verify(results)  # as a lower bound it stays true
+        assert found.ok and "a search fell short: worst.csv:2" in found.text
+        self.found(tmp_path, sample={**SWEPT, "max_ulp": "2.6"})
+        found = verify.verify(results)
+        assert not found.ok and "errs by 2.5 ulp at most" in found.text
 
     def test_the_committed_results_hold(self):
         assert contradictions.contradictions(Path("results")) == []
