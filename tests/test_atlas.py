@@ -103,8 +103,11 @@ def test_dead_gradient_is_stated_with_the_loss(rows):
 
 def test_sound_kernels_are_called_safe(rows):
     row = rows["bce_logits", "softplus_pair"]
-    assert row["verdict"] == "safe" and row["use_instead"] == ""
-    assert row["failure"] == "y = 0 and 1: within 2.15 ulp at every x tried"
+    assert (row["verdict"], row["fails"]) == ("safe for hard targets", "gradient") and row["use_instead"] == ""
+    loss, gradient = row["failure"].split(". ", 1)
+    assert loss == "y = 0 and 1: within 2.15 ulp at every x tried"
+    assert gradient.startswith("Gradient, soft targets: over 4 ulp (up to ")
+    assert row["max_basis_hard"] == row["safe_basis_hard"] == "sample"
     assert not any(row[c] for c in ("plateau_y0", "plateau_y1", "dead_lo", "dead_hi"))
     assert rows["bce_logits_grad", "softplus_pair"]["verdict"] == "safe for hard targets"
     assert "Soft targets: over 4 ulp" in rows["bce_logits_grad", "softplus_pair"]["failure"]
@@ -117,7 +120,7 @@ def test_lost_small_values_are_no_catastrophe(rows):
 
 def test_safe_loss_with_nan_gradient_says_so_and_names_a_better_one(rows):
     row = rows["bce_logits", "maechler"]
-    assert row["verdict"] == "safe" and row["use_instead"] == "softplus_pair"
+    assert (row["verdict"], row["fails"]) == ("limited", "gradient") and row["use_instead"] == "softplus_pair"
     assert "Gradient, y = 0 and 1: NaN for x <= -88.72284; NaN for x >= 88.72284" in row["failure"]
 
 
@@ -135,7 +138,9 @@ def test_same_tables_give_the_same_bytes_and_a_page_to_read(written):
     for suffix in (".csv", ".md"):
         assert (folder / f"again{suffix}").read_bytes() == (folder / f"atlas{suffix}").read_bytes()
     text = (folder / "atlas.md").read_text()
-    assert "## bce_logits\n" in text and "| softplus_pair | float32 | safe | all |" in text
+    assert (
+        "## bce_logits\n" in text and "| softplus_pair | float32 | safe for hard targets (gradient) | ⊆ all |" in text
+    )
     assert r"\begin{longtable}" in (folder / "atlas.tex").read_text()
 
 
@@ -196,7 +201,7 @@ def test_constant_error_where_the_truth_is_constant_too_is_no_plateau():
     found, texts, phrases = found_in(planted, "bce_logits_grad")
     assert [(f.kind, f.target, f.to_end) for f in found] == [("inexact", 0.0, True)]
     assert phrases.hex(found[0].percent) == FLOAT32.hex(FLOAT32.next_up(20.0))
-    assert texts == ["errors over 1 % beyond x = 20 (up to 25 %)"]
+    assert texts == ["errors over 1 % beyond x = 20 (up to 25 % where tried)"]
 
 
 def test_planted_negative_loss_and_bias():

@@ -82,8 +82,9 @@ def test_figures_of_studies(name, stem, frames, tmp_path):
 
 @pytest.mark.parametrize("name", SWEEPS)
 def test_tables_of_sweeps(name):
-    shown = contract.readable(rows_of(name))
-    same(writer.to_markdown(shown, EXPERIMENTS[name].question, contract.NOTE), TABLES / f"{name}.md")
+    rows = rows_of(name)
+    shown = contract.readable(rows)
+    same(writer.to_markdown(shown, EXPERIMENTS[name].question, contract.note(rows)), TABLES / f"{name}.md")
     same(writer.to_latex(shown, EXPERIMENTS[name].question, name), TABLES / f"{name}.tex")
 
 

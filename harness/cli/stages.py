@@ -60,6 +60,21 @@ def table(experiment: Experiment, summaries: Paths, out: Path) -> None:
 
 @stages.command()
 @options.experiment
+@click.argument("table", type=options.PATH)
+def rewrite(experiment: Experiment, table: Path) -> None:
+    """Stage: write a sweep's table again from its own CSV: columns that follow from others, Markdown and LaTeX.
+
+    \b
+    Example:
+      harness rewrite experiments/exhaustive_logits.yaml results/tables/exhaustive_logits.csv
+    """
+    from harness.tables.job import rewrite_job
+
+    rewrite_job(experiment, table)
+
+
+@stages.command()
+@options.experiment
 @options.summaries
 @click.option("--table", required=True, type=options.PATH, help="The experiment's CSV.")
 @options.out("The folder for PNG and SVG files.")

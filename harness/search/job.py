@@ -20,6 +20,7 @@ from harness.search import SearchResult, search_worst
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.tables import contract, writer
+from harness.tables.basis import BASES, bases
 from harness.tables.rows import CONTRACT, Row, certified_extreme, significant
 from harness.tables.text import short
 from harness.tables.views import Column, needed, shown
@@ -28,7 +29,7 @@ from harness.workflow import files
 from harness.workflow.experiments import Experiment, targets_in
 
 # Columns beside the contract's.
-FURTHER = ("sampled_ulp", "improvement", "evaluations_to_best", "interpolated", "seed", "seeds", "least_ulp")
+FURTHER = (*BASES, "sampled_ulp", "improvement", "evaluations_to_best", "interpolated", "seed", "seeds", "least_ulp")
 
 
 def searched(value: str) -> str:
@@ -79,7 +80,7 @@ def row(
     if len(found.point) == 2:  # the target was searched too
         target = fmt.from_ordinal(np.array(found.point[1:]))[0]
     case = Case(problem, kernel.name, kernel, Grid("standard", problem, fmt), target)
-    return {
+    stated: Row = {
         **dict.fromkeys(CONTRACT, ""),
         "problem": problem.name,
         "kernel": kernel.name,
@@ -97,6 +98,7 @@ def row(
         "least_ulp": significant(min(f.ulp for f in searches.values())),
         "oracle": oracle(),
     }
+    return stated | bases(stated)
 
 
 def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> None:

@@ -12,8 +12,9 @@ from harness.numbers.formats import Format
 from harness.sweep import stored
 from harness.sweep.grid import Grid
 from harness.sweep.shards import merged, shards_of
-from harness.tables import contract, writer
+from harness.tables import contract, views, writer
 from harness.tables.advice import advised
+from harness.tables.basis import with_bases
 from harness.tables.rows import COLUMNS, Row, rows_of
 from harness.truth.arb import oracle
 from harness.truth.certified import significant
@@ -48,9 +49,20 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
     rows = advised(rows)
     writer.write(
         out.with_suffix(""), rows, COLUMNS, contract.readable(rows), experiment.question,
-        note=contract.NOTE, measured_with=shards.provenance,
+        note=contract.note(rows), measured_with=shards.provenance,
         extra={"grid": shards.grid, "audit": audit, "oracle": oracle(), "experiment_sha256": experiment.digest},
     )  # fmt: skip
+
+
+def rewrite_job(experiment: Experiment, path: Path) -> None:
+    """Write a sweep's table again from its own CSV, without a sweep: the bases of its figures, Markdown and LaTeX."""
+    frame = with_bases(writer.read(path))
+    shown, title = contract.readable(frame), experiment.question
+    texts = {
+        ".md": writer.to_markdown(shown, title, contract.note(frame)),
+        ".tex": writer.to_latex(shown, title, path.stem),
+    }
+    writer.write_again(path, views.records(frame), list(frame.columns), texts)
 
 
 def _agrees(row: Row, fmt: Format, swept: float, provenance: dict) -> None:

@@ -25,6 +25,7 @@ from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
+from harness.tables.basis import BASES, bases
 from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
 from harness.tables.outcomes import nearest_outcomes
 from harness.tables.usual import usual_extreme
@@ -42,7 +43,7 @@ EXTREME = ("max_ulp", "max_ulp_input", "max_ulp_computed", "max_ulp_exact")
 WHY = ("bias_ulp", "rounding_ulp", "cause", "operation", "reason", "remedy")
 FURTHER = ("capped", "max_rel_input", "max_abs_input", *WHY)
 WHERE = (*OUTCOME_INPUTS.values(), "usual_max_ulp", "usual_max_ulp_input", "condition")
-COLUMNS = CONTRACT + FURTHER + WHERE
+COLUMNS = CONTRACT + FURTHER + WHERE + BASES
 EXACT_DIGITS = 25
 
 Row = dict[str, object]
@@ -110,7 +111,8 @@ def row(case: Case, summary: Summary, t: int, budget: float = BUDGET, located: L
         **counts,
         **safe_range(case, int(summary.bad_below[t]), int(summary.bad_above[t]), budget),
     }
-    return {column: found[column] for column in CONTRACT + FURTHER}
+    found |= bases(found)
+    return {column: found[column] for column in CONTRACT + FURTHER + BASES}
 
 
 def extremes(case: Case, summary: Summary, t: int, budget: float = BUDGET, located: Located | None = None) -> Row:

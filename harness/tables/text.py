@@ -7,7 +7,7 @@ the CSV has it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
@@ -55,6 +55,16 @@ def largest(row: Mapping[str, object], column: str = "max_ulp") -> str:
     return at_least(row) + short(row[column]) if row[column] != "" else ""
 
 
+def averaged(column: str, write: Callable[[object], str] = short) -> Callable[[Mapping[str, object]], str]:
+    """Return the writer of a row's mean or share: ~ before it where it is one of a sample, which estimates the whole."""
+
+    def text(row: Mapping[str, object]) -> str:
+        over_all = row["exhaustive"] in (True, "true") or row[column] == ""
+        return ("" if over_all else "~ ") + write(row[column])
+
+    return text
+
+
 def spurious(row: Mapping[str, object]) -> str:
     """Write how many inputs had which spurious outcome, such as `NaN 3, zero 12`; those that never occur go unsaid."""
     return ", ".join(f"{label} {row[name]}" for name, label in OUTCOME_LABELS.items() if row[name] not in ("", 0, "0"))
@@ -63,12 +73,14 @@ def spurious(row: Mapping[str, object]) -> str:
 def safe(row: Mapping[str, object]) -> str:
     """Write a safe range in four digits: `all` where it is the whole domain, `none` where even the centre is bad.
 
+    ⊆ before it where the inputs were a sample: it is then an outer bound, as inputs between those visited may fail.
     Nothing where nothing was swept, as in the rows of a search.
     """
     if row["safe_lo"] == "":
         return "none" if row["mean_ulp"] != "" else ""
     fmt, domain = FORMATS[str(row["format"])], PROBLEMS[str(row["problem"])].domain
     ends = [max(domain[0], -fmt.max), min(domain[1], fmt.max)]
+    outer = "" if row["exhaustive"] in (True, "true") else "⊆ "
     if [float.fromhex(str(row[c])) for c in ("safe_lo", "safe_hi")] == ends:
-        return "all"
-    return f"[{decimal_input(str(row['safe_lo']))}, {decimal_input(str(row['safe_hi']))}]"
+        return outer + "all"
+    return f"{outer}[{decimal_input(str(row['safe_lo']))}, {decimal_input(str(row['safe_hi']))}]"

@@ -21,6 +21,7 @@ from harness.sweep.case import Case
 from harness.sweep.grid import GRIDS, Grid
 from harness.sweep.streaming import BUDGET
 from harness.tables import resweep, writer
+from harness.tables.contradictions import contradictions, shortfalls
 from harness.tables.rows import CONTRACT, certified_extreme, difference
 from harness.truth.certified import significant
 from harness.workflow import files
@@ -64,7 +65,12 @@ def verify(results: Path, *, deep: bool = False, exhaustive: bool = False) -> Ve
     for table in tables:
         other = functions_differ(table.described.get("provenance", {})) if table.changed else ""
         table.line += f"; {other}" if other else ""
-    return Verification([t.line for t in tables], [text for t in tables for text in (*t.wrong, *t.disagreements)])
+    lines = [t.line for t in tables]
+    wrong = [text for t in tables for text in (*t.wrong, *t.disagreements)]
+    if not any(t.wrong for t in tables):  # damaged tables cannot be compared
+        wrong += contradictions(results)
+        lines += [f"a search fell short: {text}" for text in shortfalls(results)]
+    return Verification(lines, wrong)
 
 
 @dataclass

@@ -21,7 +21,7 @@ LATEX = {
     "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "^": r"\^{}",
     "≥": r"$\ge$", "≤": r"$\le$", "<": "$<$", ">": "$>$", "−": "$-$", "±": r"$\pm$", "×": r"$\times$",
     "·": r"$\cdot$", "σ": r"$\sigma$", "γ": r"$\gamma$", "∞": r"$\infty$", "√": r"$\surd$", "→": r"$\to$",
-    "⌈": r"$\lceil$", "⌉": r"$\rceil$", "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "₂": "$_2$", "…": r"\dots{}",
+    "⌈": r"$\lceil$", "⌉": r"$\rceil$", "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "₂": "$_2$", "⊆": r"$\subseteq$", "≈": r"$\approx$", "…": r"\dots{}",
 }  # fmt: skip
 LONG = 30  # characters: a column with a longer cell wraps, see `wrapped`
 
@@ -57,6 +57,25 @@ def write(
     checksums = {p.name: files.sha256_of(text) for p, text in texts.items()}
     described = files.to_json(sidecar(path.stem, len(rows), checksums, extra or {}, measured_with))
     files.write_texts({path.with_suffix(".json"): described, **texts})  # the first is renamed last
+
+
+def write_again(
+    path: Path,
+    rows: Sequence[Mapping[str, object]],
+    columns: Sequence[str],
+    shown: Mapping[str, str] | None = None,
+) -> None:
+    """Write a table again from what its own CSV says: further columns that follow from others, another way to show it.
+
+    `shown` holds the new texts by suffix (".md", ".tex").  The JSON keeps all that it says of where the rows come
+    from; number of rows and checksums are those of the new files.
+    """
+    texts = {path.with_suffix(".csv"): to_csv(rows, columns)}
+    texts |= {path.with_suffix(suffix): text for suffix, text in (shown or {}).items()}
+    described = files.read_json(path.with_suffix(".json"), "a table's sidecar")
+    described["sha256"] |= {p.name: files.sha256_of(text) for p, text in texts.items()}
+    described["rows"] = len(rows)
+    files.write_texts({path.with_suffix(".json"): files.to_json(described), **texts})
 
 
 def sidecar(

@@ -19,6 +19,7 @@ from harness.sweep.tally import Block
 from harness.systems.measure.agreement import agreement
 from harness.systems.measure.inputs import Combination, Inputs
 from harness.systems.run.supervise import Result
+from harness.tables.basis import BASES, bases
 from harness.tables.rows import CONTRACT, Row, certified_extreme, extremes, significant
 from harness.truth.errors import NONE, Errors, measure
 from harness.truth.fast import Reference, audit, evaluate
@@ -30,6 +31,7 @@ FURTHER = (
     "replica", "agreement", "replica_max_steps", "upcast",
     "library", "label_smoothing", "replica_max_steps_input", "agreement_flushed", "replica_max_steps_flushed",
     *NEAR_COLUMNS, *(f"near_{name}" for name in NEAR_OUTCOMES), "capped", "max_rel_input", "max_abs_input",
+    *BASES,
 )  # fmt: skip
 COLUMNS = CONTRACT + FURTHER
 EXTREMES = tuple(name for name in COLUMNS if name.startswith("max_"))
@@ -57,6 +59,7 @@ def measurements(
                 done.rows[i] = _named(combinations[i], results[i])
                 if exact is not None and results[i].status == "ok":
                     done.rows[i] |= _answered(combinations[i], results[i], exact, budget)
+                done.rows[i] |= bases(done.rows[i])
     return done
 
 

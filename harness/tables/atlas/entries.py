@@ -1,7 +1,7 @@
 """The atlas: for every kernel and format its safe range, what fails beyond it, and a verdict.
 
-The tables of the main experiments say what the safe ranges are; for the rest the kernels
-themselves are run again.
+The strongest that the tables know says what the safe ranges and the largest errors are; for the rest the
+kernels themselves are run again.
 """
 
 from __future__ import annotations
@@ -11,26 +11,41 @@ from decimal import ROUND_CEILING, Context, Decimal
 from pathlib import Path
 
 import pandas as pd
-from mpmath import mp
 
 from harness import UsageError
 from harness.kernels import Kernel, kernels_of
 from harness.numbers.formats import FORMATS
 from harness.problems import Problem, gradient_of, problem_named
+from harness.sweep.streaming import BUDGET
 from harness.tables import templates, writer
 from harness.tables.atlas.failures import HARD, Failure, Sample, failures
 from harness.tables.atlas.phrases import Ends, Phrases, by_target
-from harness.tables.atlas.verdicts import SAFE_ENDS, SAFE_FOR_HARD, VERDICTS, Entry, is_hard, usable
+from harness.tables.atlas.spoken import spoken_rows
+from harness.tables.atlas.verdicts import (
+    SAFE,
+    SAFE_ENDS,
+    SAFE_FOR_HARD,
+    VERDICTS,
+    Entry,
+    is_hard,
+    largest,
+    of_training,
+    usable,
+)
+from harness.tables.basis import EVERY_INPUT
 from harness.tables.rows import Row
-from harness.tables.text import decimal_input, short
-from harness.tables.views import Column, plain, shown
+from harness.tables.strongest import Known, checksums_beside
+from harness.tables.text import OUTCOME_LABELS, short
+from harness.tables.views import Cells, Column, plain, shown
 from harness.workflow import files
 
 COLUMNS = (
     "problem", "kernel", "format", "verdict", "safe_lo_hard", "safe_hi_hard", "safe_lo_all", "safe_hi_all",
     "max_ulp_hard", "plateau_y0", "plateau_y1", "dead_lo", "dead_hi", "failure", "use_instead",
+    "fails", "max_basis_hard", "safe_basis_hard", "safe_basis_all",
 )  # fmt: skip
 # The losses, whose entries say what becomes of their gradients too; then the gradients, and what both are made of.
+HARD_TARGETS = ("", *(f"{t:g}" for t in HARD))
 LOSSES = ("bce_logits", "bce")
 PARTS = ("sigmoid", "softplus", "log_sigmoid")
 TITLE = "Which kernel is safe where, and what fails beyond"
@@ -47,7 +62,12 @@ def lines(text: str) -> str:
     return signs(text).replace(". ", "<br>")
 
 
-KERNEL = plain("kernel", "format", "verdict")
+def judged(row: Cells) -> str:
+    """Write a verdict, and which half of a training loss it is due to."""
+    return f"{row['verdict']} ({row['fails']})" if row["fails"] else row["verdict"]
+
+
+KERNEL = (*plain("kernel", "format"), Column("verdict", judged))
 # What is shown: in LaTeX a table of all problems, in Markdown one for each.
 PRINTED = (*plain("problem"), *KERNEL, Column("safe range", "safe", signs), Column("what fails", "failure", signs))
 LISTED = (
@@ -62,13 +82,13 @@ Entries = dict[Key, Entry]
 
 
 def atlas_job(paths: Sequence[Path], out: Path) -> None:
-    """Write the atlas, OUT.csv, .md, .tex and .json, of the kernels in the given tables (CSV)."""
-    stated: dict[Key, list[Row]] = {}
-    for path in paths:
-        for row in writer.read(path).to_dict("records"):
-            key = row["problem"], row["kernel"], row["format"]
-            stated.setdefault(key, []).append({str(k): v for k, v in row.items()})
-    entries = survey(stated)
+    """Write the atlas, OUT.csv, .md, .tex and .json, of the kernels in the given tables (CSV).
+
+    Its figures are the strongest in these tables and in those of the contract that stand beside them; the JSON names
+    both with their checksums.
+    """
+    given, known = Known.of(paths), Known.beside(paths)
+    entries = survey({key[:3] for key in given.rows if key[3] in HARD_TARGETS}, known)
     if not entries:
         names = ", ".join(str(p) for p in paths) or "no table"
         raise UsageError(f"{names} has no row of {', '.join(p.name for p in problems())}; give the tables of these")
@@ -76,7 +96,7 @@ def atlas_job(paths: Sequence[Path], out: Path) -> None:
     writer.write(
         out.with_suffix(""), rows, COLUMNS, shown(rows, PRINTED), TITLE,
         markdown=markdown(rows), column_format="lllll" + "p{9cm}",
-        extra={"tables": {p.name: files.sha256(p) for p in paths}},
+        extra={"tables": {p.name: files.sha256(p) for p in paths}, "beside": checksums_beside(paths)},
     )  # fmt: skip
 
 
@@ -86,17 +106,17 @@ def problems() -> list[Problem]:
     return [*losses, *filter(None, map(gradient_of, losses)), *map(problem_named, PARTS)]
 
 
-def survey(stated: dict[Key, list[Row]]) -> Entries:
-    """Look at every kernel that the tables have a row of, in the order of problems, kernels and formats."""
+def survey(chosen: set[Key], known: Known) -> Entries:
+    """Look at every kernel and format that is chosen, in the order of problems, kernels and formats."""
     entries: Entries = {}
     for problem in problems():
         samples: dict[str, Sample] = {}
         for kernel in kernels_of(problem.name):
             for name, fmt in FORMATS.items():
-                rows = stated.get((problem.name, kernel.name, name), [])
-                if any(is_hard(r) for r in rows):
+                if (problem.name, kernel.name, name) in chosen:
                     if name not in samples:
                         samples[name] = Sample(problem, fmt)
+                    rows = spoken_rows(known, problem, kernel, fmt)
                     entries[problem.name, kernel.name, name] = entry(samples[name], kernel, rows)
     return entries
 
@@ -114,14 +134,27 @@ def row_of(key: Key, entries: Entries) -> Row:
     e, slope = entries[key], slope_of(key, entries)
     plateaus = e.first("stuck", 0.0, 1), e.first("stuck", 1.0, -1)
     dead = (slope.first("zero", 1.0, -1), slope.first("zero", 0.0, 1)) if slope else (None, None)
+    verdict, fails = verdict_of(key, entries)
     return {
-        **dict(zip(COLUMNS, (*key, e.verdict, *e.range(True), *e.range(False), e.max_ulp))),
+        **dict(zip(COLUMNS, (*key, verdict, *e.range(True), *e.range(False), e.worst["max_ulp"]))),
+        "fails": fails,
+        "max_basis_hard": e.worst["max_basis"],
+        "safe_basis_hard": e.basis(True),
+        "safe_basis_all": e.basis(False),
         **{f"plateau_y{y}": e.phrases.fmt.hex(f.value) if f else "" for y, f in enumerate(plateaus)},
         **{f"dead_{end}": e.phrases.hex(f.near) if f else "" for end, f in zip(("lo", "hi"), dead)},
         "failure": ". ".join(clauses(e, slope if slope is not e else None)),
         "use_instead": use_instead(key, entries),
-        "safe": e.phrases.range(*e.range(True)),
+        "safe": e.phrases.range(*e.range(True), e.basis(True) == EVERY_INPUT),
     }
+
+
+def verdict_of(key: Key, entries: Entries) -> tuple[str, str]:
+    """Return the verdict of one kernel and format, of a loss with its gradient, and which half of that fails."""
+    e, slope = entries[key], slope_of(key, entries)
+    if slope is None:
+        return e.verdict, "gradient not measured"
+    return of_training(e, slope) if slope is not e else (e.verdict, "")
 
 
 def slope_of(key: Key, entries: Entries) -> Entry | None:
@@ -134,14 +167,26 @@ def clauses(e: Entry, gradient: Entry | None) -> list[str]:
     """Write what fails, target by target, and what becomes of the loss's gradient."""
     written = by_target({target: _target(e, target) for target in e.phrases.case})
     if e.verdict == SAFE_FOR_HARD:
-        worst = max((r for r in e.rows if not is_hard(r)), key=lambda r: mp.mpf(r["max_ulp"] or 0))
-        x = decimal_input(str(worst["max_ulp_input"]))
-        at = f"y = {worst['target']}, {e.phrases.variable} = {x}"
-        written.append(f"Soft targets: over 4 ulp (up to {short(worst['max_ulp'])} at {at})")
+        written.append("Soft targets: " + _worst_known(e, [r for r in e.rows if not is_hard(r)]))
     if gradient:
         harm = {t: [_harm(gradient.phrases, f) for f in gradient.found if f.target == t] for t in HARD}
-        written += [f"Gradient, {c}" for c in by_target({t: list(filter(None, h)) for t, h in harm.items()})]
+        harms = by_target({t: list(filter(None, h)) for t, h in harm.items()})
+        written += [f"Gradient, {c}" for c in harms]
+        if gradient.verdict == SAFE_FOR_HARD:
+            written.append("Gradient, soft targets: " + _worst_known(gradient, gradient.rows))
+        elif gradient.verdict != SAFE and not harms:
+            written.append("Gradient: " + _worst_known(gradient, [r for r in gradient.rows if is_hard(r)]))
     return written
+
+
+def _worst_known(e: Entry, rows: Sequence[Row]) -> str:
+    """Write the largest error of some rows, at its exact input."""
+    worst = largest(rows)
+    if Decimal(str(worst["max_ulp"] or 0)) <= BUDGET:
+        return "an outcome is wrong, or a pole is capped"
+    y = f"y = {worst['target']}, " if worst["target"] else ""
+    x = e.phrases.exactly(float.fromhex(str(worst["max_ulp_input"])))
+    return f"over 4 ulp (up to {short(worst['max_ulp'])} at {y}{e.phrases.variable} = {x})"
 
 
 def _harm(phrases: Phrases, f: Failure) -> str:
@@ -166,21 +211,31 @@ def _target(e: Entry, target: float | None) -> list[str]:
     found = [f for f in e.found if f.target == target]
     texts = [t for side in (-1, 1) for t in e.phrases.side([f for f in found if f.side == side], safe)]
     if all(f.kind == "capped" for f in found):
-        seen = "" if row["exhaustive"] == "true" else " tried"
-        within = f"within {_up(str(row['max_ulp']))} ulp at every {e.phrases.variable}{seen}"
-        texts.append(f"otherwise {within}" if texts else within)
+        texts += _elsewhere(e, row, bool(texts))
     return texts
+
+
+def _elsewhere(e: Entry, row: Row, otherwise: bool) -> list[str]:
+    """Write the largest error of a target of which the atlas's own sample found no failure but capped poles.
+
+    The tables may know of one that this sample missed: then its worst input, and how many outcomes are spurious.
+    """
+    texts = [f"{label} at {row[name]} inputs" for name, label in OUTCOME_LABELS.items() if row.get(name)]
+    if Decimal(str(row["max_ulp"] or 0)) > BUDGET:
+        return [*texts, "in places " + _worst_known(e, [{**row, "target": ""}])]
+    tried = "" if row["exhaustive"] == "true" else " tried"
+    within = f"within {_up(str(row['max_ulp']))} ulp at every {e.phrases.variable}{tried}"
+    return [*texts, f"otherwise {within}" if otherwise or texts else within]
 
 
 def use_instead(key: Key, entries: Entries) -> str:
     """Return the best kernel of the same problem and format, where it is better than this one.
 
-    Best is the best verdict, then the best verdict of its gradient, then the first in the list of kernels.
+    Best is the best verdict, of a loss with its gradient, then the best of the loss alone, then the first in the list.
     """
 
-    def rank(k: Key) -> tuple[int, int]:
-        slope = slope_of(k, entries)
-        return VERDICTS.index(entries[k].verdict), VERDICTS.index(slope.verdict) if slope else 0
+    def rank(k: Key) -> tuple[int, ...]:
+        return tuple(VERDICTS.index(v) for v in (verdict_of(k, entries)[0], entries[k].verdict))
 
     best = min((k for k in entries if (k[0], k[2]) == (key[0], key[2])), key=rank)
     return best[1] if rank(best) < rank(key) else ""
@@ -201,7 +256,7 @@ def glance(rows: Sequence[Row]) -> pd.DataFrame:
     formats = dict.fromkeys(str(r["format"]) for r in rows)
     verdicts: dict[object, dict[str, object]] = {}
     for r in rows:
-        verdicts.setdefault(r["kernel"], {})[str(r["format"])] = r["verdict"]
+        verdicts.setdefault(r["kernel"], {})[str(r["format"])] = judged(r)
     lines = [{"kernel": kernel, **{f: of.get(f, "") for f in formats}} for kernel, of in verdicts.items()]
     return pd.DataFrame(lines)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 
 import mpmath
 import numpy as np
@@ -17,7 +18,9 @@ from harness.sweep.case import Case
 from harness.sweep.streaming import BUDGET
 from harness.tables.atlas.failures import PERCENT, Failure
 
-DIGITS = 8
+DIGITS = 9  # they tell float32 apart
+EXACT_DIGITS = 17  # they tell float64 apart
+ABOUT = 4
 Ends = tuple[float, float] | None  # a safe range, None where it is empty
 
 
@@ -57,13 +60,26 @@ class Phrases:
         end = self.grid.stop - 1 if f.side > 0 else self.grid.start
         return f"stuck at {value}{below} {where} (true {self._true(f.near, f)} to {self._true(end, f)})"
 
-    def number(self, value: float, digits: int = DIGITS) -> str:
-        """Write a number of the format in as many significant digits as tell it apart, at most 8."""
+    def number(self, value: float, digits: int = DIGITS, towards: int = 0) -> str:
+        """Write a number of the format in as many significant digits as tell it apart, at most `digits`.
+
+        Where these do not, the text is rounded to nearest, or upwards (`towards` 1) or downwards (-1).  Rounding into
+        the format keeps order, so that the text, parsed in the format, is then no less (no more) than the number: what
+        holds from it on holds from there on.
+        """
         texts = (f"{value:.{n}g}" for n in range(1, digits + 1))
         with np.errstate(over="ignore"):
-            apart = (t for t in texts if np.asarray(float(t)).astype(self.fmt.dtype) == value)
-            text = next(apart, f"{value:.{digits}g}")
-        return f"{float(text) + 0.0:.{digits}g}" if abs(value) < 1e6 else text  # + 0.0: no minus at 0
+            text = next((t for t in texts if np.asarray(float(t)).astype(self.fmt.dtype) == value), "")
+        if not text:
+            rounding = (ROUND_HALF_EVEN, ROUND_CEILING, ROUND_FLOOR)[towards]
+            text = str(Context(prec=digits, rounding=rounding).create_decimal_from_float(float(value)))
+        given = len(Decimal(text).as_tuple().digits)
+        shown = max(given, 6) if 1 <= abs(value) < 1e6 else given  # no 1e+04
+        return f"{float(text) + 0.0:.{shown}g}"  # + 0.0: no minus at 0
+
+    def exactly(self, value: float) -> str:
+        """Write a number of the format in as few significant digits as tell it from all others."""
+        return self.number(value, EXACT_DIGITS)
 
     def hex(self, ordinal: int) -> str:
         """Write the input with an ordinal as C99 hex, exactly."""
@@ -72,38 +88,48 @@ class Phrases:
     def fading(self, f: Failure) -> str:
         """Write from where on errors exceed 1 %."""
         assert f.percent is not None
-        return f"errors over 1 % beyond {self.variable} = {self._about(self._value(f.percent))}"
+        last = self._value(f.percent - f.side)
+        return f"errors over 1 % beyond {self.variable} = {self._about(last, -f.side)}"
 
-    def range(self, lo: str, hi: str) -> str:
-        """Write a range of inputs, given as hex floats; an end that is the domain's goes unsaid."""
+    def range(self, lo: str, hi: str, every_input: bool = True) -> str:
+        """Write a range of inputs, given as hex floats; an end that is the domain's goes unsaid.
+
+        The written range lies within the given one; of one that is an outer bound only, ⊆ stands before it and it
+        holds the given one.
+        """
         if not lo:
             return "none"
-        ends = self.hex(self.grid.start), self.hex(self.grid.stop - 1)
-        low, high = (self._about(float.fromhex(end)) for end in (lo, hi))
+        ends, inward = (self.hex(self.grid.start), self.hex(self.grid.stop - 1)), 1 if every_input else -1
+        low, high = self._about(float.fromhex(lo), inward), self._about(float.fromhex(hi), -inward)
+        outer = "" if every_input else "⊆ "
         if (lo, hi) == ends:
-            return "all"
+            return outer + "all"
         if lo == ends[0]:
-            return f"{self.variable} <= {high}"
-        return f"{self.variable} >= {low}" if hi == ends[1] else f"[{low}, {high}]"
+            return f"{outer}{self.variable} <= {high}"
+        return outer + (f"{self.variable} >= {low}" if hi == ends[1] else f"[{low}, {high}]")
 
-    def _about(self, value: float) -> str:
-        """Write a number in 4 digits; in more where it is next to 1."""
-        text = self.number(value, 4)
-        return text if float(text) != 1 else self.number(value)
+    def _about(self, value: float, towards: int = 0) -> str:
+        """Write a number in 4 digits, rounded as `number` does; in more where it is next to 1."""
+        beside_1 = value != 1 and float(self.number(value, ABOUT)) == 1
+        return self.number(value, DIGITS if beside_1 else ABOUT, towards)
 
     def _inexact(self, f: Failure, safe: Ends, last: bool) -> str:
         """Write where digits are lost; how many at worst, where nothing worse follows."""
-        worst = f" ({_worst(f.worst)})" if last else ""
+        tried = "" if self.fmt.bits <= 16 else " where tried"
+        worst = f" ({_worst(f.worst)}{tried})" if last else ""
         if f.percent is not None and BUDGET * self.fmt.machine_epsilon < PERCENT:
             return self.fading(f) + worst
         end = safe[f.side > 0] if safe else self._value(f.near)
-        return f"errors over {BUDGET:g} ulp beyond {self.variable} = {self.number(end)}" + worst
+        return f"errors over {BUDGET:g} ulp beyond {self.variable} = {self.number(end, towards=-f.side)}" + worst
 
     def _where(self, f: Failure) -> str:
         """Write the inputs for which a failure holds."""
-        near, far, v = self.number(self._value(f.near)), self.number(self._value(f.far)), self.variable
-        if near == far:
-            return f"at {v} = {near}"
+        v, ends = self.variable, (self._value(f.near), self._value(f.far))
+        if f.near == f.far:
+            return f"at {v} = {self.exactly(ends[0])}"
+        near, far = self.number(ends[0], towards=f.side), self.number(ends[1], towards=-f.side)
+        if f.side * float(near) >= f.side * float(far):
+            near, far = map(self.exactly, ends)
         if f.to_end:
             text = f"for {v} {'>=' if f.side > 0 else '<='} {near}"
         else:
@@ -111,7 +137,7 @@ class Phrases:
             text = f"{'in places ' if f.scattered == f.near else ''}for {low} <= {v} <= {high}"
         if f.scattered is None or f.scattered == f.near:
             return text
-        earlier, here = f"{self._value(f.scattered):.3g}", f"{self._value(f.near):.3g}"
+        earlier, here = (self.number(self._value(at), 3, -f.side) for at in (f.scattered, f.near))
         return text if earlier == here else f"{text} and in places from {earlier}"
 
     def _value(self, ordinal: int) -> float:

@@ -1,18 +1,22 @@
 """Verdicts on kernels, from the rows of their tables and from the kernels themselves.
 
 The first that holds, for one kernel and format:
-    safe                    at every input and every tested target the error is at most 4 ulp and
-                            no outcome is spurious
+    safe                    at every input and every tested target the error is at most 4 ulp,
+                            no outcome is spurious and no pole is capped; where only a sample of the
+                            inputs was visited, at all that were visited or searched
     safe for hard targets   the same for y = 0 and y = 1
     limited                 for y = 0 and y = 1 and logits from -20 to 20, or the probabilities between
                             sigmoid(-20) = 2e-9 and sigmoid(20), every result is within
                             sqrt(machine_epsilon) max(1, |exact|) of the exact value
     unsafe                  the rest
+
+A loss is for training: its verdict is the worse of its own and of its gradient's, and says which half fails.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +26,7 @@ from mpmath import mp
 from harness.kernels import Kernel
 from harness.tables.atlas.failures import HARD, Failure, Sample
 from harness.tables.atlas.phrases import Phrases
+from harness.tables.atlas.spoken import weakest
 from harness.tables.rows import Row
 
 SAFE, SAFE_FOR_HARD, LIMITED, UNSAFE = "safe", "safe for hard targets", "limited", "unsafe"
@@ -38,7 +43,7 @@ class Entry:
     phrases: Phrases
     found: list[Failure]
     usable: bool
-    rows: list[Row]  # of its table, one for each target
+    rows: list[Row]  # the strongest that is known, one for each target
 
     def range(self, hard: bool) -> tuple[str, str]:
         """Return the intersection of the targets' safe ranges as hex, empty where it is empty."""
@@ -61,9 +66,13 @@ class Entry:
         return LIMITED if self.usable else UNSAFE
 
     @cached_property
-    def max_ulp(self) -> str:
-        """Return the largest ulp error of the hard targets, as its table states it."""
-        return max((str(r["max_ulp"]) for r in self.rows if is_hard(r)), key=lambda t: mp.mpf(t or 0))
+    def worst(self) -> Row:
+        """Return the row of the largest ulp error of the hard targets."""
+        return largest([r for r in self.rows if is_hard(r)])
+
+    def basis(self, hard: bool) -> str:
+        """Return on which basis the range stands: every_input only if all its targets' ranges do."""
+        return weakest([str(r["safe_basis"]) for r in self.rows if not hard or is_hard(r)])
 
     def first(self, kind: str, target: float, side: int) -> Failure | None:
         """Return the failure of a kind, target and side, if there is one."""
@@ -82,6 +91,21 @@ def usable(sample: Sample, computed: np.ndarray) -> bool:
     with np.errstate(invalid="ignore"):
         close = abs(values - exact) <= math.sqrt(sample.fmt.machine_epsilon) * np.maximum(1, abs(exact))
     return bool((close | (values == sample.exact.rounded[:, inside])).all())
+
+
+def largest(rows: Sequence[Row]) -> Row:
+    """Return the row of the largest ulp error."""
+    return max(rows, key=lambda r: mp.mpf(r["max_ulp"] or 0))
+
+
+def of_training(loss: Entry, gradient: Entry) -> tuple[str, str]:
+    """Return the verdict on a loss with its gradient, the worse of both, and which half fails: empty where none does."""
+    loss_at, gradient_at = (VERDICTS.index(e.verdict) for e in (loss, gradient))
+    at = max(loss_at, gradient_at)
+    if VERDICTS[at] == SAFE:
+        return SAFE, ""
+    halves = [name for name, mine in (("loss", loss_at), ("gradient", gradient_at)) if mine == at]
+    return VERDICTS[at], " and ".join(halves)
 
 
 def is_hard(row: Row) -> bool:

@@ -1,0 +1,176 @@
+"""Statements of the tables that contradict stronger ones.
+
+What was seen at one input binds every statement about a range that holds it.  So a sample's maximum may not lie above
+that over every input, the safe range over every input must lie within whatever a sample or a search allows, an a priori bound must hold for the largest error known, and the atlas and the README may
+claim no more than the strongest table.  `harness verify` looks for each of these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from harness.tables import contract, writer
+from harness.tables.basis import EVERY_INPUT, SEARCH
+from harness.tables.strongest import Ends, Known, TableRow, intersection, outer_bounds
+
+HARD = ("", "0", "1")
+ROUNDED = Decimal(1 + 1e-8)  # maxima have nine digits: two of one truth may differ in the last
+WITHIN = re.compile(r"within ([0-9.e+]+) ulp at every")
+OF_TARGET = re.compile(r"y = (0 and 1|0|1): ")
+README_TABLE = re.compile(r"rows of `results/(tables/\w+)\.md`\):\n\n((?:\|.*\n)+)")
+
+
+def contradictions(results: Path) -> list[str]:
+    """Return every contradiction among the tables of a results folder and the README beside it, one text each."""
+    tables = results / "tables"
+    paths = sorted(tables.glob("*.csv"))
+    known = Known.of(paths)
+    found = [text for rows in known.rows.values() for text in of_one_key(rows)]
+    if (tables / "atlas.csv").is_file():
+        found += atlas(tables / "atlas.csv", known)
+    for path in paths:
+        if path.stem.startswith("bounds_"):
+            found += bounds(path, known)
+    readme = results.parent / "README.md"
+    return found + (list(quoted(readme, results)) if readme.is_file() else [])
+
+
+def shortfalls(results: Path) -> list[str]:
+    """Return where a search found less than another table has: true as a lower bound (≥), but a search that failed."""
+    known = Known.of(sorted((results / "tables").glob("*.csv")))
+    fell = [text for rows in known.rows.values() for text in _exceeded(rows, SEARCH)]
+    return fell + list(joint(known))
+
+
+def of_one_key(rows: Sequence[TableRow]) -> Iterator[str]:
+    """Tell where rows of one problem, kernel, format and target disagree with every input's: maxima, then safe ranges."""
+    yield from _exceeded(rows, EVERY_INPUT)
+    for every in (r for r in rows if r.safe_basis == EVERY_INPUT):
+        ends = every.cells["safe_lo"], every.cells["safe_hi"]
+        for other, outer in ((r, outer) for r in rows for outer in outer_bounds(r)):
+            if not inside(ends, outer):
+                yield (
+                    f"{every.where}: {_named(every)} has the safe range {_range(ends)} over every input,"
+                    f" {other.where} allows {_range(outer)} only"
+                )
+
+
+def _exceeded(rows: Sequence[TableRow], basis: str) -> Iterator[str]:
+    """Tell where a maximum on this basis is less than another of the same key."""
+    measured = [r for r in rows if r.max_basis]
+    for strong in (r for r in measured if r.max_basis == basis):
+        for other in (r for r in measured if r.max_ulp > strong.max_ulp * ROUNDED):
+            yield (
+                f"{strong.where}: {_named(strong)} errs by {strong.cells['max_ulp']} ulp at most ({basis}),"
+                f" {other.where} has {other.cells['max_ulp']} ({other.max_basis})"
+            )
+
+
+def joint(known: Known) -> Iterator[str]:
+    """Tell where a search over inputs and targets together found less than a table has at one target.
+
+    Such a search is told by its targets: it has one row for a problem, kernel and format, at the target that it found.
+    """
+    searched = [r for rows in known.rows.values() for r in rows if r.cells["grid"] == SEARCH]
+    alone: dict[tuple[str, ...], list[TableRow]] = {}
+    for r in searched:
+        alone.setdefault((r.table, *r.key[:3]), []).append(r)
+    of_targets = {table for (table, *_), rows in alone.items() if len(rows) > 1}
+    for (table, *key), (row, *more) in alone.items():
+        top = known.at_any_target(*key)
+        if table in of_targets or more or not row.key[3] or top is None:
+            continue
+        if Decimal(top.ulp) > row.max_ulp * ROUNDED:
+            yield (
+                f"{row.where}: {_named(row)} errs by {row.cells['max_ulp']} ulp, the most that a search over"
+                f" targets found; {top.table} has {top.ulp}"
+            )
+
+
+def inside(ends: Ends, outer: Ends) -> bool:
+    """Tell whether a range lies within another; the empty one lies within all."""
+    lo, hi = ends
+    if not lo:
+        return True
+    return (
+        bool(outer[0]) and float.fromhex(outer[0]) <= float.fromhex(lo) and float.fromhex(hi) <= float.fromhex(outer[1])
+    )
+
+
+def atlas(path: Path, known: Known) -> Iterator[str]:
+    """Tell where the atlas claims a wider range, or a smaller error, than the strongest tables allow."""
+    for i, row in enumerate(writer.read(path).to_dict("records")):
+        key, where = (row["problem"], row["kernel"], row["format"]), f"atlas.csv:{i + 2}: {' '.join(_key(row))}"
+        of_key = {k[3]: rows for k, rows in known.rows.items() if k[:3] == key}
+        for which, targets in (("hard", [t for t in HARD if t in of_key]), ("all", list(of_key))):
+            ends = row[f"safe_lo_{which}"], row[f"safe_hi_{which}"]
+            swept = [f.safe for t in targets if (f := known.figures(*key, t)).safe]
+            allowed = intersection([(s.lo, s.hi) for s in swept if s]) if swept else ends
+            if not inside(ends, allowed):
+                yield f"{where} has the safe range {_range(ends)}, the tables allow {_range(allowed)}"
+        maxima = {t: known.figures(*key, t).maximum for t in of_key}
+        top = max((Decimal(m.ulp) for t, m in maxima.items() if m and t in HARD), default=Decimal(0))
+        if row["max_ulp_hard"] and Decimal(row["max_ulp_hard"]) * ROUNDED < top:
+            yield f"{where} errs by {row['max_ulp_hard']} ulp for hard targets, the tables have {top}"
+        for target, within in statements(row["failure"]):
+            largest = maxima.get(target)
+            if largest and Decimal(largest.ulp) > within:
+                y = f" for y = {target}" if target else ""
+                yield f"{where} says within {within} ulp{y}, {largest.table} has {largest.ulp}"
+
+
+def statements(failure: str) -> Iterator[tuple[str, Decimal]]:
+    """Read out of the atlas's words each "within X ulp at every x": the target, empty without one, and X."""
+    for clause in failure.split(". "):
+        of = OF_TARGET.match(clause)
+        targets = (of[1].split(" and ") if of else [""]) if not clause.startswith("Gradient") else []
+        for found in WITHIN.findall(clause):
+            yield from ((target, Decimal(found)) for target in targets)
+
+
+def bounds(path: Path, known: Known) -> Iterator[str]:
+    """Tell where an a priori bound that is finite everywhere lies below the largest error known."""
+    for i, row in enumerate(writer.read(path).to_dict("records")):
+        if not row["bounded"] or Decimal(row["bounded"]) != 1 or not row["max_bound_ulp"]:
+            continue
+        largest = known.figures(*_key(row), row["target"]).maximum
+        if largest and Decimal(largest.ulp) > Decimal(row["max_bound_ulp"]):
+            yield (
+                f"{path.name}:{i + 2}: {' '.join(_key(row))}, target {row['target'] or 'none'}, is bounded by"
+                f" {row['max_bound_ulp']} ulp, {largest.table} has {largest.ulp}"
+            )
+
+
+def quoted(readme: Path, results: Path) -> Iterator[str]:
+    """Tell which rows of a table that the README quotes, naming it, are not what that table shows."""
+    for name, lines in README_TABLE.findall(readme.read_text(encoding="utf-8")):
+        header, _, *rows = [_cells(line) for line in lines.splitlines()]
+        path = results / f"{name}.csv"
+        if not path.is_file():
+            continue
+        shown = contract.readable(writer.read(path))
+        missing = [h for h in header if h not in shown.columns]
+        if missing:
+            yield f"README.md: a table of {path.stem} has the columns {', '.join(missing)}, which that table has not"
+            continue
+        there = {tuple(line) for line in shown[header].to_numpy()}
+        yield from (f"README.md: {path.stem} has no row | {' | '.join(r)} |" for r in rows if tuple(r) not in there)
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _key(row: dict) -> tuple[str, str, str]:  # type: ignore[type-arg]
+    return row["problem"], row["kernel"], row["format"]
+
+
+def _named(row: TableRow) -> str:
+    return " ".join(row.key[:3]) + (f", target {row.key[3]}," if row.key[3] else "")
+
+
+def _range(ends: Ends) -> str:
+    return f"[{ends[0]}, {ends[1]}]" if ends[0] else "none"

@@ -1,0 +1,262 @@
+"""The strongest that the tables know of one kernel, format and target, and how it is known.
+
+Several tables measure the same thing: a sampled sweep, a sweep over every input, a search for the worst.  What is
+said on pages is said from the strongest of them (see basis.py).  Of a largest error every input's stands; without
+it the largest that any sample or search found, a lower bound.  Of a safe range every input's stands; without it the
+intersection of all that samples allow, cut before every input at which a table has an error beyond the budget: an
+outer bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from harness.numbers.formats import Format, format_named
+from harness.problems import problem_named
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import BUDGET
+from harness.tables import writer
+from harness.tables.basis import EVERY_INPUT, SAMPLE, SEARCH, bases
+from harness.tables.rows import CONTRACT
+from harness.truth.errors import SPURIOUS
+from harness.workflow import files
+
+# Tables of which a row is not told by problem, kernel, format and target alone.
+KEYED_FURTHER = frozenset({"system", "probability_format", "k"})
+
+Key = tuple[str, str, str, str]  # problem, kernel, format and target, as the tables write them
+Ends = tuple[str, str]  # of a safe range, hex floats; both empty where it is empty
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """Hold one row of a table, its cells as text, with where it stands: the table's name and the line of its CSV."""
+
+    table: str
+    line: int
+    cells: dict[str, str]
+
+    @property
+    def key(self) -> Key:
+        """Return what the row is of."""
+        c = self.cells
+        return c["problem"], c["kernel"], c["format"], c["target"]
+
+    @property
+    def max_basis(self) -> str:
+        """Return how the largest error is known; empty where there is none."""
+        return self.cells["max_basis"]
+
+    @property
+    def safe_basis(self) -> str:
+        """Return how the safe range is known; empty where nothing was swept."""
+        return self.cells["safe_basis"]
+
+    @property
+    def max_ulp(self) -> Decimal:
+        """Return the largest error in ulp, as the table states it, which may lie beyond float64's range."""
+        return Decimal(self.cells["max_ulp"])
+
+    @property
+    def where(self) -> str:
+        """Return the table and the line."""
+        return f"{self.table}.csv:{self.line}"
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """State the largest error known: the text of its ulp, its input, the basis, and the table it stands in."""
+
+    ulp: str
+    input: str
+    computed: str
+    exact: str
+    basis: str
+    table: str
+
+
+@dataclass(frozen=True)
+class SafeRange:
+    """State a safe range: its ends (hex; both empty where it is empty), the basis, and the tables it was taken from.
+
+    On the basis `every_input` it is the safe range itself, on any other an outer bound of it.
+    """
+
+    lo: str
+    hi: str
+    basis: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """State how many of so many points had which spurious outcome, the basis, and the table."""
+
+    outcomes: dict[str, int]
+    points: int
+    basis: str
+    table: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Hold the strongest figures of one key; None where no table has one."""
+
+    maximum: Maximum | None
+    safe: SafeRange | None
+    counts: Counts | None
+
+
+class Known:
+    """Hold the rows of several tables, to be asked for the strongest figures."""
+
+    def __init__(self, rows: Iterable[TableRow]):
+        self.rows: dict[Key, list[TableRow]] = {}
+        for row in rows:
+            self.rows.setdefault(row.key, []).append(row)
+
+    @classmethod
+    def of(cls, paths: Iterable[Path]) -> Known:
+        """Read tables (CSV); those that are not of the contract, or told by further columns, are passed over."""
+        return cls(row for path in paths for row in rows_in(path))
+
+    @classmethod
+    def beside(cls, paths: Sequence[Path]) -> Known:
+        """Read the given tables and every other that stands in their folders."""
+        return cls.of([*(p.resolve() for p in paths), *beside(paths)])
+
+    @property
+    def tables(self) -> list[str]:
+        """Return the names of the tables that have rows here."""
+        return sorted({row.table for rows in self.rows.values() for row in rows})
+
+    def figures(self, problem: str, kernel: str, fmt: str, target: str = "") -> Figures:
+        """Return the strongest figures for a problem, kernel, format and target, named as the tables name them."""
+        rows = self.rows.get((problem, kernel, fmt, target), [])
+        return Figures(_maximum(rows), _safe(rows), _counts(rows))
+
+    def at_any_target(self, problem: str, kernel: str, fmt: str) -> Maximum | None:
+        """Return the largest error known at whatever target: a lower bound of that over all targets.
+
+        A search over inputs and targets together enters here, at the target that it found.
+        """
+        rows = [r for key, found in self.rows.items() if key[:3] == (problem, kernel, fmt) for r in found]
+        top = max((r for r in rows if r.max_basis), key=lambda r: r.max_ulp, default=None)
+        if top is None:
+            return None
+        found = _stated(top)
+        one_target = problem_named(problem).has_target
+        return Maximum(**{**found.__dict__, "basis": SAMPLE}) if one_target and found.basis == EVERY_INPUT else found
+
+
+def rows_in(path: Path) -> tuple[TableRow, ...]:
+    """Return the rows of a contract's table, their bases derived where the file has none; empty for another table."""
+    stat = path.stat()
+    return _rows_in(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=64)
+def _rows_in(path: Path, changed: int, size: int) -> tuple[TableRow, ...]:
+    """Read a table once for each state of its file."""
+    if not is_contract(path):
+        return ()
+    found = []
+    for i, cells in enumerate(writer.read(path).to_dict("records")):
+        row = {str(k): str(v) for k, v in cells.items()}
+        found.append(TableRow(path.stem, i + 2, {**bases(row), **row}))
+    return tuple(found)
+
+
+def is_contract(path: Path) -> bool:
+    """Tell whether a table has the contract's columns, and each row is told by the first four of them alone."""
+    with path.open(encoding="utf-8") as f:
+        columns = f.readline().strip().split(",")
+    return columns[: len(CONTRACT)] == list(CONTRACT) and not KEYED_FURTHER & set(columns)
+
+
+def beside(paths: Iterable[Path]) -> list[Path]:
+    """Return the contract's tables that stand in the folders of the given ones, these left out, in order."""
+    given = {p.resolve() for p in paths}
+    others = {p for folder in {p.parent for p in given} for p in folder.glob("*.csv")} - given
+    return [p for p in sorted(others) if is_contract(p)]
+
+
+def checksums_beside(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the checksums, by name, of the contract's tables beside the given ones."""
+    return {p.name: files.sha256(p) for p in beside(paths)}
+
+
+def _stated(row: TableRow) -> Maximum:
+    c = row.cells
+    return Maximum(
+        c["max_ulp"], c["max_ulp_input"], c["max_ulp_computed"], c["max_ulp_exact"], row.max_basis, row.table
+    )
+
+
+def _maximum(rows: Sequence[TableRow]) -> Maximum | None:
+    """Return every input's maximum, else the largest found; of equals the first."""
+    measured = [r for r in rows if r.max_basis]
+    every = [r for r in measured if r.max_basis not in (SEARCH, SAMPLE)]
+    return _stated(max(every or measured, key=lambda r: r.max_ulp)) if measured else None
+
+
+def _counts(rows: Sequence[TableRow]) -> Counts | None:
+    """Return the counts over every input, else over the most points."""
+    swept = [r for r in rows if r.safe_basis]
+    if not swept:
+        return None
+    best = max(swept, key=lambda r: (r.safe_basis == EVERY_INPUT, int(r.cells["points"])))
+    outcomes = {name: int(best.cells[name]) for name in SPURIOUS}
+    return Counts(outcomes, int(best.cells["points"]), best.safe_basis, best.table)
+
+
+def _safe(rows: Sequence[TableRow]) -> SafeRange | None:
+    """Return every input's safe range, else the intersection of the outer bounds that samples and maxima give."""
+    swept = [r for r in rows if r.safe_basis]
+    every = next((r for r in swept if r.safe_basis not in (SEARCH, SAMPLE)), None)
+    if every:
+        return SafeRange(every.cells["safe_lo"], every.cells["safe_hi"], every.safe_basis, (every.table,))
+    bounds = [(b, r) for r in rows for b in outer_bounds(r)]
+    if not bounds:
+        return None
+    ends = intersection([b for b, _ in bounds])
+    used = [r for b, r in bounds if not ends[0] or ends[0] == b[0] or ends[1] == b[1]]
+    basis = SEARCH if any(r.cells["grid"] == SEARCH for r in used) else SAMPLE
+    return SafeRange(*ends, basis, tuple(dict.fromkeys(r.table for r in used)))
+
+
+def intersection(ends: Sequence[Ends]) -> Ends:
+    """Return the intersection of ranges around one centre; empty where one of them is."""
+    if any(not lo for lo, _ in ends):
+        return "", ""
+    lo, hi = max((lo for lo, _ in ends), key=float.fromhex), min((hi for _, hi in ends), key=float.fromhex)
+    return (lo, hi) if float.fromhex(lo) <= float.fromhex(hi) else ("", "")
+
+
+def outer_bounds(row: TableRow) -> list[Ends]:
+    """Return the ranges that hold the safe range for certain, by what one row has seen.
+
+    Its own safe range is one; another ends before the input of its largest error, where that exceeds the budget.
+    """
+    found = [(row.cells["safe_lo"], row.cells["safe_hi"])] if row.safe_basis else []
+    if row.max_basis and row.max_ulp > Decimal(BUDGET):
+        fmt = format_named(row.cells["format"])
+        start, last, centre = _domain(row.cells["problem"], fmt)
+        at = int(fmt.ordinal(np.array([fmt.parse(row.cells["max_ulp_input"])]))[0])
+        low, high = (at + 1, last) if at < centre else (start, at - 1)
+        values = fmt.from_ordinal(np.array([low, high]))
+        found.append((fmt.hex(values[0]), fmt.hex(values[1])) if at != centre else ("", ""))
+    return found
+
+
+@cache
+def _domain(problem: str, fmt: Format) -> tuple[int, int, int]:
+    """Return the ordinals of a domain's ends and of its centre."""
+    grid = Grid("standard", problem_named(problem), fmt)
+    return grid.start, grid.stop - 1, grid.centre
