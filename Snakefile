@@ -440,6 +440,8 @@ rule systems_table:
         ),
     output:
         multiext("{root}/tables/systems", ".md", ".tex", ".json"),
+        multiext("{root}/tables/systems_special", ".csv", ".md", ".tex", ".json"),
+        multiext("{root}/tables/systems_probes", ".csv", ".json"),
         csv=report(
             "{root}/tables/systems.csv",
             caption="docs/captions/systems.rst",
@@ -457,7 +459,8 @@ rule systems_table:
 
 rule systems_pages:
     input:
-        parts=expand("results/systems/{library}.json", library=LIBRARIES),
+        table="results/tables/systems.csv",
+        probes="results/tables/systems_probes.csv",
     output:
         "docs/systems.md",
         "docs/findings.md",
@@ -469,4 +472,4 @@ rule systems_pages:
     message:
         "Pages and figures of systems"
     shell:
-        "python -m harness systems-pages {input.parts} --docs docs --figures results/figures > {log} 2>&1"
+        "python -m harness systems-pages {input.table} --docs docs --figures results/figures > {log} 2>&1"

@@ -236,6 +236,8 @@ def systems(library: str, grid: str, out: Path) -> None:
 def systems_table(parts: Paths, out: Path) -> None:
     """Stage: make the systems' table from the parts of all libraries.
 
+    Beside it come OUT_special.csv, what they make of special values, and OUT_probes.csv, of which the pages are made.
+
     \b
     Example:
       harness systems-table torch.json jax.json --out systems.csv
@@ -246,16 +248,18 @@ def systems_table(parts: Paths, out: Path) -> None:
 
 
 @stages.command("systems-pages")
-@options.parts
+@click.argument("table", type=options.PATH)
 @click.option("--docs", required=True, type=options.PATH, help="The folder for systems.md and findings.md.")
 @options.figures()
-def systems_pages(parts: Paths, docs: Path, figures: Path) -> None:
+def systems_pages(table: Path, docs: Path, figures: Path) -> None:
     """Stage: write what users should know of each library, the likeliest surprises, and the figures.
+
+    They are made of the systems' table and the probes beside it, SYSTEMS_probes.csv; no library is called.
 
     \b
     Example:
-      harness systems-pages torch.json jax.json --docs docs --figures results/figures
+      harness systems-pages results/tables/systems.csv --docs docs --figures results/figures
     """
     from harness.systems.job import systems_pages_job
 
-    systems_pages_job(list(parts), docs, figures)
+    systems_pages_job(table, docs, figures)

@@ -65,6 +65,10 @@ class System:
     hard_targets: bool = False  # takes the targets 0 and 1 only
     label_smoothing: float = 0.0  # the exact problem is then at `effective_target`
     max_points: int | None = None  # called once per input: give it no more than these
+    options: frozenset[str] = (
+        frozenset()
+    )  # arguments that change the loss, such as pos_weight: advice may not drop them
+    alone: bool = True  # may be called on one element; not where it is compiled anew, for seconds, for each length
     command: Callable[[Point], str | None] | None = None
     taught: bool = False
     public: bool = True

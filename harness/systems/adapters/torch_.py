@@ -245,6 +245,8 @@ def _calls(library: str) -> list[System]:
                         command=_printing(typed, gradient) if typed and eager else None,
                         taught=taught,
                         by_default=taught and eager,
+                        options=frozenset({"pos_weight"}) if function is _bce_with_logits else frozenset(),
+                        alone=mode != "compile",
                     )
                 )
     return found
@@ -262,6 +264,7 @@ def _models(library: str) -> list[System]:
             formats=(dtype,),
             command=_printing_model(typed, gradient, dtype),
             taught=True,
+            options=frozenset({"pos_weight"}) if head is _bce_with_logits else frozenset(),
         )
         for name, head, typed, replicas in MODELS
         for dtype in ("bfloat16", "float16")
