@@ -96,7 +96,8 @@ class Library:
     `default_format` is the format of its results if nothing is said; `default_mode` ends the name of
     the mode that it takes of itself, empty where there is one mode or none is preferred.
     `trains` tells whether gradients can be had; `source_only` that nothing is called, the systems being
-    the replicas themselves; `quick` that it is part of the quick table.
+    the replicas themselves; `quick` that it is part of the quick table; `sample`
+    on how many inputs its calls are made one element at a time.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Library:
     trains: bool = True
     source_only: bool = False
     quick: bool = False
+    sample: int = 32
 
     @property
     def family(self) -> str:

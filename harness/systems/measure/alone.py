@@ -9,6 +9,7 @@ called alone because one refusal would take the others along.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -18,11 +19,11 @@ from harness.problems import problem_named
 from harness.sweep.case import Case
 from harness.systems.measure.agreement import steps_apart
 from harness.systems.measure.inputs import Combination, Inputs, near_values
+from harness.systems.registry import library_named
 from harness.systems.run.supervise import Request, Result
 from harness.tables.rows import Row, certified_extreme, significant
 from harness.tables.special_values import SpecialPoint, expected_at, inputs_of, outcome
 
-SAMPLE = 32
 COLUMNS = (
     "alone_points", "alone_max_steps", "alone_max_steps_input", "alone_value", "batch_value",
     "alone_max_ulp", "alone_max_ulp_input",
@@ -34,28 +35,30 @@ SPECIAL_COLUMNS = (
 EMPTY = "empty batch"
 
 
-def sampled(asked: Combination) -> bool:
-    """Tell whether a combination is sampled: at the target 1, or where there is none; not if called once for each input."""
-    return asked.inputs.most is None and asked.target in (None, 1) and not asked.system.label_smoothing
+def sample_size(asked: Combination) -> int:
+    """Return how many inputs are called alone: 0 but at the target 1, or where there is none, and 0 if all are anyway."""
+    if asked.inputs.most is not None or asked.target not in (None, 1) or asked.system.label_smoothing:
+        return 0
+    return library_named(asked.system.library).sample
 
 
-def sample_of(inputs: Inputs) -> np.ndarray:
-    """Return positions, in bit order, of about SAMPLE inputs of the grid, their logits evenly spread over ±20."""
-    wanted = near_values(inputs.grid.problem, SAMPLE).astype(inputs.grid.fmt.dtype)
+def sample_of(inputs: Inputs, count: int) -> np.ndarray:
+    """Return positions, in bit order, of at most `count` inputs of the grid, their logits evenly spread over ±20."""
+    wanted = near_values(inputs.grid.problem, count).astype(inputs.grid.fmt.dtype)
     at = np.searchsorted(inputs.ordinals, inputs.grid.fmt.ordinal(wanted))
     return np.unique(np.clip(at, 0, len(inputs.ordinals) - 1))
 
 
-def special_inputs(inputs: Inputs) -> dict[str, np.generic]:
+def special_inputs(inputs: Inputs) -> dict[str, Any]:
     """Return the special inputs of a problem in a format, by name."""
     fmt = inputs.grid.fmt
     return {name: np.asarray(v).astype(fmt.dtype)[()] for name, v in inputs_of(inputs.grid.problem, fmt).items()}
 
 
 @cache
-def inputs_alone(inputs: Inputs, sampled: bool) -> np.ndarray:
+def inputs_alone(inputs: Inputs, count: int) -> np.ndarray:
     """Return what is called one element at a time, the sample if any, then the special inputs; one object each time."""
-    chosen = inputs.grid.fmt.from_ordinal(inputs.ordinals[sample_of(inputs)] if sampled else inputs.ordinals[:0])
+    chosen = inputs.grid.fmt.from_ordinal(inputs.ordinals[sample_of(inputs, count)])
     return np.concatenate([chosen, np.array(list(special_inputs(inputs).values()), inputs.grid.fmt.dtype)])
 
 
@@ -63,16 +66,16 @@ def requests_alone(asked: Combination) -> list[Request]:
     """Return what a combination is asked beside its grid: inputs one at a time, and an empty batch; [] where not at all."""
     if not asked.system.alone:
         return []
-    x = inputs_alone(asked.inputs, sampled(asked))
+    x = inputs_alone(asked.inputs, sample_size(asked))
     return [Request(asked.system.key, x, asked.given, alone=True), Request(asked.system.key, x[:0], asked.given)]
 
 
 def alone_row(asked: Combination, recorded: np.ndarray, result: Result | None) -> Row:
     """Return how far results of single elements are from those of the long array, and their largest error."""
     row: Row = dict.fromkeys(COLUMNS, "")
-    if not sampled(asked) or result is None or result.output is None or result.output.dtype != recorded.dtype:
+    if not sample_size(asked) or result is None or result.output is None or result.output.dtype != recorded.dtype:
         return row
-    at = sample_of(asked.inputs)
+    at = sample_of(asked.inputs, sample_size(asked))
     there = np.array([i not in result.refusals for i in range(len(at))])
     at, alone = at[there], result.output[: len(there)][there]
     if not len(at):
@@ -113,7 +116,7 @@ def special_rows(asked: Combination, alone: Result | None, empty: Result | None)
     """Return a row for each special input, and one for the empty batch; none where nothing was called alone."""
     if alone is None or empty is None:
         return []
-    first, fmt = len(sample_of(asked.inputs)) if sampled(asked) else 0, asked.fmt
+    first, fmt = len(sample_of(asked.inputs, sample_size(asked))), asked.fmt
     target = None if asked.target is None else float(asked.target)
     rows = []
     for i, (name, value) in enumerate(special_inputs(asked.inputs).items(), first):

@@ -17,9 +17,9 @@ NOTE = (
     "`near` is the largest error where the logit is at most 20 in size. Spurious outcomes are counts of inputs. "
     "`as replica` is the fraction of inputs at which the library returned, bit for bit, what the named replica "
     "computes. A result in another format was rounded into the working format, and that format is named after ←. "
-    "`flushed` counts results that are 0 for a subnormal number, or that take a subnormal input for 0; the largest error "
+    "`flushed` counts results that are 0 where the exact value rounds to a subnormal number, whatever the reason, or that take a subnormal input for 0; the largest error "
     "without them stands beside it. `alone` is the largest difference, in neighbouring numbers, between a result in a "
-    "long array and the same input's in an array of one, on about 32 inputs. "
+    "long array and the same input's in an array of one, on a sample. "
     "The truth of a smoothed target is taken at the target that the smoothing makes."
 )
 
