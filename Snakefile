@@ -7,6 +7,8 @@ from pathlib import Path
 from harness.figures.catalogue import figure_names
 from harness.studies import study
 from harness.systems.pages import FIGURES as SYSTEM_FIGURES
+from harness.systems.exhaustive import SHARDS as LIBRARY_SHARDS
+from harness.systems.exhaustive import swept_libraries
 from harness.systems.registry import libraries
 from harness.workflow import experiments
 from harness.workflow.dependencies import sources
@@ -22,6 +24,7 @@ MAIN = [name for name in SWEEPS if EXPERIMENTS[name].main]
 EXHAUSTIVE = [name for name in SWEEPS if EXPERIMENTS[name].grid == "exhaustive"]
 BOUNDED = [name for name in SWEEPS if EXPERIMENTS[name].bounds]
 LIBRARIES = [library.name for library in libraries()]
+SWEPT_LIBRARIES = swept_libraries()
 QUICK_LIBRARIES = [library.name for library in libraries() if library.quick]
 
 # ---- what is made of each, below results/ or results/quick/ -------------------------------------------------
@@ -130,6 +133,12 @@ rule systems:
         "results/tables/systems.csv",
         "docs/systems.md",
         "docs/findings.md",
+
+
+rule systems_exhaustive:
+    input:
+        expand("results/systems_exhaustive/{library}.{shard}.npz", library=SWEPT_LIBRARIES, shard=range(LIBRARY_SHARDS)),
+        "results/tables/systems_exhaustive.csv",
 
 
 rule systems_quick:
@@ -473,3 +482,55 @@ rule systems_pages:
         "Pages and figures of systems"
     shell:
         "python -m harness systems-pages {input.table} --docs docs --figures results/figures > {log} 2>&1"
+
+
+rule systems_sweep:
+    input:
+        code=sources(["harness.systems.exhaustive"]),
+    output:
+        "results/systems_exhaustive/{library}.{shard}.npz",
+    log:
+        "results/logs/systems_sweep.{library}.{shard}.log",
+    conda:
+        "environment.yaml"
+    message:
+        "Every float32 input through {wildcards.library}, shard {wildcards.shard}"
+    shell:
+        "python -m harness systems-sweep {wildcards.library} --shard {wildcards.shard} --out {output} 2>&1 | tee {log}"
+
+
+rule systems_rows:
+    input:
+        summaries=lambda w: expand(
+            "results/systems_exhaustive/{library}.{shard}.npz", library=w.library, shard=range(LIBRARY_SHARDS)
+        ),
+    output:
+        "results/systems_exhaustive/{library}.json",
+    log:
+        "results/logs/systems_rows.{library}.log",
+    conda:
+        "environment.yaml"
+    message:
+        "Rows of {wildcards.library}, every float32 input"
+    shell:
+        "python -m harness systems-rows {wildcards.library} {input.summaries} --out {output} > {log} 2>&1"
+
+
+rule systems_exhaustive_table:
+    input:
+        parts=expand("results/systems_exhaustive/{library}.json", library=SWEPT_LIBRARIES),
+    output:
+        multiext("results/tables/systems_exhaustive", ".md", ".tex", ".json"),
+        csv=report(
+            "results/tables/systems_exhaustive.csv",
+            caption="docs/captions/systems.rst",
+            category="Tables",
+        ),
+    log:
+        "results/logs/systems_exhaustive_table.log",
+    conda:
+        "environment.yaml"
+    message:
+        "Table of systems, every float32 input"
+    shell:
+        "python -m harness systems-exhaustive-table {input.parts} --out {output.csv} > {log} 2>&1"

@@ -263,3 +263,51 @@ def systems_pages(table: Path, docs: Path, figures: Path) -> None:
     from harness.systems.job import systems_pages_job
 
     systems_pages_job(table, docs, figures)
+
+
+@stages.command("systems-sweep")
+@click.argument("library")
+@options.shard
+@options.grid("exhaustive", "exhaustive, standard or quick.")
+@options.out("The summary file.")
+def systems_sweep(library: str, shard: int, grid: str, out: Path) -> None:
+    """Stage: sweep one shard of every float32 input through a library's calls that introductions show.
+
+    \b
+    Example:
+      harness systems-sweep torch --shard 0 --out torch.0.npz
+    """
+    from harness.systems.exhaustive import sweep_job
+
+    sweep_job(library, shard, out, grid)
+
+
+@stages.command("systems-rows")
+@click.argument("library")
+@options.summaries
+@options.out("The JSON file of its rows.")
+def systems_rows(library: str, summaries: Paths, out: Path) -> None:
+    """Stage: make the rows of a library's calls from the summary files of all its shards.
+
+    \b
+    Example:
+      harness systems-rows torch torch.*.npz --out torch.json
+    """
+    from harness.systems.exhaustive import rows_job
+
+    rows_job(library, list(summaries), out)
+
+
+@stages.command("systems-exhaustive-table")
+@options.parts
+@options.out_table
+def systems_exhaustive_table(parts: Paths, out: Path) -> None:
+    """Stage: make the table of the calls that introductions show from the rows of all libraries.
+
+    \b
+    Example:
+      harness systems-exhaustive-table torch.json optax.json --out systems_exhaustive.csv
+    """
+    from harness.systems.exhaustive import table_job
+
+    table_job(list(parts), out)

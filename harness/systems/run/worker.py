@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -56,13 +57,14 @@ def _take_printed(printed: BinaryIO) -> str:
     return text[:PRINTED_CHARACTERS]
 
 
-def _version(names: list[str]) -> str:
+def version_of(names: Sequence[str]) -> str:
+    """Return the versions of imported libraries as they are recorded."""
     return " ".join(f"{n}=={import_module(n).__version__}" for n in names)
 
 
 def _load(system: System, versions: list[str]) -> tuple[Call, str]:
     try:
-        return system.load(), _version(versions)
+        return system.load(), version_of(versions)
     except ModuleNotFoundError as error:
         raise Unavailable(f"not installed: {error}") from error
     except Exception as error:
