@@ -131,6 +131,8 @@ rule systems:
     input:
         expand("results/systems/{library}.json", library=LIBRARIES),
         "results/tables/systems.csv",
+        "results/tables/systems_special.csv",
+        "results/tables/systems_probes.csv",
         "docs/systems.md",
         "docs/findings.md",
 
