@@ -9,6 +9,8 @@ from pathlib import Path
 from harness.figures.catalogue import figure_names
 from harness.studies import study
 from harness.systems.pages import FIGURES as SYSTEM_FIGURES
+from harness.systems.exhaustive import SHARDS as LIBRARY_SHARDS
+from harness.systems.exhaustive import swept_libraries
 from harness.systems.registry import libraries
 from harness.tables.strongest import checksums_beside
 from harness.workflow import experiments
@@ -37,6 +39,7 @@ MAIN = [name for name in SWEEPS if EXPERIMENTS[name].main]
 EXHAUSTIVE = [name for name in SWEEPS if EXPERIMENTS[name].grid == "exhaustive"]
 BOUNDED = [name for name in SWEEPS if EXPERIMENTS[name].bounds]
 LIBRARIES = [library.name for library in libraries()]
+SWEPT_LIBRARIES = swept_libraries()
 QUICK_LIBRARIES = [library.name for library in libraries() if library.quick]
 
 # ---- what is made of each, below results/ or results/quick/ -------------------------------------------------
@@ -143,8 +146,20 @@ rule systems:
     input:
         expand("results/systems/{library}.json", library=LIBRARIES),
         "results/tables/systems.csv",
+        "results/tables/systems_special.csv",
+        "results/tables/systems_probes.csv",
         "docs/systems.md",
         "docs/findings.md",
+
+
+rule systems_exhaustive:
+    input:
+        expand(
+            "results/systems_exhaustive/{library}.{shard}.npz",
+            library=SWEPT_LIBRARIES,
+            shard=range(LIBRARY_SHARDS),
+        ),
+        "results/tables/systems_exhaustive.csv",
 
 
 rule systems_quick:
@@ -365,10 +380,6 @@ rule atlas_table:
     input:
         code=sources(["harness.tables.atlas", "harness.kernels.gradients"]),
         tables=expand("results/tables/{experiment}.csv", experiment=MAIN),
-    params:
-        # What other tables beside these know better is taken from them: not as inputs, or the atlas would ask for two
-        # hours of sweeps.  Their checksums rerun it where one of them is made anew.
-        beside=lambda w, input: [" ".join(pair) for pair in checksums_beside(map(Path, input.tables)).items()],
     output:
         update(multiext("results/tables/atlas", ".md", ".tex", ".json")),
         csv=report(
@@ -380,6 +391,10 @@ rule atlas_table:
         "results/logs/atlas.log",
     conda:
         "environment.yaml"
+    params:
+        # What other tables beside these know better is taken from them: not as inputs, or the atlas would ask for two
+        # hours of sweeps.  Their checksums rerun it where one of them is made anew.
+        beside=lambda w, input: [" ".join(pair) for pair in checksums_beside(map(Path, input.tables)).items()],
     message:
         "Atlas"
     shell:
@@ -459,6 +474,8 @@ rule systems_table:
         ),
     output:
         update(multiext("{root}/tables/systems", ".md", ".tex", ".json")),
+        update(multiext("{root}/tables/systems_special", ".csv", ".md", ".tex", ".json")),
+        update(multiext("{root}/tables/systems_probes", ".csv", ".json")),
         csv=report(
             update("{root}/tables/systems.csv"),
             caption="docs/captions/systems.rst",
@@ -476,7 +493,8 @@ rule systems_table:
 
 rule systems_pages:
     input:
-        parts=expand("results/systems/{library}.json", library=LIBRARIES),
+        table="results/tables/systems.csv",
+        probes="results/tables/systems_probes.csv",
     output:
         update("docs/systems.md"),
         update("docs/findings.md"),
@@ -488,4 +506,58 @@ rule systems_pages:
     message:
         "Pages and figures of systems"
     shell:
-        "{PYTHON} -m harness systems-pages {input.parts} --docs docs --figures results/figures > {log} 2>&1"
+        "{PYTHON} -m harness systems-pages {input.table} --docs docs --figures results/figures > {log} 2>&1"
+
+
+rule systems_sweep:
+    input:
+        code=sources(["harness.systems.exhaustive"]),
+    output:
+        "results/systems_exhaustive/{library}.{shard}.npz",
+    log:
+        "results/logs/systems_sweep.{library}.{shard}.log",
+    conda:
+        "environment.yaml"
+    message:
+        "Every float32 input through {wildcards.library}, shard {wildcards.shard}"
+    shell:
+        "{PYTHON} -m harness systems-sweep {wildcards.library} --shard {wildcards.shard} --out {output} 2>&1 | tee {log}"
+
+
+rule systems_rows:
+    input:
+        summaries=lambda w: expand(
+            "results/systems_exhaustive/{library}.{shard}.npz",
+            library=w.library,
+            shard=range(LIBRARY_SHARDS),
+        ),
+    output:
+        "results/systems_exhaustive/{library}.json",
+    log:
+        "results/logs/systems_rows.{library}.log",
+    conda:
+        "environment.yaml"
+    message:
+        "Rows of {wildcards.library}, every float32 input"
+    shell:
+        "{PYTHON} -m harness systems-rows {wildcards.library} {input.summaries} --out {output} > {log} 2>&1"
+
+
+rule systems_exhaustive_table:
+    input:
+        parts=expand("results/systems_exhaustive/{library}.json", library=SWEPT_LIBRARIES),
+    output:
+        update(multiext("results/tables/systems_exhaustive", ".md", ".tex", ".json")),
+        csv=report(
+            update("results/tables/systems_exhaustive.csv"),
+            caption="docs/captions/systems.rst",
+            category="Tables",
+        ),
+    log:
+        "results/logs/systems_exhaustive_table.log",
+    conda:
+        "environment.yaml"
+    message:
+        "Table of systems, every float32 input"
+    shell:
+        "{PYTHON} -m harness systems-exhaustive-table {input.parts} --out {output.csv} > {log} 2>&1"

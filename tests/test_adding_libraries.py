@@ -62,8 +62,16 @@ def part(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pages(folder: Path, part: Path) -> Path:
-    assert main(["systems-pages", str(part), "--docs", str(folder / "docs"), "--figures", str(folder / "figures")]) == 0
+def table(folder: Path, part: Path) -> Path:
+    assert main(["systems-table", str(part), "--out", str(folder / "tables/systems.csv")]) == 0
+    return folder / "tables/systems.csv"
+
+
+@pytest.fixture(scope="module")
+def pages(folder: Path, table: Path) -> Path:
+    assert (
+        main(["systems-pages", str(table), "--docs", str(folder / "docs"), "--figures", str(folder / "figures")]) == 0
+    )
     return folder / "docs"
 
 
@@ -82,9 +90,8 @@ def test_it_is_swept_in_a_process_of_its_own_and_agrees_with_its_replica(part: P
         assert r["agreement"] == "1" and r["spurious_inf"] > 0
 
 
-def test_it_is_in_the_table(folder: Path, part: Path) -> None:
-    assert main(["systems-table", str(part), "--out", str(folder / "tables/systems.csv")]) == 0
-    frame = writer.read(folder / "tables/systems.csv")
+def test_it_is_in_the_table(folder: Path, table: Path) -> None:
+    frame = writer.read(table)
     assert set(frame["kernel"]) == {"typed:typed.loss:bce_logits:eager"} and len(frame) == 4
     assert "typed.loss" in (folder / "tables/systems.md").read_text()
 
@@ -99,14 +106,14 @@ def test_it_is_on_the_pages_and_its_line_prints_what_it_returned(pages: Path) ->
     assert subprocess.run(typed, shell=True, capture_output=True, text=True, check=True).stdout.strip() == "inf"
 
 
-def test_it_is_in_the_figures(folder: Path, part: Path, pages: Path) -> None:
+def test_it_is_in_the_figures(folder: Path, table: Path, pages: Path) -> None:
     from harness.systems.pages import FIGURES, figures, probes
 
     assert sorted(p.stem for p in (folder / "figures").glob("*.svg")) == sorted(FIGURES)
-    held = json.loads(part.read_text())
-    worst = figures.worst_figure(held["rows"], "bce_logits", "")
+    rows = probes.rows_in(table)
+    worst = figures.worst_figure(rows, "bce_logits", "")
     assert "typed.loss" in [text.get_text() for text in worst.findobj(Text)]
-    plateaus = figures.plateau_figure(probes.returned([held]))
+    plateaus = figures.plateau_figure(probes.returned(rows, table.with_name("systems_probes.csv")))
     assert "typed.loss\n(typed)" in [text.get_text() for text in plateaus.findobj(Text)]
 
 

@@ -4,8 +4,6 @@ Nothing is swept here.  Figures and bounds that are drawn from summaries, which 
 compared where a run has left its summaries; CI compares them after the main job.
 """
 
-import json
-import lzma
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,7 @@ from harness.studies import study
 from harness.systems.measure.inputs import QUESTION
 from harness.systems.pages import FIGURES as SYSTEMS_FIGURES
 from harness.systems.pages import figures as systems_figures
-from harness.systems.pages import findings_page, probes, systems_page, table
+from harness.systems.pages import findings_page, probes, specials, systems_page, table
 from harness.tables import contract, special_values, writer
 from harness.tables.atlas import entries as atlas
 from harness.workflow import experiments
@@ -123,23 +121,18 @@ def test_table_of_systems():
     same(writer.to_latex(shown, QUESTION, "systems"), TABLES / "systems.tex")
 
 
-# The values that libraries returned at the probes.  docs/findings.md comes from another machine, on which one value
-# differs, so the page that these values make is kept beside them.
-DATA = Path("tests/data")
+def test_table_of_special_values_of_systems(tmp_path):
+    specials.write(tmp_path / "systems_special", rows_of("systems_special"))
+    for kind in ("csv", "md", "tex"):
+        made = (tmp_path / f"systems_special.{kind}").read_text(encoding="utf-8")
+        same(made, TABLES / f"systems_special.{kind}")
 
 
 @pytest.fixture(scope="module")
 def systems():
     """The rows of the systems, and what they returned at the probes."""
-    held = json.loads(lzma.decompress((DATA / "systems_probes.json.xz").read_bytes()))
-    rows = [{k: {"true": True, "false": False}.get(v, v) for k, v in r.items()} for r in rows_of("systems")]
-    left = iter(rows)
-    parts = []
-    for library, grid, values in held["parts"]:
-        there = [{"x": held["x"][i], "value": value} for i, value in values]
-        parts.append({"library": library, "grid": grid, "rows": [next(left) for _ in there], "probes": there})
-    assert next(left, None) is None
-    return rows, probes.returned(parts)
+    rows = probes.rows_in(TABLES / "systems.csv")
+    return rows, probes.returned(rows, TABLES / "systems_probes.csv")
 
 
 def test_page_of_systems(systems):
@@ -147,7 +140,7 @@ def test_page_of_systems(systems):
 
 
 def test_page_of_findings(systems):
-    same(findings_page.page(systems[1]), DATA / "findings.md")
+    same(findings_page.page(systems[1]), DOCS / "findings.md")
 
 
 def test_figures_of_systems(systems, tmp_path):

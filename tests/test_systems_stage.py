@@ -16,13 +16,15 @@ import pytest
 from harness import UsageError
 from harness.cli.main import main
 from harness.numbers.formats import format_named
+from harness.problems import problem_named
 from harness.systems import adapters, job, registry
 from harness.systems.commands import command
-from harness.systems.measure import inputs
-from harness.systems.measure.rows import COLUMNS
+from harness.systems.measure import alone, inputs
+from harness.systems.measure.rows import COLUMNS, flushed
 from harness.systems.pages import FIGURES, advice, faults, findings_page, probes, surprises, systems_page
 from harness.systems.run.supervise import Request, evaluate
 from harness.tables import writer
+from harness.truth.fast import evaluate as evaluate_fast
 
 FAKE = """
 import os, signal, time
@@ -66,6 +68,19 @@ def dead(x, y):
     p = np.minimum(1 / (1 + np.exp(-x)), x.dtype.type(1 - 2.0**-11))
     return np.where(p < 0.998, p, 0).astype(x.dtype) - y
 
+def flushing(x, y):
+    value = right(x, y)
+    return np.where(value < 2.0**-14, value * 0, value)
+
+def uneven(x, y):
+    value = right(x, y)
+    return value if len(x) > 1 else np.where(value > 1, value + 3 * np.spacing(value), value)
+
+def picky(x, y):
+    if not np.isfinite(x).all() or not len(x):
+        raise ValueError("not finite")
+    return right(x, y)
+
 def missing():
     import no_such_library
 
@@ -75,7 +90,7 @@ def systems(library):
 
     if library == "absent":
         return [make(right, load=missing)]
-    found = [make(f) for f in (right, planted, upcast, raising, printing, crashing, hanging)]
+    found = [make(f) for f in (right, planted, upcast, raising, printing, crashing, hanging, flushing, uneven, picky)]
     found += [make(smoothed, label_smoothing=0.125, hard_targets=True)]
     return [*found, make(dead, problem="bce_logits_grad", replica="sigmoid_minus_target", hard_targets=True)]
 """
@@ -269,31 +284,179 @@ def test_findings_are_ranked_by_likelihood_and_a_mended_call_leaves_the_page() -
     assert "the loss is 15.9, where it should be 9.00012" in page and "3 × 3 × 3 = 27" in page
 
 
-def test_pages_say_what_the_fakes_do(parts: list[dict]) -> None:
-    answers = probes.returned(parts)
-    page = systems_page.page([r for p in parts for r in p["rows"]], answers)
+@pytest.fixture(scope="module")
+def table(known: Path, parts: list[dict]) -> Path:
+    paths = [str(known / f"{name}.json") for name in ("absent", "fake")]
+    assert main(["systems-table", *paths, "--out", str(known / "tables/systems.csv")]) == 0
+    return known / "tables/systems.csv"
+
+
+def test_pages_say_what_the_fakes_do(table: Path) -> None:
+    rows = probes.rows_in(table)
+    page = systems_page.page(rows, probes.returned(rows, table.with_name("systems_probes.csv")))
     assert "`crashing`: Gave no result: crashed with signal 11 (SIGSEGV)." in page
     assert "Prints to standard output: `printing`." in page
-    assert "`dead`: Its gradient dies from x = 6.5 (y = 0) in float16: 0 for 0.998499; " in page
+    assert "`dead`: Its gradient dies from x = 6.5 on (y = 0) in float16: 0 for 0.998499; " in page
     assert "`right`: Right everywhere it was probed, within 0.5 ulp where |x| ≤ 20 in float16." in page
     assert (
-        "`planted`: Its loss leaves the truth for a wrong prediction from x = 3 (y = 0) in float16: −3.04883 for 3.04859"
+        "`planted`: Its loss leaves the truth for a wrong prediction at x = 3 (y = 0) in float16: −3.04883 for 3.04859"
         in page
     )
     assert "Use `right` instead" in page and "Why not everywhere: it is a fake." in page
     assert "Gave no result: not installed: No module named 'no_such_library'." in page
 
 
+def _calls(**answers: list[probes.Returned]) -> list[advice.KnownCall]:
+    """Return calls of torch by name; those named pos_weight_* stand for one that takes a pos_weight."""
+    named = {
+        True: "torch.nn.functional.binary_cross_entropy_with_logits",
+        False: "torch.sigmoid + binary_cross_entropy",
+    }
+    return [
+        advice.KnownCall(
+            "torch", n, [a.row | {"near_ulp": "1", "system": named[n.startswith("pos_weight")]} for a in there], there
+        )
+        for n, there in answers.items()
+    ]
+
+
+BAD, GOOD = (("bce_logits", 9.0, 15.9),), (("bce_logits", 9.0, 9.000123),)
+
+
 def test_advice_goes_to_a_call_that_is_better() -> None:
-    bad, good = _answer("bce_logits", 9.0, 15.9), _answer("bce_logits", 9.0, 9.000123)
-    made = [advice.KnownCall("torch", n, [a.row | {"near_ulp": "1"}], [a]) for n, a in (("bad", bad), ("good", good))]
+    made = _calls(bad=[_answer(*BAD[0])], good=[_answer(*GOOD[0])])
     assert "Use `good` instead" in advice.sentences(made[0], made)
     assert "Nothing else" in advice.sentences(made[1], made)
 
 
-def test_pages_and_figures_are_written(known: Path, parts: list[dict]) -> None:
-    paths = [str(known / f"{name}.json") for name in ("absent", "fake")]
-    assert main(["systems-pages", *paths, "--docs", str(known / "docs"), "--figures", str(known / "figures")]) == 0
+def test_a_gradient_is_never_advised_in_place_of_a_loss() -> None:
+    gradient = _answer("bce_logits_grad", 9.0, float(np.float32(1 / (1 + math.exp(-9)))))
+    made = _calls(bad=[_answer(*BAD[0])], gradient=[gradient])
+    assert "Nothing else" in advice.sentences(made[0], made)
+    # The other way round: a loss whose gradient was not measured is not advised to one that has both.
+    both = _calls(both=[_answer(*BAD[0]), gradient], good=[_answer(*GOOD[0])])
+    assert "Nothing else" in advice.sentences(both[0], both)
+    # The control: with a gradient of its own it is.
+    both = _calls(both=[_answer(*BAD[0]), gradient], good=[_answer(*GOOD[0]), gradient])
+    assert "Use `good` instead" in advice.sentences(both[0], both)
+
+
+def test_advice_says_which_argument_it_drops() -> None:
+    made = _calls(pos_weight_bad=[_answer(*BAD[0])], good=[_answer(*GOOD[0])])
+    assert "Where pos_weight is not needed, use `good` instead" in advice.sentences(made[0], made)
+    made = _calls(pos_weight_bad=[_answer(*BAD[0])], good=[_answer(*GOOD[0])], pos_weight_good=[_answer(*GOOD[0])])
+    assert "Use `pos_weight_good` instead" in advice.sentences(made[0], made)
+
+
+@pytest.mark.parametrize(
+    "dead, wording",
+    [
+        ([0.0], "dies at x = 0 (y = 1)"),
+        ([-9.0], "dies at x = −9 (y = 1)"),
+        ([-5.0, -9.0, -20.0], "dies from x = −5 on (y = 1)"),
+        ([-5.0, -9.0], "dies from x = −5 to −9 (y = 1)"),
+        ([-1.0, -9.0, -20.0], "dies at 3 of 4 probes from x = −1 to −20 (y = 1)"),
+        ([0.0, -1.0, -5.0, -9.0, -20.0], "dies from x = 0 on (y = 1)"),
+    ],
+)
+def test_from_on_is_said_only_of_what_shows_at_every_probe_beyond(dead: list[float], wording: str) -> None:
+    x = np.array([-20.0, -9.0, -5.0, -1.0, 0.0, 1.0])
+    exact, rounded = probes._exact("bce_logits_grad", "float32", "1", tuple(x))
+    value = np.where(np.isin(x, dead), 0.0, rounded.astype(np.float64))
+    answer = replace(_answer("bce_logits_grad", 1.0, 0.0, target="1"), x=x, value=value, exact=exact, rounded=rounded)
+    (call,) = _calls(call=[answer])
+    assert f"Its gradient {wording} in float32" in advice.sentences(call, [call])
+
+
+def test_modes_that_begin_elsewhere_are_not_lumped_together() -> None:
+    x = np.array([-20.0, -9.0, -5.0, 0.0])
+    exact, rounded = probes._exact("bce_logits_grad", "float32", "1", tuple(x))
+    answers = []
+    for mode, dead in (("eager", [-5.0, -9.0, -20.0]), ("compile", [-20.0]), ("autocast_bfloat16", [])):
+        value = np.where(np.isin(x, dead), 0.0, rounded.astype(np.float64))
+        one = replace(_answer("bce_logits_grad", 1.0, 0.0, target="1"), x=x, value=value, exact=exact, rounded=rounded)
+        answers.append(replace(one, row=one.row | {"mode": mode}))
+    (call,) = _calls(call=answers)
+    assert "dies from x = −5 on (y = 1) in float32: 0 for −0.993307 (eager)" in advice.sentences(call, [call])
+    (call,) = _calls(call=[answers[0], answers[2]])
+    assert "(eager only)" in advice.sentences(call, [call])
+
+
+# -- flushed subnormals, single elements, special values ------------------------------------------
+
+
+def test_flushed_results_and_inputs_are_told_from_other_faults() -> None:
+    fmt = format_named("float32")
+    problem = problem_named("softplus")
+    x = np.array([-104.5, -95.0, -80.0, 0.0, 1.0], np.float32)
+    exact = evaluate_fast(problem, fmt, x[None, :])
+    right = exact.rounded_working[0].copy()
+    assert not flushed(fmt, x, right, exact).any()
+    at = right.copy()
+    at[[1, 2]] = 0  # a subnormal value, which was flushed, and a normal one, which was not
+    assert flushed(fmt, x, at, exact).tolist() == [False, True, False, False, False]
+
+
+def test_an_input_taken_for_0_is_told_from_a_clamp() -> None:
+    fmt, problem = format_named("float32"), problem_named("log")
+    x = np.array([0.0, 1e-40, 2.0**-126, 0.5], np.float32)
+    exact = evaluate_fast(problem, fmt, x[None, :])
+    taken = exact.rounded_working[0].copy()
+    taken[1] = taken[0]
+    assert flushed(fmt, x, taken, exact).tolist() == [False, True, False, False]
+    clamped = np.log(np.maximum(x, np.float32(1e-7)))
+    assert not flushed(fmt, x, clamped, exact).any()
+
+
+def test_one_fault_does_not_hide_the_rest(parts: list[dict]) -> None:
+    row = _rows(parts, "flushing")[1]
+    assert row["flushed"] > 0 and float(row["max_ulp"]) > 10 > 0.51 >= float(row["unflushed_max_ulp"])
+    assert row["spurious_zero"] == row["flushed"] and row["unflushed_spurious_zero"] == 0
+    for r in _rows(parts, "right"):
+        assert (r["flushed"], r["unflushed_max_ulp"]) == (0, r["max_ulp"])
+
+
+def test_a_value_that_depends_on_its_place_in_the_batch_is_found(parts: list[dict]) -> None:
+    (none, row) = _rows(parts, "uneven")  # the target 1 is sampled
+    assert none["alone_points"] == "" and row["alone_points"] > 10
+    assert (row["alone_max_steps"], float(row["alone_max_ulp"]) > 2) == ("3", True)
+    assert float.fromhex(row["alone_value"]) != float.fromhex(row["batch_value"])
+    (_, even) = _rows(parts, "right")
+    assert (even["alone_max_steps"], even["alone_max_steps_input"]) == ("0", "")
+
+
+def _special(parts: list[dict], name: str) -> dict[tuple, dict]:
+    return {(r["input"], r["target"]): r for r in parts[0]["special"] if r["system"] == name}
+
+
+def test_special_values_are_those_that_came(parts: list[dict]) -> None:
+    right, picky = _special(parts, "right"), _special(parts, "picky")
+    assert {x for x, _ in right} == {"-inf", "+inf", "NaN", "-0", "+0", alone.EMPTY}
+    # y softplus(-x) + (1 - y) softplus(x) at +inf, y = 1 is 0 + 0 * inf in it, and 0 in the limit.
+    found = right["+inf", "1"]
+    assert (found["computed"], found["expected"], found["outcome"]) == ("nan", "0x0p+0", "nan")
+    assert (right["+inf", "0"]["outcome"], right["NaN", "1"]["outcome"], right["-0", "1"]["outcome"]) == ("ok",) * 3
+    assert right[alone.EMPTY, "0"]["outcome"] == "ok"
+    # One refusal does not take the others along.
+    assert (picky["NaN", "1"]["outcome"], picky["NaN", "1"]["reason"]) == ("refused", "ValueError: not finite")
+    assert picky["+0", "1"]["outcome"] == "ok" and picky[alone.EMPTY, "1"]["outcome"] == "refused"
+    assert all(r["outcome"] == "unavailable" for r in _special(parts, "crashing").values())
+
+
+def test_the_table_of_special_values_says_what_differs(table: Path) -> None:
+    page = table.with_name("systems_special.md").read_text()
+    assert "| fake: right | bce_logits | eager | nan | " in page
+    assert "+inf, y = 1" in page and "| fake: picky | bce_logits | eager | refused | " in page
+
+
+def test_probes_of_another_run_are_refused(table: Path) -> None:
+    rows = probes.rows_in(table)
+    with pytest.raises(UsageError, match="rows that the table lacks"):
+        probes.returned(rows[1:][:1], table.with_name("systems_probes.csv"))
+
+
+def test_pages_and_figures_are_written(known: Path, table: Path) -> None:
+    assert main(["systems-pages", str(table), "--docs", str(known / "docs"), "--figures", str(known / "figures")]) == 0
     assert sorted(p.name for p in (known / "docs").iterdir()) == ["findings.md", "systems.md"]
     assert sorted(p.stem for p in (known / "figures").glob("*.png")) == sorted(FIGURES)
 

@@ -251,6 +251,8 @@ def systems(library: str, grid: str, out: Path) -> None:
 def systems_table(parts: Paths, out: Path) -> None:
     """Stage: make the systems' table from the parts of all libraries.
 
+    Beside it come OUT_special.csv, what they make of special values, and OUT_probes.csv, of which the pages are made.
+
     \b
     Example:
       harness systems-table torch.json jax.json --out systems.csv
@@ -261,16 +263,66 @@ def systems_table(parts: Paths, out: Path) -> None:
 
 
 @stages.command("systems-pages")
-@options.parts
+@click.argument("table", type=options.PATH)
 @click.option("--docs", required=True, type=options.PATH, help="The folder for systems.md and findings.md.")
 @options.figures()
-def systems_pages(parts: Paths, docs: Path, figures: Path) -> None:
+def systems_pages(table: Path, docs: Path, figures: Path) -> None:
     """Stage: write what users should know of each library, the likeliest surprises, and the figures.
+
+    They are made of the systems' table and the probes beside it, SYSTEMS_probes.csv; no library is called.
 
     \b
     Example:
-      harness systems-pages torch.json jax.json --docs docs --figures results/figures
+      harness systems-pages results/tables/systems.csv --docs docs --figures results/figures
     """
     from harness.systems.job import systems_pages_job
 
-    systems_pages_job(list(parts), docs, figures)
+    systems_pages_job(table, docs, figures)
+
+
+@stages.command("systems-sweep")
+@click.argument("library")
+@options.shard
+@options.grid("exhaustive", "exhaustive, standard or quick.")
+@options.out("The summary file.")
+def systems_sweep(library: str, shard: int, grid: str, out: Path) -> None:
+    """Stage: sweep one shard of every float32 input through a library's calls that introductions show.
+
+    \b
+    Example:
+      harness systems-sweep torch --shard 0 --out torch.0.npz
+    """
+    from harness.systems.exhaustive import sweep_job
+
+    sweep_job(library, shard, out, grid)
+
+
+@stages.command("systems-rows")
+@click.argument("library")
+@options.summaries
+@options.out("The JSON file of its rows.")
+def systems_rows(library: str, summaries: Paths, out: Path) -> None:
+    """Stage: make the rows of a library's calls from the summary files of all its shards.
+
+    \b
+    Example:
+      harness systems-rows torch torch.*.npz --out torch.json
+    """
+    from harness.systems.exhaustive import rows_job
+
+    rows_job(library, list(summaries), out)
+
+
+@stages.command("systems-exhaustive-table")
+@options.parts
+@options.out_table
+def systems_exhaustive_table(parts: Paths, out: Path) -> None:
+    """Stage: make the table of the calls that introductions show from the rows of all libraries.
+
+    \b
+    Example:
+      harness systems-exhaustive-table torch.json optax.json --out systems_exhaustive.csv
+    """
+    from harness.systems.exhaustive import table_job
+
+    table_job(list(parts), out)

@@ -10,10 +10,10 @@ import numpy as np
 
 from harness import UsageError
 from harness.systems.measure.inputs import QUESTION, Combination, combinations
-from harness.systems.measure.rows import COLUMNS, measurements
-from harness.systems.pages import findings_page, probes, systems_page, table
+from harness.systems.measure.rows import COLUMNS, Answers, measurements, requests
+from harness.systems.pages import findings_page, probes, specials, systems_page, table
 from harness.systems.registry import Library, libraries, library_named
-from harness.systems.run.supervise import Request, Result, evaluate
+from harness.systems.run.supervise import Result, evaluate
 from harness.tables import writer
 from harness.tables.rows import Row
 from harness.truth.arb import oracle, oracles
@@ -41,7 +41,8 @@ def systems_job(library: str, grid: str, out: Path) -> None:
             "library": library,
             "grid": grid,
             "rows": done.rows,
-            "probes": [at_probes(*pair) for pair in zip(asked, results)],
+            "special": done.special,
+            "probes": [at_probes(c, a.grid) for c, a in zip(asked, results)],
             "audit": done.audits,
             "oracle": oracle(),
             "provenance": provenance(),
@@ -51,14 +52,18 @@ def systems_job(library: str, grid: str, out: Path) -> None:
     print(f"{library}: {len(asked)} rows, {spent}", file=sys.stderr, flush=True)
 
 
-def answers(library: Library, asked: list[Combination]) -> list[Result]:
-    """Return what a library returns for each combination, from one process if all goes well."""
-    requests = [Request(t.system.key, t.inputs.x, t.given) for t in asked]
-    return evaluate(library, requests, timeout_s=CALL_LIMIT_S)
+def answers(library: Library, asked: list[Combination]) -> list[Answers]:
+    """Return what a library answers in each combination, from one process if all goes well."""
+    wanted = requests(asked)
+    results = evaluate(library, [request for _, _, request in wanted], timeout_s=CALL_LIMIT_S)
+    found: list[dict[str, Result]] = [{} for _ in asked]
+    for (i, name, _), result in zip(wanted, results):
+        found[i][name] = result
+    return [Answers(**one) for one in found]
 
 
 def at_probes(asked: Combination, result: Result) -> dict:
-    """Return what came at a combination's probes: inputs and values as shortest decimals of float64; empty without a result."""
+    """Return what came at a combination's probes: inputs and values, as short as they go in their formats; empty without a result."""
     if result.output is None:
         return {"x": [], "value": []}
     x, value = asked.inputs.probes, result.output[len(asked.inputs.ordinals) :]
@@ -66,20 +71,26 @@ def at_probes(asked: Combination, result: Result) -> dict:
 
 
 def _decimals(values: np.ndarray) -> list[str]:
-    return [repr(v) for v in values.astype(np.float64).tolist()]
+    """Write numbers by the fewest digits that name them in their format, or in float32 for one that NumPy has no name for."""
+    known = values.dtype in (np.float16, np.float32, np.float64)
+    return [str(v) for v in (values if known else values.astype(np.float32))]
 
 
 def read_part(path: Path) -> dict:
     """Read what `systems_job` wrote; UsageError where it is something else."""
     kind = "a part that `harness systems` wrote"
     part = files.read_json(path, kind)
-    if not {"library", "grid", "rows", "probes", "audit"} <= set(part):
+    if not {"library", "grid", "rows", "special", "probes", "audit"} <= set(part):
         raise UsageError(f"{path} is not {kind} (keys are missing)")
     return part
 
 
 def systems_table_job(paths: list[Path], out: Path) -> None:
-    """Make the systems' table from the parts of all libraries, in the order of the register."""
+    """Make the systems' tables from the parts of all libraries, in the order of the register.
+
+    OUT.csv is the table, OUT_special.csv that of special values, each with its Markdown, LaTeX and JSON; OUT_probes.csv
+    holds what was returned at the probes, of which the pages are made.
+    """
     parts = in_order([read_part(p) for p in paths])
     rows: list[Row] = [row for part in parts for row in part["rows"]]
     extra = {
@@ -89,15 +100,16 @@ def systems_table_job(paths: list[Path], out: Path) -> None:
     }
     shown = table.shown(rows)
     writer.write(out.with_suffix(""), rows, COLUMNS, shown, QUESTION, note=table.NOTE, extra=extra)
+    specials.write(out.with_name(f"{out.stem}_special"), [row for part in parts for row in part["special"]])
+    probes.write(out.with_name(f"{out.stem}_probes"), parts)
 
 
-def systems_pages_job(paths: list[Path], docs: Path, figures: Path) -> None:
-    """Write docs/systems.md, docs/findings.md and the figures of the systems from the parts of all libraries."""
+def systems_pages_job(table: Path, docs: Path, figures: Path) -> None:
+    """Write docs/systems.md, docs/findings.md and the systems' figures from their table and the probes beside it."""
     from harness.systems.pages import figures as drawings  # loads the drawing library
 
-    parts = in_order([read_part(p) for p in paths])
-    rows: list[Row] = [row for part in parts for row in part["rows"]]
-    returned = probes.returned(parts)
+    rows = probes.rows_in(table)
+    returned = probes.returned(rows, table.with_name(f"{table.stem}_probes.csv"))
     files.write_text(docs / "systems.md", systems_page.page(rows, returned))
     files.write_text(docs / "findings.md", findings_page.page(returned))
     drawings.draw(rows, returned, figures)

@@ -65,6 +65,10 @@ class System:
     hard_targets: bool = False  # takes the targets 0 and 1 only
     label_smoothing: float = 0.0  # the exact problem is then at `effective_target`
     max_points: int | None = None  # called once per input: give it no more than these
+    options: frozenset[str] = (
+        frozenset()
+    )  # arguments that change the loss, such as pos_weight: advice may not drop them
+    alone: bool = True  # may be called on one element; not where it is compiled anew, for seconds, for each length
     command: Callable[[Point], str | None] | None = None
     taught: bool = False
     public: bool = True
@@ -92,7 +96,8 @@ class Library:
     `default_format` is the format of its results if nothing is said; `default_mode` ends the name of
     the mode that it takes of itself, empty where there is one mode or none is preferred.
     `trains` tells whether gradients can be had; `source_only` that nothing is called, the systems being
-    the replicas themselves; `quick` that it is part of the quick table.
+    the replicas themselves; `quick` that it is part of the quick table; `sample`
+    on how many inputs its calls are made one element at a time.
     """
 
     name: str
@@ -107,6 +112,7 @@ class Library:
     trains: bool = True
     source_only: bool = False
     quick: bool = False
+    sample: int = 32
 
     @property
     def family(self) -> str:

@@ -74,12 +74,12 @@ def points_of(problem: Problem, fmt: Format) -> list[SpecialPoint]:
     for name, v in inputs_of(problem, fmt).items():
         value = np.asarray(v).astype(fmt.dtype)[()]
         for target in targets:
-            exact, expected = _expected(problem, fmt, v, target)
+            exact, expected = expected_at(problem, fmt, v, target)
             found.append(SpecialPoint(name, value, target, exact, expected))
     return found
 
 
-def _expected(problem: Problem, fmt: Format, value: float, target: Any) -> tuple[mpmath.mpf | None, Any]:
+def expected_at(problem: Problem, fmt: Format, value: float, target: Any) -> tuple[mpmath.mpf | None, Any]:
     """Return the exact value, or limit, and its rounding; NaN for NaN, None outside the domain."""
     if math.isnan(value):
         return mp.nan, np.asarray(math.nan).astype(fmt.dtype)[()]

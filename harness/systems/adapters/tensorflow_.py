@@ -144,6 +144,7 @@ def systems(library: str) -> list[System]:
             replicas[gradient][i],
             command=printing("tensorflow as tf", typed, mode, gradient) if typed else None,
             taught=function is _sigmoid_ce,
+            options=frozenset({"pos_weight"}) if function is _weighted_ce else frozenset(),
             by_default=function is _sigmoid_ce and mode == "graph",
         )
         for name, function, typed, problem, *replicas in CALLS

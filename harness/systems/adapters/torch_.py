@@ -25,6 +25,7 @@ LIBRARIES = (
         "of binary_cross_entropy's backward is a float32 constant in eager mode",
         order=10,
         quick=True,
+        sample=512,  # a call costs microseconds, and its two paths differ at few inputs
     ),
 )
 
@@ -245,6 +246,8 @@ def _calls(library: str) -> list[System]:
                         command=_printing(typed, gradient) if typed and eager else None,
                         taught=taught,
                         by_default=taught and eager,
+                        options=frozenset({"pos_weight"}) if function is _bce_with_logits else frozenset(),
+                        alone=mode != "compile",
                     )
                 )
     return found
@@ -262,6 +265,7 @@ def _models(library: str) -> list[System]:
             formats=(dtype,),
             command=_printing_model(typed, gradient, dtype),
             taught=True,
+            options=frozenset({"pos_weight"}) if head is _bce_with_logits else frozenset(),
         )
         for name, head, typed, replicas in MODELS
         for dtype in ("bfloat16", "float16")

@@ -46,7 +46,7 @@ def agreement(system: System, output: np.ndarray, x: np.ndarray, y: np.ndarray |
         expected = kernel_of(system)(*inputs)
         fmt = min(format_of(output.dtype), format_of(expected.dtype), key=lambda f: f.precision)
         output, expected = output.astype(fmt.dtype), expected.astype(fmt.dtype)
-    steps = _steps(fmt, output, expected)
+    steps = steps_apart(fmt, output, expected)
     subnormal = _subnormal(fmt, output) | _subnormal(fmt, expected) | _subnormal(format_of(x.dtype), x)
     normal = np.where(subnormal, 0, steps)
     worst = int(np.argmax(steps))
@@ -63,7 +63,7 @@ def agreement(system: System, output: np.ndarray, x: np.ndarray, y: np.ndarray |
     )
 
 
-def _steps(fmt: Format, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def steps_apart(fmt: Format, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return how many numbers apart two arrays are, 0 for two NaN or two zeros."""
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     i, j = fmt.ordinal(a), fmt.ordinal(b)

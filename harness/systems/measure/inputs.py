@@ -33,7 +33,13 @@ _TENTHS = 10.0 ** -np.arange(1, 17)
 PROBABILITY_PROBES = np.concatenate([[0.0], _TENTHS[::-1], [0.5], 1 - _TENTHS, [1.0]])
 
 
-@dataclass(frozen=True)
+def near_values(problem: Problem, count: int) -> np.ndarray:
+    """Return that many inputs whose logits are evenly spread over ±NEAR."""
+    logits = np.linspace(-NEAR, NEAR, count)
+    return 1 / (1 + np.exp(-logits)) if problem.input == "probability" else logits
+
+
+@dataclass(frozen=True, eq=False)
 class Inputs:
     """Hold what a system is called with in one problem and format, thinned to `most` inputs.
 

@@ -6,19 +6,21 @@ Nothing is called again: what a system computed at an input is what was recorded
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.numbers.formats import format_of
+from harness.numbers.formats import Format, format_of
 from harness.sweep.case import Case
 from harness.sweep.streaming import BUDGET, audit_sample
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep.tally import Block
+from harness.systems.measure import alone
 from harness.systems.measure.agreement import agreement
 from harness.systems.measure.inputs import Combination, Inputs
-from harness.systems.run.supervise import Result
+from harness.systems.run.supervise import Request, Result
 from harness.tables.basis import BASES, bases
 from harness.tables.rows import CONTRACT, Row, certified_extreme, extremes, significant
 from harness.truth.errors import NONE, Errors, measure
@@ -26,29 +28,52 @@ from harness.truth.fast import Reference, audit, evaluate
 
 NEAR_COLUMNS = ("near_ulp", "near_ulp_input", "near_ulp_computed", "near_ulp_exact")
 NEAR_OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign")
+FLUSHED_COLUMNS = ("flushed", "unflushed_max_ulp", "unflushed_max_ulp_input", "unflushed_spurious_zero")
 FURTHER = (
     "system", "version", "mode", "refused", "unavailable", "reason",
     "replica", "agreement", "replica_max_steps", "upcast",
     "library", "label_smoothing", "replica_max_steps_input", "agreement_flushed", "replica_max_steps_flushed",
     *NEAR_COLUMNS, *(f"near_{name}" for name in NEAR_OUTCOMES), "capped", "max_rel_input", "max_abs_input",
-    *BASES,
+    "id", *FLUSHED_COLUMNS, *alone.COLUMNS, *BASES,
 )  # fmt: skip
 COLUMNS = CONTRACT + FURTHER
 EXTREMES = tuple(name for name in COLUMNS if name.startswith("max_"))
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Hold what a system answered in one combination: on the grid and probes, one input at a time, and to an empty batch."""
+
+    grid: Result
+    alone: Result | None = None
+    empty: Result | None = None
+
+
+def requests(combinations: Sequence[Combination]) -> list[tuple[int, str, Request]]:
+    """Return what is asked: a combination's position, which of its answers (see Answers), and the request.
+
+    All grids come first: what is called alone may make a library compile its calls anew.  Empty batches come last,
+    being the likeliest to end the process.
+    """
+    found = [(i, "grid", Request(c.system.key, c.inputs.x, c.given)) for i, c in enumerate(combinations)]
+    extra = [(i, alone.requests_alone(c)) for i, c in enumerate(combinations)]
+    for position, name in enumerate(("alone", "empty")):
+        found += [(i, name, pair[position]) for i, pair in extra if pair]
+    return found
+
+
 @dataclass
 class Measurements:
-    """Hold the rows of a library in the order of its combinations, and the audits of the fast reference."""
+    """Hold the rows of a library in the order of its combinations, those of its special values, and audits of the reference."""
 
     rows: list[Row]
+    special: list[Row] = field(default_factory=list)
     audits: dict[str, dict] = field(default_factory=dict)
 
 
-def measurements(
-    combinations: Sequence[Combination], results: Sequence[Result], budget: float = BUDGET
-) -> Measurements:
+def measurements(combinations: Sequence[Combination], every: Sequence[Answers], budget: float = BUDGET) -> Measurements:
     """Return the row of every combination, in order; fast.AuditFailure where the fast reference breaks its bound."""
+    results = [a.grid for a in every]
     done = Measurements([{} for _ in combinations])
     for indices in _alike(combinations):
         first = combinations[indices[0]]
@@ -58,8 +83,9 @@ def measurements(
             for i in indices:
                 done.rows[i] = _named(combinations[i], results[i])
                 if exact is not None and results[i].status == "ok":
-                    done.rows[i] |= _answered(combinations[i], results[i], exact, budget)
+                    done.rows[i] |= _answered(combinations[i], every[i], exact, budget)
                 done.rows[i] |= bases(done.rows[i])
+    done.special = [r for c, a in zip(combinations, every) for r in alone.special_rows(c, a.alone, a.empty)]
     return done
 
 
@@ -107,14 +133,22 @@ def _named(asked: Combination, result: Result) -> Row:
         or (f"printed to standard output: {' '.join(result.printed.split())}" if result.printed else ""),
         "replica": system.replica,
         "label_smoothing": f"{system.label_smoothing:g}" if system.label_smoothing else "",
+        "id": identifier(asked, result),
     }
 
 
-def _answered(asked: Combination, result: Result, exact: Reference, budget: float) -> Row:
+def identifier(asked: Combination, result: Result) -> str:
+    """Return eight hex digits that stand for a row: its system with version, format, target and grid."""
+    target = "" if asked.target is None else asked.fmt.short(asked.target)
+    named = (asked.system.library, asked.system.key, result.version, asked.fmt.name, target, asked.inputs.grid.name)
+    return hashlib.sha256("|".join(named).encode()).hexdigest()[:8]
+
+
+def _answered(asked: Combination, answers: Answers, exact: Reference, budget: float) -> Row:
     """Return the columns that need a result: errors, outcomes, safe range, and the replica's agreement."""
-    assert result.output is not None
+    assert answers.grid.output is not None
     inputs, fmt = asked.inputs, asked.fmt
-    recorded = result.output[: len(inputs.ordinals)]
+    recorded = answers.grid.output[: len(inputs.ordinals)]
     computed = recorded.astype(fmt.dtype)
     errors = measure(computed[None, :], exact, asked.problem.nonnegative)
     # The rows need no statistics per cell: all inputs are one.
@@ -126,6 +160,8 @@ def _answered(asked: Combination, result: Result, exact: Reference, budget: floa
     return {
         **{name: v for name, v in extremes(case, summary, 0, budget).items() if name in EXTREMES},
         **_near(case, inputs, errors),
+        **_flushed(case, inputs, errors, computed),
+        **alone.alone_row(asked, recorded, answers.alone),
         "mean_ulp": significant(summary.mean_ulp(0)),
         "correctly_rounded": significant(int(summary.correctly_rounded[0]) / len(computed)),
         **{name: int(m[0].sum()) for name, m in summary.outcomes.items()},
@@ -157,6 +193,45 @@ def _near(case: Case, inputs: Inputs, errors: Errors) -> Row:
     return found | {
         f"near_{name}": int((masks[name] & inputs.near).sum()) if name in masks else 0 for name in NEAR_OUTCOMES
     }
+
+
+def flushed(fmt: Format, x: np.ndarray, computed: np.ndarray, exact: Reference) -> np.ndarray:
+    """Tell where a system flushed a subnormal number to zero; arrays of shape (n,), `x` in bit order.
+
+    Either the exact value rounds to a subnormal number and 0 was returned; or the input is subnormal, the result is
+    not the exact value rounded, and it is what was returned at x = 0, bit for bit, but not at the least normal input
+    of that sign that was visited: it was taken for 0, and a clamp that covers normal numbers too is not the reason.
+    """
+    rounded = np.abs(exact.rounded[0].astype(np.float64))
+    results = (computed == 0) & (rounded > 0) & (rounded < fmt.min_normal)
+    size, wrong = np.abs(x.astype(np.float64)), computed != exact.rounded_working[0]
+    inputs = np.zeros(len(x), bool)
+    zero = np.nonzero(size == 0)[0]
+    for side in (x > 0, x < 0):
+        subnormal, normal = side & (size > 0) & (size < fmt.min_normal), np.nonzero(side & (size >= fmt.min_normal))[0]
+        if zero.size and normal.size:
+            at_zero, least = computed[zero[0]], computed[normal[np.argmin(size[normal])]]
+            if not _same(at_zero, least):
+                inputs |= subnormal & wrong & _same(computed, at_zero)
+    return results | inputs
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Tell where two arrays are equal, NaN equal to NaN."""
+    return (a == b) | (np.isnan(a) & np.isnan(b))
+
+
+def _flushed(case: Case, inputs: Inputs, errors: Errors, computed: np.ndarray) -> Row:
+    """Return how many results are flushed, and what is left without them: the largest error, certified, and zeros."""
+    mask = flushed(case.fmt, case.fmt.from_ordinal(inputs.ordinals), computed, errors.exact)
+    ulp = np.where(mask, NONE, errors.ulp[0])
+    worst = int(np.argmax(ulp))
+    found: Row = dict.fromkeys(FLUSHED_COLUMNS, "")
+    if ulp[worst] >= 0:
+        certified = certified_extreme(case, int(inputs.ordinals[worst]))
+        found |= {f"unflushed_{name}": certified[name] for name in ("max_ulp", "max_ulp_input")}
+    zeros = errors.outcomes["spurious_zero"][0] if "spurious_zero" in errors.outcomes else np.zeros(len(mask), bool)
+    return found | {"flushed": int(mask.sum()), "unflushed_spurious_zero": int((zeros & ~mask).sum())}
 
 
 def _safe_range(inputs: Inputs, bad_below: int, bad_above: int) -> Row:

@@ -17,7 +17,7 @@ from harness.problems import Problem, problem_named
 from harness.systems.pages.faults import KINDS, Fault, faults
 from harness.systems.pages.notation import given, number, variable
 from harness.systems.pages.probes import Returned
-from harness.systems.registry import library_named
+from harness.systems.registry import is_gradient, library_named, system_of
 from harness.tables.rows import Row
 from harness.tables.templates import render
 
@@ -46,6 +46,11 @@ class KnownCall:
         return default if default in there else there[0]
 
     @cached_property
+    def answered(self) -> bool:
+        """Tell whether anything was returned in the main format."""
+        return any(r.fmt.name == self.main for r in self.returned)
+
+    @cached_property
     def faults(self) -> dict[str, list[Fault]]:
         """Return the faults at hard targets by kind, the nearest to the centre first."""
         found: dict[str, list[Fault]] = {}
@@ -72,13 +77,28 @@ class KnownCall:
 
     @property
     def is_loss(self) -> bool:
-        """Tell whether the call is a loss, which takes targets, and not an activation."""
-        return self.problem.has_target
+        """Tell whether the call gives a loss; one that gives nothing but a gradient does not."""
+        return self.problem.has_target and False in self.roles
+
+    @cached_property
+    def roles(self) -> frozenset[bool]:
+        """Return what was measured: False for the function itself, True for its gradient."""
+        return frozenset(is_gradient(str(r["problem"])) for r in self.rows)
+
+    @cached_property
+    def options(self) -> frozenset[str]:
+        """Return the call's arguments that change the loss, such as pos_weight."""
+        return frozenset().union(*(system_of(r).options for r in self.rows))
 
     @cached_property
     def reach(self) -> tuple[float, float]:
         """Return the least sizes of a logit at which a grave and a slight fault show in the main format; infinite for none."""
         return self._least(GRAVE), self._least(SLIGHT)
+
+    @cached_property
+    def reach_of_value(self) -> tuple[float, float]:
+        """Return the same of the function itself, its gradient left out."""
+        return self._least(GRAVE, False), self._least(SLIGHT, False)
 
     @cached_property
     def near(self) -> float:
@@ -93,8 +113,13 @@ class KnownCall:
             return self.library
         return self.name.split(":")[0] if ":" in self.name else re.split(r"[ .]", self.name)[0]
 
-    def _least(self, kinds: tuple[str, ...]) -> float:
-        there = [f for kind in kinds for f in self.faults.get(kind, ()) if f.returned.fmt.name == self.main]
+    def _least(self, kinds: tuple[str, ...], gradient: bool | None = None) -> float:
+        there = [
+            f
+            for kind in kinds
+            for f in self.faults.get(kind, ())
+            if f.returned.fmt.name == self.main and gradient in (None, f.returned.is_gradient)
+        ]
         return min((f.logit for f in there), default=math.inf)
 
 
@@ -143,7 +168,8 @@ def _fault(kind: str, found: list[Fault], call: KnownCall) -> dict[str, object]:
     there = {f: e for f, e in nearest.items() if e is not None}
     shown = there.get(call.main) or next(iter(there.values()))
     row, fmt = shown.returned.row, shown.returned.fmt.name
-    modes = dict.fromkeys(str(e.returned.row["mode"]) for e in found if e.returned.fmt.name == fmt)
+    modes = dict.fromkeys(str(e.returned.row["mode"]) for e in found if _alike(e, shown))
+    any_way = {str(e.returned.row["mode"]) for e in found if e.returned.fmt.name == fmt}
     every = {str(r.row["mode"]) for r in call.returned if r.fmt.name == fmt and r.row["problem"] == row["problem"]}
     return {
         "kind": kind,
@@ -151,13 +177,32 @@ def _fault(kind: str, found: list[Fault], call: KnownCall) -> dict[str, object]:
         "loss": shown.returned.problem.has_target,
         "problem": shown.returned.problem.name,
         "variable": variable(row),
-        "x": given(row, shown.x),
+        "where": _where(shown),
         "target": row["target"],
         "format": fmt,
         "value": number(shown.value),
         "truth": number(shown.truth),
         "modes": [m.replace("_", " ") for m in modes] if set(modes) != every else [],
-        "others": [f"{given(e.returned.row, e.x)} in {f}" for f, e in there.items() if e is not shown],
+        "only": any_way <= set(modes),
+        "others": [{**_where(e), "format": f} for f, e in there.items() if e is not shown],
+    }
+
+
+def _alike(fault: Fault, other: Fault) -> bool:
+    """Tell whether the same is said of two modes: a fault of one problem, format and target, at the same probes."""
+    same = all(fault.returned.row[c] == other.returned.row[c] for c in ("problem", "format", "target"))
+    return same and (fault.x, fault.extent) == (other.x, other.extent)
+
+
+def _where(fault: Fault) -> dict[str, object]:
+    """Return at which probes a fault shows, checked at every probe beyond the first."""
+    row, found = fault.returned.row, fault.extent
+    return {
+        "wording": found.wording,
+        "x": given(row, fault.x),
+        "last": given(row, found.last),
+        "shown": found.shown,
+        "between": found.between,
     }
 
 
@@ -174,18 +219,23 @@ def _near(call: KnownCall) -> dict[str, object]:
 
 def _better(call: KnownCall, every: Sequence[KnownCall]) -> dict[str, object]:
     """Return the facts of the call of the same owner that does best, if it does better than this one."""
-    mine = [c for c in every if c.owner == call.owner and c.main == call.main and c.returned]
+    mine = [c for c in every if c.owner == call.owner and c.main == call.main and c.answered]
     if call.is_loss:
         rivals = [c for c in mine if c.is_loss and c.from_logits]
     else:
         rivals = [c for c in mine if c.problem == call.problem]
-    best = max(rivals, key=_merit, default=call)
-    if best is not call and (best.from_logits > call.from_logits or _clearly(best, call)):
-        return {"advice": "instead", "better": _standing(best)}
-    soft = [c for c in mine if c.problem.name == OF_HARD_TARGETS and c.reach > call.reach] if call.is_loss else []
+    # One of which the gradient was not measured is never advised to who may need it.
+    rivals = [c for c in rivals if c.roles >= call.roles]
+    kept = [c for c in rivals if c.options >= call.options]
+    for among in (kept, rivals):
+        best = max(among, key=_merit, default=call)
+        if best is not call and (best.from_logits > call.from_logits or _clearly(best, call)):
+            return {"advice": "instead", "better": _standing(best), "dropped": sorted(call.options - best.options)}
+    soft = [c for c in mine if c.problem.name == OF_HARD_TARGETS] if call.is_loss else []
+    soft = [c for c in soft if c.reach_of_value > call.reach_of_value]
     if soft:
-        return {"advice": "hard targets", "better": _standing(soft[0])}
-    return {"advice": "nothing", "better": None}
+        return {"advice": "hard targets", "better": _standing(soft[0]), "dropped": sorted(call.options)}
+    return {"advice": "nothing", "better": None, "dropped": []}
 
 
 def _clearly(best: KnownCall, call: KnownCall) -> bool:

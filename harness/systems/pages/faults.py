@@ -26,6 +26,29 @@ SLIGHTLY, MOSTLY = 0.1, 0.5
 
 
 @dataclass(frozen=True)
+class Extent:
+    """Say at which probes from a fault's nearest one outwards, on its side of the centre, the fault shows.
+
+    `last` is the outermost of them; it shows at `shown` of the `between` probes from the first to the last, and
+    `on` tells whether the last is the outermost probe of all.
+    """
+
+    last: float
+    shown: int
+    between: int
+    on: bool
+
+    @property
+    def wording(self) -> str:
+        """Return at (one probe), from (every probe outwards), to (every one up to the last), or some."""
+        if self.shown == 1:
+            return "at"
+        if self.shown < self.between:
+            return "some"
+        return "from" if self.on else "to"
+
+
+@dataclass(frozen=True)
 class Fault:
     """Name one fault of a system at the probe `x`, whose logit has the size `logit`."""
 
@@ -33,6 +56,7 @@ class Fault:
     returned: Returned
     x: float
     logit: float
+    extent: Extent
 
     @property
     def value(self) -> float:
@@ -52,7 +76,21 @@ def faults(returned: Returned) -> Iterator[Fault]:
             if shown.any():
                 i = int(np.argmin(np.where(shown, returned.logit, np.inf)))
                 i = i if shown[i] else int(np.argmax(shown))  # all of them at p = 0 or 1
-                yield Fault(kind, returned, float(returned.x[i]), float(returned.logit[i]))
+                yield Fault(kind, returned, float(returned.x[i]), float(returned.logit[i]), extent(returned, shown, i))
+
+
+def extent(returned: Returned, shown: np.ndarray, i: int) -> Extent:
+    """Return at which probes a fault shows from the i-th outwards; at the centre, on the side where it shows more often."""
+    above = np.arange(i, len(shown))
+    below = np.arange(i, -1, -1)
+    centre = 0.5 if returned.problem.input == "probability" else 0.0
+    if returned.x[i] == centre:
+        outwards = above if shown[above].sum() >= shown[below].sum() else below
+    else:
+        outwards = above if returned.x[i] > centre else below
+    at = np.nonzero(shown[outwards])[0]
+    last = int(at[-1])
+    return Extent(float(returned.x[outwards[last]]), len(at), last + 1, last + 1 == len(outwards))
 
 
 def masks(returned: Returned) -> dict[str, np.ndarray]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import mpmath
 import numpy as np
 from mpmath import mp
 
+from harness import UsageError
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
 from harness.systems.registry import is_gradient
+from harness.tables import writer
 from harness.tables.rows import Row
 from harness.truth.arb import cited
 from harness.truth.fast import evaluate
+from harness.workflow import files
 
 
 @dataclass(frozen=True)
@@ -65,15 +70,57 @@ class Returned:
         return self.fmt.parse(str(self.row["target"]))
 
 
-def returned(parts: list[dict]) -> list[Returned]:
-    """Return what the systems returned at the probes, without those that returned nothing."""
+COLUMNS = ("id", "x", "value")
+HARD = ("", "0", "1")
+
+
+def told(row: Row) -> bool:
+    """Tell whether the pages speak of a row: hard targets, or none, without label smoothing."""
+    return str(row["target"]) in HARD and not row["label_smoothing"]
+
+
+def write(path: Path, parts: Sequence[dict]) -> None:
+    """Write what was returned at the probes as PATH.csv, one line for each row of the table (its `id`) and probe.
+
+    Only the rows of which the pages speak are there (see `told`).  Inputs are in the row's format, values in that of
+    `upcast` where it is not empty, both by the fewest digits that name them.  PATH.json holds the checksum.
+    """
+    lines = [
+        {"id": row["id"], "x": x, "value": value}
+        for part in parts
+        for row, probes in zip(part["rows"], part["probes"])
+        if told(row)
+        for x, value in zip(probes["x"], probes["value"])
+    ]
+    csv, name = writer.to_csv(lines, COLUMNS), path.with_suffix(".csv")
+    described = writer.sidecar(path.name, len(lines), {name.name: files.sha256_of(csv)}, {})
+    files.write_texts({path.with_suffix(".json"): files.to_json(described), name: csv})
+
+
+def rows_in(table: Path) -> list[Row]:
+    """Read the systems' table: every cell as text, but for `exhaustive`."""
+    held = writer.read(table).to_dict("records")
+    return [{str(k): {"true": True, "false": False}.get(v, v) for k, v in row.items()} for row in held]
+
+
+def returned(rows: Sequence[Row], path: Path) -> list[Returned]:
+    """Return what the systems returned at the probes, in the order of their rows, without those that returned nothing.
+
+    Raises UsageError where the file holds probes of a row that is not there: the two are then of different runs.
+    """
+    held = {str(key): group for key, group in writer.read(path).groupby("id", sort=False)}
+    unknown = set(held) - {str(row["id"]) for row in rows}
+    if unknown:
+        raise UsageError(f"{path} holds probes of rows that the table lacks ({sorted(unknown)[0]}); make both again")
     found = []
-    for part in parts:
-        for row, probes in zip(part["rows"], part["probes"]):
-            if probes["x"]:
-                x, value = (np.array([float(v) for v in probes[name]]) for name in ("x", "value"))
-                exact, rounded = _exact(row["problem"], row["format"], row["target"], tuple(x))
-                found.append(Returned(row, x, value, exact, rounded))
+    for row in rows:
+        if told(row) and row["id"] in held:
+            group, fmt = held[str(row["id"])], format_named(str(row["upcast"] or row["format"]))
+            x = np.array([float(v) for v in group["x"]])
+            x = x.astype(format_named(str(row["format"])).dtype).astype(np.float64)
+            value = np.array([float(v) for v in group["value"]]).astype(fmt.dtype).astype(np.float64)
+            exact, rounded = _exact(str(row["problem"]), str(row["format"]), str(row["target"]), tuple(x))
+            found.append(Returned(row, x, value, exact, rounded))
     return found
 
 

@@ -17,6 +17,9 @@ NOTE = (
     "`near` is the largest error where the logit is at most 20 in size. Spurious outcomes are counts of inputs. "
     "`as replica` is the fraction of inputs at which the library returned, bit for bit, what the named replica "
     "computes. A result in another format was rounded into the working format, and that format is named after ←. "
+    "`flushed` counts results that are 0 where the exact value rounds to a subnormal number, whatever the reason, or that take a subnormal input for 0; the largest error "
+    "without them stands beside it. `alone` is the largest difference, in neighbouring numbers, between a result in a "
+    "long array and the same input's in an array of one, on a sample. "
     "The truth of a smoothed target is taken at the target that the smoothing makes."
 )
 
@@ -37,6 +40,9 @@ def folded(group: Sequence[Row]) -> Row:
         **group[0],
         **_worst(group, "max_ulp"),
         **_worst(group, "near_ulp"),
+        **_worst(group, "unflushed_max_ulp"),
+        **_worst(group, "alone_max_steps"),
+        "flushed": sum(int(str(r["flushed"] or 0)) for r in group),
         **{name: sum(int(str(r[name] or 0)) for r in group) for name in OUTCOME_LABELS},
         "agreement": min(agreements, default=""),
         "outcome": refusals[0] if refusals else "answered",
@@ -74,6 +80,9 @@ COLUMNS = (
     Column("at input, target", _where("max_ulp")),
     Column("near (ulp)", lambda row: largest(row, "near_ulp")),
     Column("near input, target", _where("near_ulp")),
+    Column("flushed", "flushed"),
+    Column("without flushed (ulp)", lambda row: largest(row, "unflushed_max_ulp")),
+    Column("alone (steps)", "alone_max_steps"),
     Column("spurious", spurious),
     Column("as replica", lambda row: f"{row['replica']}: {percent(row['agreement']) or '–'}"),
     Column("outcome", lambda row: row["outcome"] + (f": {row['reason']}" if row["reason"] else "")),

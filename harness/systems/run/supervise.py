@@ -10,9 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,16 @@ START_LIMIT_S = 90.0
 
 @dataclass(frozen=True)
 class Request:
-    """Ask for a system, by key, at 1-D inputs `x` and a target `y` of one format (0-D, or x's shape)."""
+    """Ask for a system, by key, at 1-D inputs `x` and a target `y` of one format (0-D, or x's shape).
+
+    `alone` has it called once for each input, an array of one element: another path through a library than a long
+    array takes, and one refusal does not take the rest along.
+    """
 
     system: str
     x: np.ndarray
     y: np.ndarray | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Result:
     `status` is ok, refused (the library raised: `reason` is its message) or unavailable (`reason`
     says why: not installed, crashed, timed out, returned another shape).  `output` is None unless
     ok, and in the format that the library returned.  `printed` starts what went to standard output.
+    `refusals` are the messages of inputs, by position, that were refused when each was called alone.
     """
 
     status: str
@@ -53,6 +59,7 @@ class Result:
     printed: str = ""
     seconds: float = 0.0
     output: np.ndarray | None = None
+    refusals: Mapping[int, str] = field(default_factory=dict)
 
 
 def evaluate(
@@ -103,6 +110,7 @@ def _write_job(folder: Path, library: Library, requests: Sequence[Request]) -> d
             "x": stored(r.x),
             "y": y,
             "format": format_of(r.x.dtype).name,
+            "alone": r.alone,
         }
         lines.append({**line, "output": f"output{index}.npy"})
     return {
@@ -217,6 +225,7 @@ def _result(folder: Path, line: dict[str, Any]) -> Result:
         line["printed"],
         line.get("seconds", 0.0),
         output,
+        {int(i): reason for i, reason in line.get("refusals", {}).items()},
     )
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -56,13 +57,14 @@ def _take_printed(printed: BinaryIO) -> str:
     return text[:PRINTED_CHARACTERS]
 
 
-def _version(names: list[str]) -> str:
+def version_of(names: Sequence[str]) -> str:
+    """Return the versions of imported libraries as they are recorded."""
     return " ".join(f"{n}=={import_module(n).__version__}" for n in names)
 
 
 def _load(system: System, versions: list[str]) -> tuple[Call, str]:
     try:
-        return system.load(), _version(versions)
+        return system.load(), version_of(versions)
     except ModuleNotFoundError as error:
         raise Unavailable(f"not installed: {error}") from error
     except Exception as error:
@@ -92,14 +94,39 @@ def _run(call: Call, request: dict[str, Any], folder: Path) -> dict[str, Any]:
         y = read_array(folder / request["y"], request["format"])
         inputs.append(np.broadcast_to(y, x.shape).copy())
     started = time.perf_counter()
+    refusals: dict[int, str] = {}
     try:
         with np.errstate(all="ignore"):
-            result = call(*inputs)
+            result = _each(call, inputs, refusals) if request["alone"] else _checked(call(*inputs), x)
+    except Unavailable:
+        raise
     except Exception as error:  # whatever the library raises is its refusal
         return {"status": "refused", "reason": _message(error)}
     seconds = time.perf_counter() - started
-    written = write_array(folder / request["output"], _checked(result, x))
-    return {"status": "ok", "format": written, "seconds": seconds}
+    written = write_array(folder / request["output"], result)
+    return {"status": "ok", "format": written, "seconds": seconds, "refusals": refusals}
+
+
+def _each(call: Call, inputs: list[np.ndarray], refusals: dict[int, str]) -> np.ndarray:
+    """Call a system on one element at a time; NaN stands where it refused, and `refusals` gets its message.
+
+    Raises what the first input raised where every one is refused.
+    """
+    found: list[np.ndarray | None] = []
+    first: Exception | None = None
+    for i in range(len(inputs[0])):
+        one = [v[i : i + 1] for v in inputs]
+        try:
+            found.append(_checked(call(*one), one[0]))
+        except Exception as error:
+            refusals[i], first = _message(error), first or error
+            found.append(None)
+    there = [v for v in found if v is not None]
+    if not there:
+        assert first is not None
+        raise first
+    dtype = np.result_type(*there) if len({v.dtype for v in there}) > 1 else there[0].dtype
+    return np.concatenate([np.full(1, np.nan, dtype) if v is None else v.astype(dtype) for v in found])
 
 
 def main(folder: Path) -> None:
