@@ -1,6 +1,7 @@
 """The house: which rooms there are, and that imports go one way through them."""
 
 import ast
+import re
 import runpy
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -116,3 +117,70 @@ def test_a_planted_circle_is_found(toy):
     assert circle(toy) == []
     (toy / "truth/fast.py").write_text("import harness.sweep.grid\n")
     assert {"harness.truth.fast", "harness.sweep.grid"} <= set(circle(toy))
+
+
+GLOSSARY = (ROOT / "docs" / "method.md").read_text(encoding="utf-8").partition("## Words")[2].partition("\n## ")[0]
+
+
+def one(word):
+    """A word in the singular, as far as the words of this project go."""
+    for ending, instead in (("ies", "y"), ("ches", "ch"), ("sses", "ss"), ("xes", "x")):
+        if word.endswith(ending):
+            return word.removesuffix(ending) + instead
+    return word if word.endswith(("ss", "is", "as")) else word.removesuffix("s")
+
+
+def entries(glossary):
+    """The words that the glossary explains, each as it stands there."""
+    cells = re.findall(r"^\| ([^|]+?) \|", glossary, re.MULTILINE)
+    return [word for cell in cells if cell not in ("word", "---") for word in cell.split(", ")]
+
+
+def plain(glossary):
+    """The plain words that names of classes are made of besides."""
+    return glossary.partition("plain words: ")[2].partition(".")[0].split(", ")
+
+
+def public_classes(package):
+    for _, text in modules(package):
+        yield from (n.name for n in ast.parse(text).body if isinstance(n, ast.ClassDef) and n.name[0] != "_")
+
+
+def parts(name):
+    """A class's name split at its capitals, in the singular."""
+    return [one(part.lower()) for part in re.findall("[A-Z][a-z0-9]*", name)]
+
+
+def unexplained(package, glossary):
+    """Words in the names of classes that the glossary neither explains nor takes as plain."""
+    known = {one(word) for entry in [*entries(glossary), *plain(glossary)] for word in entry.lower().split()}
+    return [f"{part} in {name}" for name in public_classes(package) for part in parts(name) if part not in known]
+
+
+def unused(package, glossary):
+    """Words of the glossary that no source uses, and plain words that no class's name has."""
+    text = "\n".join(path.read_text("utf-8") for path in package.rglob("*") if path.suffix in (".py", ".j2")).lower()
+    named = {part for name in public_classes(package) for part in parts(name)}
+    gone = [word for word in entries(glossary) if not all(one(part) in text for part in word.lower().split())]
+    return gone + [word for word in plain(glossary) if one(word) not in named]
+
+
+def test_every_class_is_named_by_words_of_the_glossary():
+    assert unexplained(PACKAGE, GLOSSARY) == [], "explain the word in docs/method.md, under Words"
+    assert unused(PACKAGE, GLOSSARY) == [], "the word has gone from the code: leave it out of docs/method.md"
+
+
+def test_a_planted_word_is_found(toy):
+    glossary = (
+        "| word | meaning |\n| --- | --- |\n| grid, line search | … |\n| shard | … |\n\nplain words: file, sum.\n"
+    )
+    (toy / "sweep/grid.py").write_text("class Frobnicator: ...\nclass LineSearches: ...\nclass GridFile: ...\n")
+    assert unexplained(toy, glossary) == ["frobnicator in Frobnicator"]
+    assert unused(toy, glossary) == ["shard", "sum"]
+    (toy / "sweep/grid.py").write_text("class ShardFrobnicators: ...\n")
+    assert unexplained(toy, glossary) == ["frobnicator in ShardFrobnicators"]
+
+
+def test_no_word_is_explained_twice():
+    words = entries(GLOSSARY)
+    assert len(words) > 80 and len(words) == len(set(words))
