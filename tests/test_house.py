@@ -184,3 +184,67 @@ def test_a_planted_word_is_found(toy):
 def test_no_word_is_explained_twice():
     words = entries(GLOSSARY)
     assert len(words) > 80 and len(words) == len(set(words))
+
+
+DECLARING = {"kernel", "form", "claim"}  # decorators whose arguments are the docstring, see kernels/registry.py
+
+
+def public(tree):
+    """A module and its public classes, functions and methods, each with the name it is known by."""
+    yield "the module", tree
+    for node in () if isinstance(tree, ast.FunctionDef) else ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield from ((node.name if name == "the module" else f"{node.name}.{name}", n) for name, n in public(node))
+
+
+def declares(node):
+    """Whether a decorator says of a function what a docstring would."""
+    calls = [d.func for d in getattr(node, "decorator_list", ()) if isinstance(d, ast.Call)]
+    return any(isinstance(f, ast.Name) and f.id in DECLARING for f in calls)
+
+
+def says_something(name, text):
+    """Whether a docstring begins with a sentence that has more in it than the name."""
+    first = (text or "").split("\n\n")[0].rstrip()
+    begins = re.match("[A-Z`]", first) and first[-1] in ".:?"
+    known = {"return", "tell", "whether", "the", "a", "an", "of", *re.findall("[a-z0-9]+", name.lower())}
+    return bool(begins and len(first.split()) >= 5 and set(re.findall("[a-z0-9]+", first.lower())) - known)
+
+
+def undescribed(package):
+    return [
+        f"{name} of {module}"
+        for module, text in modules(package)
+        for name, node in public(ast.parse(text))
+        if not declares(node) and not says_something(name, ast.get_docstring(node))
+    ]
+
+
+def test_whatever_is_public_is_described_in_a_sentence():
+    assert undescribed(PACKAGE) == []
+    assert sum(1 for _, text in modules(PACKAGE) for _ in public(ast.parse(text))) > 1000
+
+
+@pytest.mark.parametrize(
+    ("planted", "found"),
+    [
+        ("def f(): ...", True),
+        ("def f():\n    'Return the f of the f.'", True),
+        ("def error(): 'error of computed values against exact ones.'", True),
+        ("def error(): 'Return errors of computed values against exact ones'", True),
+        ("class F: ...", True),
+        ("class F:\n    'Hold the formats of one room.'\n    def f(self): ...", True),
+        ("class F:\n    'Hold the formats of one room.'\n    def _f(self): ...", False),
+        ("@cache(1)\ndef f(x): ...", True),
+        ("@kernel('bce', 'f')\ndef f(x): ...", False),
+        ("def error():\n    'Return |computed - exact| in ulp.'", False),
+    ],
+)
+def test_a_planted_lack_of_a_sentence_is_found(toy, planted, found):
+    for path in toy.rglob("*.py"):
+        path.write_text("'Stand for a room of the house.'\n")
+    assert undescribed(toy) == []
+    (toy / "sweep/grid.py").write_text(f"'Stand for a room of the house.'\n{planted}\n")
+    assert bool(undescribed(toy)) == found
+    (toy / "sweep/grid.py").write_text("")
+    assert undescribed(toy) == ["the module of harness.sweep.grid"]

@@ -47,7 +47,7 @@ class InTwoFormats(DuckArray):
         self.computed, self.wide, self.dtype = computed, wide, computed.dtype
 
     def constant(self, value: Array) -> InTwoFormats:
-        """Return constants of the working format."""
+        """Return constants of the working format in both formats, the wide one holding them exactly."""
         return InTwoFormats(value, value.astype(self.wide.dtype))
 
     def apply(self, name: str, *operands: InTwoFormats | Array) -> InTwoFormats | Array:

@@ -46,7 +46,7 @@ class FigureData:
 
     @property
     def title(self) -> str:
-        """Return the question that the figure answers."""
+        """Return the question that the figure answers, naming problem and target, as its title."""
         of = f"{self.problem.name}, target y = {self.target}" if self.target else self.problem.name
         return f"Does the bound of {of} lie above every error measured?"
 

@@ -24,7 +24,7 @@ def up(v: Array) -> Array:
 
 
 def outward(ends: Interval) -> Interval:
-    """Move both ends outward by one float64."""
+    """Move both ends outward by one float64, which covers one correctly rounded operation."""
     return np.nextafter(ends[0], -np.inf), np.nextafter(ends[1], np.inf)
 
 
@@ -38,7 +38,7 @@ def product(a: Array, b: Array) -> Array:
 
 
 def magnitude(ends: Interval) -> Array:
-    """Return the largest |v|."""
+    """Return the largest |v| of the numbers v in each interval."""
     return np.maximum(abs(ends[0]), abs(ends[1]))
 
 
@@ -79,7 +79,7 @@ def divide(a: Interval, b: Interval) -> Interval:
 
 
 def hull(a: Interval, b: Interval) -> Interval:
-    """Return the least interval that holds both."""
+    """Return the least interval that holds both; NaN where an end of either is NaN."""
     return np.minimum(a[0], b[0]), np.maximum(a[1], b[1])
 
 

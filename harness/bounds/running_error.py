@@ -102,7 +102,7 @@ class Bounded(DuckArray):
 
     @classmethod
     def of_input(cls, setting: Setting) -> Bounded:
-        """Return the input itself, which is exact."""
+        """Return the input itself, exact in every piece: shape (1, P), error 0."""
         return cls(setting, setting.x, setting.x, np.zeros((1, 1)), np.ones((1, 1)))
 
     def constant(self, value: Array) -> Bounded:

@@ -49,7 +49,7 @@ class Report:
 
 
 def over(row: Row, max_ulp: float) -> bool:
-    """Tell whether a row breaks the budget."""
+    """Tell whether a row breaks the budget: max_ulp exceeds it or is missing, or an outcome is spurious."""
     worst = mp.mpf(str(row["max_ulp"])) if row["max_ulp"] != "" else mp.inf
     return worst > max_ulp or any(row[name] for name in SPURIOUS)
 
@@ -128,7 +128,7 @@ def to_text(report: Report) -> str:
 
 
 def verdict(row: Row, max_ulp: float) -> str:
-    """Write one row's verdict as a sentence."""
+    """Write one row's verdict as a sentence: PASS or FAIL, the largest error in ulp, spurious outcomes, the reason."""
     where = f"target {row['target']}: " if row["target"] != "" else ""
     known = "the maximum" if row["exhaustive"] else "the largest error found"
     if not over(row, max_ulp):

@@ -27,7 +27,7 @@ class ExperimentFile(click.ParamType):
     name = "experiment"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Experiment:
-        """Return the experiment that a path holds."""
+        """Return the experiment that a path's file holds; UsageError names what is wrong in it."""
         from harness.workflow import experiments
 
         return experiments.load(Path(value))

@@ -1,4 +1,7 @@
-"""Judge a function whose operations cannot be followed: by its values, and by whom it behaves like."""
+"""Judge a function whose operations cannot be followed, such as compiled code: by its values alone.
+
+They say what is wrong (NaN, 0, a plateau ...) and which built-in kernel returns the same.
+"""
 
 from __future__ import annotations
 

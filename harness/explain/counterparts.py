@@ -1,4 +1,4 @@
-"""The exact counterpart of each operation, by the name that NumPy or scipy.special gives it."""
+"""What each operation of a kernel is in exact arithmetic, by the name that NumPy or scipy.special gives it."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def expm1(a: Expansion) -> Expansion:
 
 
 def expit(a: Expansion) -> Expansion:
-    """Return 1 / (1 + e^-a)."""
+    """Return 1 / (1 + e^-a), the tail holding what a saturated head does not."""
     return divide(ONE, add(ONE, exp(negative(a))))
 
 
 def logaddexp(a: Expansion, b: Expansion) -> Expansion:
-    """Return log(e^a + e^b)."""
+    """Return log(e^a + e^b) as max(a, b) + log1p(e^-|a - b|), which does not overflow."""
     high = maximum(a, b)
     return high if not is_finite(high) else add(high, log1p(exp(subtract(minimum(a, b), high))))
 
@@ -75,7 +75,7 @@ def power(a: Expansion, b: Expansion) -> Expansion:
 
 
 def sign(a: Expansion) -> Expansion:
-    """Return -1, 0 or 1."""
+    """Return -1, 0 or 1 as the sign of a says; NaN for NaN."""
     return a if is_nan(a) else of(compare(a, ZERO))
 
 

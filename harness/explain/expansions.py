@@ -80,12 +80,12 @@ def value(a: Expansion) -> mpmath.mpf:
 
 
 def is_nan(a: Expansion) -> bool:
-    """Tell whether the value is undefined."""
+    """Tell whether a value is undefined, such as log(-1): NaN."""
     return a[0] == fnan
 
 
 def is_finite(a: Expansion) -> bool:
-    """Tell whether the value is a number."""
+    """Tell whether a value is a number: neither NaN nor infinite."""
     return a[0] not in (fnan, finf, fninf)
 
 
@@ -93,17 +93,17 @@ ZERO, ONE, TWO = of(0.0), of(1.0), of(2.0)
 
 
 def negative(a: Expansion) -> Expansion:
-    """Return -a."""
+    """Return -a exactly, head and tail negated."""
     return mpf_neg(a[0]), mpf_neg(a[1])
 
 
 def absolute(a: Expansion) -> Expansion:
-    """Return |a|."""
+    """Return |a| exactly; the sign is that of the head."""
     return negative(a) if a[0][0] or a[0] == fninf else a
 
 
 def add(a: Expansion, b: Expansion) -> Expansion:
-    """Return a + b."""
+    """Return a + b, tails included, normalised into head and tail."""
     head, rest = two_sum(a[0], b[0])
     if a[1] == fzero and b[1] == fzero:
         return head, rest
@@ -111,7 +111,7 @@ def add(a: Expansion, b: Expansion) -> Expansion:
 
 
 def subtract(a: Expansion, b: Expansion) -> Expansion:
-    """Return a - b."""
+    """Return a - b, that is a + (-b): where the heads cancel, the tails decide."""
     return add(a, negative(b))
 
 
@@ -147,14 +147,14 @@ def compare(a: Expansion, b: Expansion) -> int:
 
 
 def maximum(a: Expansion, b: Expansion) -> Expansion:
-    """Return the larger, NaN if either is."""
+    """Return the larger of two expansions, NaN if either is."""
     if is_nan(a) or is_nan(b):
         return fnan, fzero
     return a if compare(a, b) >= 0 else b
 
 
 def minimum(a: Expansion, b: Expansion) -> Expansion:
-    """Return the smaller, NaN if either is."""
+    """Return the smaller of two expansions, NaN if either is."""
     return negative(maximum(negative(a), negative(b)))
 
 
@@ -190,7 +190,7 @@ def log(a: Expansion) -> Expansion:
 
 
 def sqrt(a: Expansion) -> Expansion:
-    """Return the square root, NaN below 0."""
+    """Return the square root of a >= 0, NaN below 0: the head's root, and the rest over twice that."""
     head, tail = a
     if head[0] or not head[1]:
         return (head if head in (fzero, finf) else fnan), fzero

@@ -93,7 +93,7 @@ class ProblemAt:
 
     @property
     def truth(self) -> Expansion:
-        """Return the truth as an expansion."""
+        """Return the exact value of the problem at the input as an expansion without a tail."""
         return self.exact._mpf_, expansions.ZERO[0]
 
     def ulps(self, difference: expansions.Raw) -> mpmath.mpf:
@@ -111,7 +111,7 @@ class ProblemAt:
 
     @property
     def noun(self) -> str:
-        """Name the value in a sentence."""
+        """Name in a sentence what the problem's value is: loss, gradient or value."""
         if antiderivative_of(self.problem):
             return "gradient"
         return "loss" if self.problem.has_target else "value"

@@ -1,4 +1,4 @@
-"""Write operations as people do: 1 / (1 + exp(-16.6355))."""
+"""How explanations write operations: as people do, with the computed numbers in them, 1 / (1 + exp(-16.6355))."""
 
 from __future__ import annotations
 

@@ -33,20 +33,22 @@ class Shadow(DuckArray):
 
     @property
     def dtype(self) -> np.dtype:  # type: ignore[override]
+        """Return the format of the computed value, as an array has it."""
         return self.computed.dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Return the shape of the computed value, as an array has it; its size is 1."""
         return self.computed.shape
 
     @cached_property
     def number(self) -> float:
-        """Return the computed value."""
+        """Return the computed value as a Python float, which holds every format's exactly."""
         return float(self.computed.item())
 
     @cached_property
     def machine(self) -> Expansion:
-        """Return the computed value as an expansion."""
+        """Return the computed value as an expansion, for comparing with the exact one."""
         return expansions.of(self.number)
 
     @cached_property
@@ -66,7 +68,7 @@ class Shadow(DuckArray):
 
     @cached_property
     def error(self) -> Raw:
-        """Return |computed - exact|."""
+        """Return |computed - exact|: infinite where just one is a number, 0 where both are the same infinity or NaN."""
         return expansions.gap(self.machine, self.exact)
 
     @cached_property
@@ -126,7 +128,7 @@ class Shadow(DuckArray):
         raise TypeError("a Shadow is no plain array")
 
     def astype(self, dtype: Any, **_: Any) -> Shadow:
-        """Round into another format; exactly, nothing happens."""
+        """Round into another format; of the exact value, nothing changes."""
         return Shadow("astype", (self,), self.computed.astype(dtype))
 
     def copy(self) -> Shadow:

@@ -32,7 +32,7 @@ class InputAxis:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Return the ends of the axis."""
+        """Return the positions of the axis's ends, with room beyond the outermost inputs that the domain allows."""
         if self.problem.input == "probability":
             return -UNIT_END - 0.25, UNIT_END + 0.25
         lo, _ = self.problem.domain
@@ -40,7 +40,7 @@ class InputAxis:
 
     @property
     def label(self) -> str:
-        """Return the axis label."""
+        """Return what is written along the axis: `logit x`, `probability p` or `input x`."""
         return {"logit": "logit x", "probability": "probability p"}.get(self.problem.input, "input x")
 
     def positions(self, values: Array, fmt: Format) -> Array:

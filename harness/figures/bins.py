@@ -41,7 +41,7 @@ class Curve:
 
     @property
     def occurring(self) -> list[str]:
-        """Return the outcomes that occur anywhere."""
+        """Return the names of the outcomes that occur at any step of the axis."""
         return [name for name in OUTCOMES if self.outcomes[name].any()]
 
     def same(self, other: Curve) -> bool:

@@ -31,7 +31,7 @@ ROW, ALL_ROWS = 1.5, 6.3  # inches: most of one row, and of all
 
 
 def error_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
-    """Draw a plan of kind `errors`."""
+    """Draw a plan of kind `errors`: a row of panels for each family, a column for each format, and a key."""
     several = len({f.problem.name for f in plan.families}) > 1
     rows = len(plan.families)
     layout = Layout(
@@ -76,7 +76,7 @@ class FamilyRow:
         self.marked = [n for n in own if found[n]]
 
     def panel(self, figure: Figure, layout: Layout, row: int, column: int, ticks: bool, last: bool) -> Axes:
-        """Draw one format's curves and marks."""
+        """Draw one format's curves in log2 ulp against the input, with guides, ticks and marks of outcomes above."""
         fmt, axis = self.formats[column], InputAxis(self.family.problem)
         most = bits(fmt)
         step = 0.1 * (most - LEAST)

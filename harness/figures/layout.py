@@ -44,12 +44,12 @@ class Layout:
 
     @property
     def height(self) -> float:
-        """Return the height of the figure."""
+        """Return the height of the figure in inches: margins, panels and the gaps between them."""
         return self.top + self.bottom + self.rows * self.panel_height + (self.rows - 1) * self.gap_y
 
     @property
     def panel_width(self) -> float:
-        """Return the width of one panel."""
+        """Return the width of one panel in inches: what margins and gaps leave, divided by the columns."""
         return (self.width - self.left - self.right - (self.columns - 1) * self.gap_x) / self.columns
 
     def figure(self, title: str) -> Figure:
@@ -69,7 +69,7 @@ class Layout:
     def panel(
         self, figure: Figure, row: int, column: int, xlim: tuple[float, float], ylim: tuple[float, float]
     ) -> Axes:
-        """Return a framed panel without ticks."""
+        """Return a framed panel without ticks at a row and column, both counted from 0 at the top left."""
         x = self.left + column * (self.panel_width + self.gap_x)
         y = self.height - self.top - (row + 1) * self.panel_height - row * self.gap_y
         box = (
@@ -156,7 +156,7 @@ class Layout:
         )  # fmt: skip
 
     def heading(self, ax: Axes, text: str) -> None:
-        """Write a panel's heading above it."""
+        """Write a panel's heading above its frame, centred and 4 points up."""
         ax.text(0.5, 1 + self.points_up(4), text, transform=ax.transAxes, ha="center", va="bottom", fontsize=9)
 
     def key(self, ax: Axes, title: str, entries: Sequence[tuple[tuple | None, str]]) -> None:
@@ -175,7 +175,7 @@ class Layout:
             y -= step * (1.05 + 0.86 * label.count("\n"))
 
     def places(self) -> Iterator[tuple[int, int]]:
-        """Yield row and column of each panel."""
+        """Yield row and column of each panel, row by row from the top left."""
         for row in range(self.rows):
             for column in range(self.columns):
                 yield row, column

@@ -177,7 +177,7 @@ class Linear:
         return -0.05 * self.most, self.most + lines * self.line
 
     def ticks(self) -> tuple[list[float], list[str]]:
-        """Return positions and labels."""
+        """Return the positions of the ticks, every `step` from 0 to `most`, and their labels."""
         at = [float(i * self.step) for i in range(1 + int(self.most / self.step))]
         return at, [f"{v:.0f}" for v in at]
 

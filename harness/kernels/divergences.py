@@ -1,4 +1,4 @@
-"""Kernels of the binary entropy and of the Bernoulli divergence D(y || p)."""
+"""Kernels of the binary entropy, -p log p - (1-p) log(1-p), and of D(y || p), the divergence of Bernoulli(p) from a target."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def kl_deviance(p: Array, y: Array) -> Array:
 
 
 def min_normal(fmt: Format) -> float:
-    """Give the format's smallest normal number."""
+    """Return 2^emin, the format's smallest normal number, as a kernel's parameter."""
     return fmt.min_normal
 
 

@@ -25,7 +25,7 @@ class DuckArray:
         raise NotImplementedError
 
     def apply(self, name: str, *operands: Any) -> Any:
-        """Apply the operation that NumPy calls `name`."""
+        """Apply the operation that NumPy calls `name` to values of this kind and constants of the working format."""
         raise NotImplementedError
 
     def takes(self, other: Any) -> bool:
@@ -93,7 +93,7 @@ class DuckArray:
 
 
 class Namespace:
-    """Give the array functions that kernels use."""
+    """Give kernels their array functions: each name is a function that calls `apply` of the value it came from."""
 
     def __init__(self, origin: DuckArray):
         self.origin = origin

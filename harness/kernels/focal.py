@@ -44,7 +44,7 @@ def form(
 
 
 def power(q: Array, gamma: str) -> Array:
-    """Compute q^gamma for gamma 2 or 1/2."""
+    """Compute q^gamma: q * q for gamma "2", sqrt(q) for gamma "1/2", each rounded once."""
     return q * q if gamma == "2" else q.__array_namespace__().sqrt(q)
 
 

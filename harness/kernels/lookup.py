@@ -30,7 +30,7 @@ def kernels_of(problem: str) -> list[Kernel]:
 
 
 def all_kernels() -> list[Kernel]:
-    """Return every kernel, problem by problem."""
+    """Return every kernel, twins included, in the order of the problems; problems without an entry come last."""
     return [k for name in dict.fromkeys([*PROBLEMS, *(k.problem for k in declared())]) for k in kernels_of(name)]
 
 

@@ -29,8 +29,9 @@ class Kernel:
 
     `formula` is in evaluation order (LaTeX); `source` is a DOI, or package==version and path;
     `notes` say where precision is lost; `family` is what it is drawn with, see families.py;
-    `hard_targets_only` says that it answers nothing sensible for targets other than 0 and 1.  Calling it with arrays of one format computes strictly
-    in that format, element by element, with inputs broadcast against each other.
+    `hard_targets_only` says that it answers nothing sensible for targets other than 0 and 1.  Calling it
+    with arrays of one format computes strictly in that format, element by element, with inputs broadcast
+    against each other.
     """
 
     name: str

@@ -34,6 +34,7 @@ class Traced(DuckArray):
 
     @property
     def dtype(self) -> np.dtype:  # type: ignore[override]
+        """Return the working format of the array, as an array has it."""
         return self.value.dtype
 
     def constant(self, value: Array) -> Array:
@@ -57,7 +58,7 @@ class Traced(DuckArray):
 
 
 def plain(x: Array) -> Array:
-    """Return the array without its trace."""
+    """Return the array that a traced value holds; any other value is returned as it is."""
     return x.value if isinstance(x, Traced) else x
 
 

@@ -42,7 +42,7 @@ class Format:
 
     @property
     def bits(self) -> int:
-        """Return the width in bits."""
+        """Return the width of a number in bits: 8, 16, 32 or 64."""
         return self.dtype.itemsize * 8
 
     @cached_property
@@ -62,12 +62,12 @@ class Format:
 
     @property
     def min_normal(self) -> float:
-        """Return 2^emin."""
+        """Return 2^emin, the least positive number that has all p bits."""
         return math.ldexp(1.0, self.emin)
 
     @cached_property
     def max(self) -> float:
-        """Return the largest finite number."""
+        """Return the largest finite number, whose ordinal is `max_ordinal`."""
         return float(self.from_ordinal(np.array([self.max_ordinal]))[0])
 
     @property
@@ -268,7 +268,7 @@ def format_named(name: str) -> Format:
 
 
 def format_of(dtype: np.dtype) -> Format:
-    """Return the format of a NumPy dtype."""
+    """Return the format of a NumPy dtype; UsageError where it is none of those under test."""
     for f in FORMATS.values():
         if f.dtype == dtype:
             return f

@@ -47,7 +47,10 @@ def widened(values: Array, wide: np.dtype) -> Array:
 
 @cache
 def power_two(exponent: int, wide: np.dtype) -> Any:
-    """Return 2^exponent in a wide format."""
+    """Return 2^exponent in a wide format, exactly, as a product of 16 float64 powers.
+
+    A single float64 has not the range of quad.
+    """
     parts = [exponent // 16] * 15
     product = np.asarray(1.0).astype(wide)[()]
     for part in [*parts, exponent - sum(parts)]:

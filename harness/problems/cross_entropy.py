@@ -1,4 +1,7 @@
-"""Cross-entropy of a binary target, from a probability and from a logit, and its derivatives."""
+"""The loss that all of this is about: cross-entropy of a binary target, from a probability and from a logit.
+
+Its derivatives are problems of their own.
+"""
 
 from __future__ import annotations
 

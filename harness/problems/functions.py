@@ -28,12 +28,12 @@ def tail(x: mpmath.mpf) -> mpmath.mpf:
 
 
 def sigmoid(x: mpmath.mpf) -> mpmath.mpf:
-    """Return 1 / (1 + e^-x); mpmath."""
+    """Return 1 / (1 + e^-x) in mpmath, to a few units of the working precision."""
     return 1 / (1 + mp.exp(-x))
 
 
 def log(v: mpmath.mpf) -> mpmath.mpf:
-    """Return log v, -inf at 0; mpmath."""
+    """Return log v in mpmath for v >= 0; -inf at 0."""
     return mp.log(v) if v else -mp.inf
 
 

@@ -1,4 +1,4 @@
-"""log1mexp(a) = log(1 - e^-a): the log of a probability from minus the log of its complement."""
+"""The function log1mexp(a) = log(1 - e^-a) for a >= 0: the log of a probability from minus the log of its complement."""
 
 from __future__ import annotations
 

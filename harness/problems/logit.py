@@ -1,4 +1,4 @@
-"""logit(p) = log(p / (1-p)): the logit of a probability, the inverse of sigmoid."""
+"""The function logit(p) = log(p / (1-p)) for 0 <= p <= 1: the logit of a probability, the inverse of sigmoid."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Problem:
 
     @property
     def monotone(self) -> bool:
-        """Tell whether the function is monotone throughout."""
+        """Tell whether the function is monotone in its input throughout the domain, for every target."""
         return self.monotone_beyond == 0
 
     @property

@@ -1,4 +1,4 @@
-"""The stages of a study: run one part; make the tables, the figures and the page of all parts."""
+"""The stages of a study: one part is run, which may take minutes; all parts become tables, figures and a page."""
 
 from __future__ import annotations
 

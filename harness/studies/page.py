@@ -1,4 +1,4 @@
-"""A study's page: question, answer, method, figures, tables, and the commands that make them again."""
+"""A study's page in docs/questions/: question, answer, method, figures, tables, and the commands that make them again."""
 
 from __future__ import annotations
 

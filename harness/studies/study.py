@@ -46,7 +46,7 @@ HELD = {
 
 @dataclass(frozen=True)
 class Question:
-    """Hold a study's experiment file."""
+    """Hold a study's experiment file: what is asked, how, in which parts, and what is made of it."""
 
     name: str
     question: str

@@ -40,7 +40,7 @@ class Case:
 
     @property
     def fmt(self) -> Format:
-        """Return the working format."""
+        """Return the working format, which is that of the grid."""
         return self.grid.fmt
 
     def compute(self, ordinals: np.ndarray) -> np.ndarray:

@@ -39,11 +39,11 @@ class Clock:
     last: int = 0
 
     def start(self) -> None:
-        """Begin a stage."""
+        """Begin a stage: from now on time counts for the stage that is stopped next."""
         self.last = time.perf_counter_ns()
 
     def stop(self, stage: str) -> None:
-        """End a stage and begin the next."""
+        """Add the nanoseconds since the last start or stop to a stage, and begin the next."""
         now = time.perf_counter_ns()
         self.spent[stage] += now - self.last
         self.last = now
@@ -111,7 +111,7 @@ class Tallies:
         self.known: dict[bytes, list[tuple[np.ndarray, Tally]]] = {}
 
     def of(self, computed: np.ndarray) -> Tally:
-        """Return the tally of one kernel's results."""
+        """Return the tally of one kernel's results, shape (targets, points); results that agree in every bit share it."""
         bits = computed.view(np.dtype(f"u{computed.itemsize}"))
         alike = self.known.setdefault(bits[:, ::SOME].tobytes(), [])
         for other, tally in alike:

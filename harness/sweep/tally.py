@@ -60,10 +60,12 @@ class Tally:
 
     @cached_property
     def top(self) -> Array:
+        """Return the largest ulp error in each cell, shape (T, cells); negative where nothing was measured."""
         return self.errors.peak[:, None] if self.block.cells == 1 else self._ulp.max(axis=2)
 
     @cached_property
     def top_at(self) -> Array:
+        """Return the ordinal of the input of each cell's largest error, the first in bit order; shape (T, cells)."""
         ordinals = self.block.ordinals.reshape(self.block.cells, -1)
         worst = self._ulp.argmax(axis=2)
         if self.errors.huge:
@@ -72,6 +74,7 @@ class Tally:
 
     @cached_property
     def sums(self) -> Array:
+        """Return the sum of the measured ulp errors up to HUGE in each cell, shape (T, cells)."""
         ulp = self._ulp if self.errors.all_measured else np.maximum(self._ulp, 0)
         if self.errors.huge:
             ulp = np.where(ulp > HUGE, 0, ulp)
@@ -93,21 +96,25 @@ class Tally:
 
     @cached_property
     def medians(self) -> Array:
+        """Return the lower median of the measured ulp errors in each cell, shape (T, cells)."""
         return medians(self._ulp)
 
     @cached_property
     def outcomes(self) -> dict[str, Array]:
+        """Return by name how many inputs of each cell have the outcome, shape (T, cells); only those that occur."""
         by_cell = self.block.by_cell
         return {name: np.count_nonzero(by_cell(mask), axis=2) for name, mask in self.errors.outcomes.items()}
 
     @cached_property
     def measured(self) -> Array:
+        """Return how many inputs of each row have an error, shape (T,): finite results at finite exact values."""
         if self.errors.all_measured:
             return np.full(len(self._ulp), self.errors.ulp.shape[1])
         return np.count_nonzero(self.errors.ulp >= 0, axis=1)
 
     @cached_property
     def correctly_rounded(self) -> Array:
+        """Return how many results of each row are the exact value rounded to nearest even, shape (T,)."""
         return np.array([np.count_nonzero(row) for row in self.errors.correctly_rounded])
 
     @cached_property

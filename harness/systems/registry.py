@@ -110,7 +110,7 @@ class Library:
 
     @property
     def family(self) -> str:
-        """Return what a user calls the library."""
+        """Return what a user calls the library, the same for each backend's process."""
         return self.product or self.name
 
     @property
@@ -130,7 +130,7 @@ def differentiated(problem: str, gradient: bool = True) -> str:
 
 
 def is_gradient(problem: str | Problem) -> bool:
-    """Tell whether a problem is another's derivative."""
+    """Tell whether a problem, or the one of a name, is another's derivative."""
     return antiderivative_of(problem_named(problem) if isinstance(problem, str) else problem) is not None
 
 

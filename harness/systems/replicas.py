@@ -37,5 +37,5 @@ def find(problem: str, name: str) -> Kernel:
 
 
 def kernel_of(system: System) -> Kernel:
-    """Return the kernel that replicates a system."""
+    """Return the kernel that replicates a system, a replica or a common kernel, by its problem and name."""
     return find(system.problem, system.replica)

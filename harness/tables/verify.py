@@ -34,12 +34,12 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Tell whether nothing disagreed."""
+        """Tell whether nothing disagreed, in any file or row."""
         return not self.wrong
 
     @property
     def text(self) -> str:
-        """Return what the user reads."""
+        """Return what the user reads: a line for each table, up to 50 disagreements, and how many there are."""
         shown = self.wrong[:50] + ([f"and {len(self.wrong) - 50} more"] if len(self.wrong) > 50 else [])
         return "\n".join([*self.lines, *shown, "verified" if self.ok else f"{len(self.wrong)} disagreements"])
 

@@ -25,7 +25,7 @@ def as_it_is(text: str) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """Describe one shown column.
+    """Describe one column that people read: its heading, where its text comes from, how it is written.
 
     `source` names the CSV's column, or is a function of the whole row where several make one text;
     `write` turns the cell into what is shown.
@@ -36,7 +36,7 @@ class Column:
     write: Callable[[str], str] = as_it_is
 
     def text(self, row: Cells) -> str:
-        """Return what is shown of a row."""
+        """Return the text that the column shows of a row, written from its source cell or by its source function."""
         return self.write(row[self.source]) if isinstance(self.source, str) else self.source(row)
 
 

@@ -131,7 +131,7 @@ class Bins:
 
     @property
     def count(self) -> int:
-        """Return the number of bins, both sides."""
+        """Return the number of bins on both sides of p = 1/2 together."""
         return 2 * len(self.edges)
 
     def of(self, p: Array, q: Array) -> Array:

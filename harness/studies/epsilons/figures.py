@@ -1,4 +1,4 @@
-"""Figures of the study: heat maps of eps by input, and worst error and largest loss against eps."""
+"""Figures of what an eps costs: heat maps of eps by input, and worst error and largest loss against eps."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class EpsTally:
         self.dead_above = np.full(2, np.iinfo(np.int64).max)
 
     def add(self, chunk: Chunk, candidate: Candidate) -> None:
-        """Add one chunk of inputs."""
+        """Run a candidate and its gradient on a chunk of inputs, and add what is found to the tally."""
         computed = candidate.kernel(chunk.x, chunk.y)
         errors = measure(computed, chunk.exact, nonnegative=True)
         self.summary.update(chunk.block, errors, BUDGET)
@@ -212,7 +212,7 @@ class EpsAtTarget:
 
 
 def study_row(found: EpsAtTarget) -> Row:
-    """Return one row of the whole table."""
+    """Return one row of the whole table: the contract's columns, then the eps, and what it costs."""
     eps, fmt = found.candidate.eps, found.grid.fmt
     loss = float(found.tally.largest_loss[found.t])
     return {

@@ -1,4 +1,4 @@
-"""What is shown of the study's tables, in three digits, and what the answer is told."""
+"""What people read of the tables of eps, in three digits, and the facts that the answer's sentences are filled with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw the class of the error at each pair."""
+"""Draw a map of every pair of an 8-bit logit and an 8-bit target: the class of the error in colour."""
 
 from __future__ import annotations
 

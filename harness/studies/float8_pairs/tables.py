@@ -1,4 +1,4 @@
-"""What is shown of the pairs, and what the answer is told."""
+"""What people read of the 8-bit pairs' table, and the facts that the answer's sentences are filled with."""
 
 from __future__ import annotations
 

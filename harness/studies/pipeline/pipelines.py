@@ -54,7 +54,7 @@ class Pair:
         return self.loss.ordinal(self.probability.from_ordinal(ordinals).astype(self.loss.dtype))
 
     def restrict(self, ordinals: Array) -> Array:
-        """Undo `embed`."""
+        """Map ordinals of the loss's format back to those of the same numbers in the probability's: undo `embed`."""
         return self.probability.ordinal(self.loss.from_ordinal(ordinals).astype(self.probability.dtype))
 
     def blocks(self) -> Iterator[Block]:

@@ -25,18 +25,18 @@ OCTAVES = (1, 2, 4, 8, 16, 32)  # logits of each [k, 2k) have a column
 
 
 def ratio(p: Array) -> Array:
-    """Compute log(p / (1 - p))."""
+    """Compute log(p / (1 - p)) for 0 < p < 1 in the format of `p`; infinite at 0 and 1."""
     return p.__array_namespace__().log(p / (like(1, p) - p))
 
 
 def difference(p: Array) -> Array:
-    """Compute log p - log1p(-p)."""
+    """Compute log p - log1p(-p) for 0 < p < 1 in the format of `p`; infinite at 0 and 1."""
     xp = p.__array_namespace__()
     return xp.log(p) - xp.log1p(-p)
 
 
 def naive_difference(p: Array) -> Array:
-    """Compute log p - log(1 - p)."""
+    """Compute log p - log(1 - p) for 0 < p < 1 in the format of `p`; infinite where 1 - p rounds to 0."""
     xp = p.__array_namespace__()
     return xp.log(p) - xp.log(like(1, p) - p)
 

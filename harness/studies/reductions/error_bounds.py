@@ -78,7 +78,7 @@ def height(n: int) -> int:
 
 
 def by_halves(n: int, fmt: Format, early: float) -> float:
-    """Bound a pairwise sum by gamma(ceil(log2 n))."""
+    """Bound the relative error of a sum by halves: gamma(ceil(log2 n))."""
     return gamma(height(n), unit(fmt))
 
 
@@ -158,7 +158,7 @@ def mean_of_means(lengths: Lengths) -> Rule:
 
 
 def unknown(n: int, fmt: Format, early: float) -> float:
-    """Return infinity: there is no bound."""
+    """Return infinity, for sums of which the theory says nothing: there is no bound."""
     return math.inf
 
 

@@ -1,4 +1,4 @@
-"""Figures of the study: error against n with the bounds, for sums and for means, and stagnation."""
+"""Figures of sums and means: their errors against the number of losses with the bounds, and where sums stagnate."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ GREY = "#8C8C8C"
 
 
 def draw_sums(frames: Frames) -> Figure:
-    """Draw the errors of sums."""
+    """Draw the errors of sums against the number of losses, with their bounds."""
     return growth(frames["reductions"], "sum", "How does the error of a sum of losses grow with their number?")
 
 
 def draw_means(frames: Frames) -> Figure:
-    """Draw the errors of means."""
+    """Draw the errors of means against the number of losses, with their bounds."""
     return growth(frames["reductions"], "mean", "How does the error of a mean of losses grow with their number?")
 
 

@@ -45,7 +45,7 @@ class Batches:
 
     @property
     def n(self) -> int:
-        """Return the size of a batch."""
+        """Return the number of losses in each batch."""
         return self.x.shape[1]
 
 

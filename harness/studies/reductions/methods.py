@@ -174,7 +174,7 @@ def mean_of_means(x: Array, lengths: Array) -> Array:
 
 
 def equal_rows(n: int) -> Array:
-    """Return rows of ROW losses."""
+    """Return the lengths of rows that n losses fill: ROW each; n is a multiple of ROW."""
     return np.full(n // ROW, ROW)
 
 

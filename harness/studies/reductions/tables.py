@@ -1,4 +1,4 @@
-"""What is shown of the study's tables, few columns with three digits, and what the answer is told."""
+"""What people read of the tables of sums and means, few columns with three digits, and the facts for the answer."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Window:
 
     @property
     def a(self) -> Array:
-        """Return the inputs in float64."""
+        """Return the inputs a in order, in float64, which holds those of every format exactly."""
         return self.fmt.from_ordinal(self.ordinals).astype(np.float64)
 
     def largest(self) -> tuple[Array, Array]:

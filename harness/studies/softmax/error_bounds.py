@@ -69,12 +69,12 @@ class Logits:
 
     @property
     def top(self) -> Array:
-        """Return the index of the largest logit."""
+        """Return the index of the largest logit of each vector, the first of equals; shape (vectors,)."""
         return self.x.argmax(axis=1)
 
     @property
     def d(self) -> Array:
-        """Return x - m."""
+        """Return d = x - m <= 0, each logit less the largest of its vector; shape (vectors, K)."""
         return self.x - picked(self.x, self.top)[:, None]
 
     def rounded(self, error: Array) -> Array:
@@ -148,17 +148,17 @@ def _gap(v: Logits) -> Array:
 
 
 def naive(v: Logits) -> Array:
-    """Bound log(sum exp(x))."""
+    """Bound log(sum exp(x)); infinite or NaN where an exponential may overflow. Absolute, shape (vectors,)."""
     return _log(v, summed(v, *exponentials(v, v.x, False)), "log")
 
 
 def shifted(v: Logits) -> Array:
-    """Bound m + log(sum exp(x - m))."""
+    """Bound m + log(sum exp(x - m)), m the largest logit. Absolute, shape (vectors,)."""
     return v.rounded(_shifted_log(v))
 
 
 def log1p(v: Logits) -> Array:
-    """Bound m + log1p(rest)."""
+    """Bound m + log1p(sum of exp(x_i - m) over i other than the first largest). Absolute, shape (vectors,)."""
     return v.rounded(_rest_log1p(v))
 
 
@@ -193,7 +193,7 @@ def _quotient(v: Logits, arguments: Array, shift: bool) -> Array:
 
 
 def naive_softmax(v: Logits) -> Array:
-    """Bound -log(exp(x_c) / sum exp(x))."""
+    """Bound -log(exp(x_c) / sum exp(x)); infinite or NaN where it may overflow. Absolute, shape (vectors,)."""
     return _quotient(v, v.x, False)
 
 

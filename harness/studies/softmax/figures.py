@@ -1,4 +1,4 @@
-"""Figures of the study: error against K with the bounds, and error against the lead of a right class."""
+"""Figures of K classes: error against K with the bounds, and error against the lead of a right class's logit."""
 
 from __future__ import annotations
 

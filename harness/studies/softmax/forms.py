@@ -42,18 +42,18 @@ ADD: dict[str, Add] = {"sequential": sequential, "pairwise": pairwise, "wide_sum
 
 
 def naive(x: Array, add: Add) -> Array:
-    """Return log(sum exp(x))."""
+    """Return log(sum exp(x)), shape (vectors,); infinite from where exp overflows."""
     return np.log(add(np.exp(x)))
 
 
 def shifted(x: Array, add: Add) -> Array:
-    """Return m + log(sum exp(x - m))."""
+    """Return m + log(sum exp(x - m)), m the largest logit; shape (vectors,)."""
     _, m = largest(x)
     return m[:, 0] + np.log(add(np.exp(x - m)))
 
 
 def log1p(x: Array, add: Add) -> Array:
-    """Return m + log1p(rest)."""
+    """Return m + log1p(sum of exp(x_i - m) over i other than the first largest); shape (vectors,)."""
     at, m = largest(x)
     return m[:, 0] + np.log1p(add(np.exp(others(x, at) - m)))
 
@@ -62,7 +62,7 @@ def log1p(x: Array, add: Add) -> Array:
 
 
 def naive_softmax(x: Array, c: Array, add: Add) -> Array:
-    """Return -log(exp(x_c) / sum exp(x))."""
+    """Return -log(exp(x_c) / sum exp(x)), shape (vectors,); NaN from where exp overflows."""
     e = np.exp(x)
     return -np.log(picked(e, c) / add(e))
 
@@ -85,7 +85,7 @@ def log_softmax(x: Array, c: Array, add: Add) -> Array:
 
 
 def log1p_loss(x: Array, c: Array, add: Add) -> Array:
-    """Return (m - x_c) + log1p(rest)."""
+    """Return (m - x_c) + log1p(sum of exp(x_i - m) over i other than the first largest); shape (vectors,)."""
     at, m = largest(x)
     return (m[:, 0] - picked(x, c)) + np.log1p(add(np.exp(others(x, at) - m)))
 
@@ -153,5 +153,5 @@ def ways_of(problem: str, fmt_name: str) -> list[Way]:
 
 
 def way_named(problem: str, name: str) -> Way:
-    """Return one form."""
+    """Return the way of a problem that has a name; StopIteration where there is none."""
     return next(way for way in WAYS if (way.problem, way.name) == (problem, name))

@@ -1,4 +1,4 @@
-"""What is shown of the study's tables, few columns with three digits, and what the answer is told."""
+"""What people read of the tables of K classes, few columns with three digits, and the facts for the answer's sentences."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def growth(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def gap(frame: pd.DataFrame) -> pd.DataFrame:
-    """Show every eighth gap."""
+    """Show every eighth gap of each format between the logit of the class asked for and the others."""
     return views.shown(frame[[(i % 8) == 7 for i in frame.groupby("format").cumcount()]], GAP)
 
 

@@ -18,7 +18,7 @@ Draw = Callable[[np.random.Generator, int, int], Array]  # generator, vectors, K
 
 
 def normal(sd: float, mean: float = 0.0) -> Draw:
-    """Return the draw of independent normal logits."""
+    """Return a draw of independent normal logits with a standard deviation and a mean; shape (count, k)."""
     return lambda rng, count, k: rng.normal(mean, sd, (count, k))
 
 
@@ -74,7 +74,7 @@ class Vectors:
 
     @property
     def k(self) -> int:
-        """Return the number of classes K."""
+        """Return the number of classes K, the length of each vector."""
         return self.x.shape[1]
 
     @property
@@ -111,7 +111,7 @@ def largest(x: Array) -> tuple[Array, Array]:
 
 
 def picked(x: Array, c: Array) -> Array:
-    """Return each vector's entry of its class."""
+    """Return x[i, c[i]], the entry of each vector's class: shape (vectors, K) and (vectors,) in, (vectors,) out."""
     return np.take_along_axis(x, c[:, None], axis=1)[:, 0]
 
 

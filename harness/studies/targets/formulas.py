@@ -30,7 +30,7 @@ class Labels:
     dtype: str | None
 
     def array(self, fmt: Format) -> np.ndarray:
-        """Return the two labels."""
+        """Return the labels of the negative and the positive example as an array of shape (2,) of their type."""
         return np.array(PAIRS[self.coding]).astype(fmt.dtype if self.dtype is None else self.dtype)
 
     @property

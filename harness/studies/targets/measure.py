@@ -23,7 +23,7 @@ from harness.tables.rows import Row, certified_extreme, rows_of
 
 
 def run(parameters: Parameters, part: str) -> Tables:
-    """Run everything in one format."""
+    """Return the rows of every table of the study in one format, which is the part."""
     fmt = format_named(part)
     labels = label_rows(fmt)
     return {

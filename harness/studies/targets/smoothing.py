@@ -39,7 +39,7 @@ FORMULAS: dict[str, Formula] = {"keras": keras, "keras_python": keras_python, "m
 
 
 def exact(formula: str, y: Fraction, s: Fraction) -> Fraction:
-    """Return a formula's exact value."""
+    """Return the exact value of a formula for the target y and the smoothing s: y (1 - s) plus s (1 - y) or s / 2."""
     return y * (1 - s) + (s * (1 - y) if formula == "mixed" else s / 2)
 
 

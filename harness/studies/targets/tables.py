@@ -1,4 +1,4 @@
-"""What is shown of labels, smoothing and targets from 0 to 1, and what the answer is told."""
+"""What people read of labels, smoothing and targets from 0 to 1, and the facts that the answer is filled with."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class Setup:
 
     @cached_property
     def splits(self) -> list[Split]:
-        """Return the examples of each seed."""
+        """Return the training and test examples of each seed, in the order of the seeds."""
         return [split(self.data, seed, self.parameters["examples"]) for seed in range(self.parameters["seeds"])]
 
     @property

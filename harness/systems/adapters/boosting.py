@@ -133,7 +133,7 @@ def systems(library: str) -> list[System]:
     "float32; a term of zero weight is skipped",
 )
 def xgboost_logloss(x: Array, y: Array) -> Array:
-    """Compute XGBoost's sigmoid and logloss."""
+    """Compute XGBoost's sigmoid, 1 / ((e^min(-x, 88.7) + 1) + 1e-16), and its logloss of that, in float32."""
     f32 = np.float32
     p = f32(1) / ((np.exp(np.minimum(-x.astype(f32), f32(88.7))) + f32(1)) + f32(1e-16))
     return np.where(y == 1, -np.log(np.maximum(p, f32(1e-16))), -np.log(np.maximum(f32(1) - p, f32(1e-16))))
@@ -169,6 +169,6 @@ replica(
     "double",
 )
 def catboost_logloss(x: Array, y: Array) -> Array:
-    """Compute CatBoost's Logloss."""
+    """Compute log(1 + e^x) - y x in float64, CatBoost's Logloss; x - y x where e^x overflows."""
     e = np.exp(x.astype(np.float64))
     return np.where(np.isfinite(e), np.log(1 + e), x) - y * x

@@ -52,7 +52,7 @@ def _optax(x: Any, y: Any) -> Any:
 
 
 def derivative(function: Function) -> Function:
-    """Return d(function)/d(first argument) per element, by jax.vjp."""
+    """Return the function's derivative by its first argument, element by element, by jax.vjp."""
 
     def gradient(x: Any, *rest: Any) -> Any:
         import jax

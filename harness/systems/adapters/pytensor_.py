@@ -91,7 +91,7 @@ CALLS: tuple[tuple[str, Callable[..., Symbol], int, str, tuple[str, ...]], ...] 
 
 
 def systems(library: str) -> list[System]:
-    """Return the systems of pytensor."""
+    """Return the systems of pytensor: its functions and their gradients, compiled in its default mode."""
     return [
         System(
             name,

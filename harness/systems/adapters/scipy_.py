@@ -61,7 +61,7 @@ replica("log_sigmoid", "scipy", r"x < 0: x - \log\mathrm{1p}(e^x);\ -\log\mathrm
     "softplus", "scipy", r"\log(e^0 + e^x),\ \text{shifted by the maximum}", SCIPY, "bfloat16 comes back as float64"
 )
 def scipy_logsumexp(x: Array) -> Array:
-    """Compute logsumexp of 0 and x."""
+    """Compute logsumexp of 0 and x, which is softplus, from the larger of the two; bfloat16 comes as float64."""
     return activations.softplus_shifted(x.astype(np.float64) if x.dtype.name == "bfloat16" else x)
 
 

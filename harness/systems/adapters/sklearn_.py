@@ -1,4 +1,4 @@
-"""scikit-learn's log_loss and the loss inside its linear models and gradient boosting."""
+"""The log_loss of scikit-learn, and the loss inside its linear models and gradient boosting."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ METHODS = (
 
 
 def systems(library: str) -> list[System]:
-    """Return the systems of sklearn."""
+    """Return the systems of sklearn: log_loss, and the compiled loss inside its models with its gradients."""
     log_loss = System(
         "sklearn.metrics.log_loss",
         library,
@@ -103,7 +103,7 @@ def _log1pexp(x: Array) -> Array:
 @replica("bce_logits", "sklearn_loss", r"\mathrm{log1pexp}(x) - y x", SKLEARN, DOUBLE)
 @inside64
 def sklearn_loss(x: Array, y: Array) -> Array:
-    """Compute CyHalfBinomialLoss.cy_loss."""
+    """Compute log(1 + e^x) - y x as CyHalfBinomialLoss.cy_loss does, by the branches of its log1pexp."""
     return _log1pexp(x) - y * x
 
 
@@ -131,7 +131,7 @@ def sklearn_loss_gradient(x: Array, y: Array) -> Array:
 )
 @inside64
 def sklearn_gradient(x: Array, y: Array) -> Array:
-    """Compute cy_gradient."""
+    """Compute ((1 - y) - y e^-x) / (1 + e^-x) above -37, else e^x - y: cy_gradient."""
     f = np.exp(-x)
     return np.where(x > -37, ((1 - y) - y * f) / (1 + f), np.exp(x) - y)
 
@@ -145,7 +145,7 @@ def sklearn_gradient(x: Array, y: Array) -> Array:
 )
 @inside64
 def sklearn_pair_gradient(x: Array, y: Array) -> Array:
-    """Compute the gradient that comes with sklearn_loss_gradient."""
+    """Compute the gradient that comes with the loss: by e^-x above -2, by e^x down to -37, then e^x - y."""
     e, f = np.exp(x), np.exp(-x)
     low = np.where(x <= -37, e - y, ((1 - y) * e - y) / (1 + e))
     return np.where(x <= -2, low, ((1 - y) - y * f) / (1 + f))

@@ -62,7 +62,7 @@ def keras2_numpy(p: Array, y: Array) -> Array:
     "torch's clamp without log1p",
 )
 def paddle(p: Array, y: Array) -> Array:
-    """Compute Paddle's bce_loss."""
+    """Compute (y - 1) max(log(1 - p), -100) - y max(log p, -100), Paddle's bce_loss."""
     one, floor = like(1, p), like(-100, p)
     return (y - one) * np.maximum(np.log(one - p), floor) - y * np.maximum(np.log(p), floor)
 
@@ -75,7 +75,7 @@ def paddle(p: Array, y: Array) -> Array:
     "eps is the format's machine epsilon; a term of zero weight is skipped",
 )
 def flux(p: Array, y: Array) -> Array:
-    """Compute Flux's binarycrossentropy."""
+    """Compute -xlogy(y, p + eps) - xlogy(1 - y, (1 - p) + eps), eps the machine epsilon: Flux's binarycrossentropy."""
     one, zero, eps = like(1, p), like(0, p), like(machine_epsilon, p)
     z = one - y
     return -np.where(y == zero, zero, y * np.log(p + eps)) - np.where(z == zero, zero, z * np.log((one - p) + eps))
@@ -93,14 +93,14 @@ def _theano_softplus(x: Array) -> Array:
     "softplus with cutoffs -37, 18 and 33.3 in every format",
 )
 def theano_fused(x: Array, y: Array) -> Array:
-    """Compute Theano's sigmoid_binary_crossentropy."""
+    """Compute softplus(-|x|) + x ((x > 0) - y), Theano's sigmoid_binary_crossentropy."""
     positive = np.where(x > like(0, x), like(1, x), like(0, x))
     return _theano_softplus(-np.abs(x)) + x * (positive - y)
 
 
 @replica("bce_logits_grad", "theano_fused", r"\sigma(x) - y", THEANO, "a custom gradient, which cancels for y = 1")
 def theano_fused_gradient(x: Array, y: Array) -> Array:
-    """Compute its gradient."""
+    """Compute 1 / (1 + e^-x) - y, the gradient that Theano states for its fused loss."""
     return activations.sigmoid_reciprocal(x) - y
 
 

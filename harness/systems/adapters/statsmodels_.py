@@ -1,4 +1,4 @@
-"""statsmodels' log-likelihoods per observation, negated: Logit from a logit, Binomial from a probability."""
+"""Log-likelihoods of statsmodels per observation, negated: Logit from a logit, Binomial from a probability."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _load_binomial() -> Call:
 
 
 def systems(library: str) -> list[System]:
-    """Return the systems of statsmodels."""
+    """Return the systems of statsmodels: Logit from a logit, Binomial from a probability."""
     return [
         System(
             "statsmodels Logit.loglikeobs",
@@ -76,7 +76,7 @@ def systems(library: str) -> list[System]:
 )
 @widen16
 def statsmodels_logit(x: Array, y: Array) -> Array:
-    """Compute -Logit.loglikeobs."""
+    """Compute -log(1 / (1 + e^(-q x))) with q = 2 y - 1: -Logit.loglikeobs for hard targets."""
     q = 2 * y - 1
     return -np.log(1 / (1 + np.exp(-(q * x))))
 
@@ -88,6 +88,6 @@ def statsmodels_logit(x: Array, y: Array) -> Array:
     "statsmodels==0.15.0 statsmodels/genmod/families/family.py",
 )
 def statsmodels_binomial(p: Array, y: Array) -> Array:
-    """Compute -Binomial.loglike_obs for hard targets."""
+    """Compute -(y log((p + e) / (1 - p + e)) + log(1 - p + e)), e = 1e-20: -Binomial.loglike_obs, hard targets."""
     # n is 1.0 in float64 there, and so is the sum.
     return -(y * np.log((p + 1e-20) / (1 - p + 1e-20)) + np.float64(1) * np.log(1 - p + 1e-20))

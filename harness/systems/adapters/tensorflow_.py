@@ -64,7 +64,7 @@ def _log_sigmoid(x: Any) -> Any:
 
 
 def derivative(function: Function) -> Function:
-    """Return d(function)/d(first argument) per element, by tf.GradientTape."""
+    """Return the function's derivative by its first argument, element by element, by tf.GradientTape."""
 
     def gradient(x: Any, *rest: Any) -> Any:
         import tensorflow as tf
@@ -133,7 +133,7 @@ CALLS: tuple[tuple[str, Function, str, str, tuple[str, ...], tuple[str, ...]], .
 
 
 def systems(library: str) -> list[System]:
-    """Return the systems of tensorflow."""
+    """Return the systems of tensorflow: losses and activations with gradients, in every mode, and their lines."""
     return [
         System(
             name,
@@ -209,7 +209,7 @@ def tf_softplus(x: Array) -> Array:
 
 
 def tf_log_reciprocal(q: Array, y: Array) -> Array:
-    """Compute -y (1/q) + (1-y) (1/(1-q))."""
+    """Compute -y (1/q) + (1-y) (1/(1-q)), the gradient of the logs as TensorFlow multiplies it out."""
     one = like(1, q)
     return -y * (one / q) + (one - y) * (one / (one - q))
 

@@ -1,4 +1,4 @@
-"""tf_keras, the legacy Keras 2 on TensorFlow: function, class, and a sigmoid layer with a loss in a model."""
+"""The package tf_keras, the legacy Keras 2 on TensorFlow: function, class, and a sigmoid layer with a loss in a model."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _load(build: Building, mode: str, gradient: bool) -> Callable[[], Call]:
 
 
 def systems(library: str) -> list[System]:
-    """Return the systems of tf_keras."""
+    """Return the systems of tf_keras: functions, classes, and a sigmoid layer with a loss in a model."""
     return [*_calls(library), *_models(library)]
 
 

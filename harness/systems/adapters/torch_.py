@@ -44,7 +44,7 @@ def tensor(values: np.ndarray) -> Torch:
 
 
 def array(values: Torch) -> np.ndarray:
-    """Convert a tensor bit for bit."""
+    """Return a tensor's numbers as a NumPy array of the same format, bit for bit; bfloat16 as ml_dtypes has it."""
     import ml_dtypes
     import torch
 
@@ -55,7 +55,7 @@ def array(values: Torch) -> np.ndarray:
 
 
 def derivative(function: Function) -> Function:
-    """Return d(function)/d(first argument) per element, by torch.autograd."""
+    """Return the function's derivative by its first argument, element by element, by torch.autograd."""
 
     def gradient(x: Torch, *rest: Torch) -> Torch:
         import torch
@@ -224,7 +224,7 @@ MODELS = (
 
 
 def systems(library: str) -> list[System]:
-    """Return the systems of torch."""
+    """Return the systems of torch: its functions, and modules at the end of a model."""
     return [*_calls(library), *_models(library)]
 
 
@@ -301,7 +301,7 @@ def torch_logits(x: Array, y: Array) -> Array:
 
 
 def torch_logits_grad(x: Array, y: Array) -> Array:
-    """Compute sigmoid(x) - y."""
+    """Compute sigmoid(x) - y, the sigmoid in float32 where the format is narrower."""
     return sigmoid32(x) - y
 
 

@@ -1,1 +1,1 @@
-"""What is asked of every system, and what its answers measure."""
+"""What is asked of every system (formats, targets, inputs), and the errors of what it returned."""

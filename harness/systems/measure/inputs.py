@@ -96,7 +96,7 @@ class Combination:
 
     @property
     def fmt(self) -> Format:
-        """Return the working format."""
+        """Return the working format, in which the system gets its inputs."""
         return self.inputs.grid.fmt
 
     @property

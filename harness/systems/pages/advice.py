@@ -67,12 +67,12 @@ class KnownCall:
 
     @property
     def from_logits(self) -> bool:
-        """Tell whether the call takes logits."""
+        """Tell whether the call takes logits rather than probabilities, so that nothing is lost before it."""
         return self.problem.input != "probability"
 
     @property
     def is_loss(self) -> bool:
-        """Tell whether the call is a loss."""
+        """Tell whether the call is a loss, which takes targets, and not an activation."""
         return self.problem.has_target
 
     @cached_property

@@ -36,12 +36,12 @@ class Fault:
 
     @property
     def value(self) -> float:
-        """Return what the system returned there."""
+        """Return the value that the system returned at the probe, as float64."""
         return self.returned.at(self.x)
 
     @property
     def truth(self) -> mpmath.mpf:
-        """Return the exact value there."""
+        """Return the exact value at the probe, certified by mpmath."""
         return self.returned.truth(self.x)
 
 
@@ -56,7 +56,7 @@ def faults(returned: Returned) -> Iterator[Fault]:
 
 
 def masks(returned: Returned) -> dict[str, np.ndarray]:
-    """Return for each kind where it shows."""
+    """Return for each kind of fault at which probes it shows, by the module's rules; boolean arrays of shape (n,)."""
     value, exact, gradient = returned.value, returned.exact, returned.is_gradient
     with np.errstate(all="ignore"):
         size, finite = np.abs(exact), np.isfinite(returned.rounded)

@@ -1,4 +1,4 @@
-"""docs/findings.md: the likeliest surprises as a page.  Its facts are named here, its prose is findings.md.j2."""
+"""The page docs/findings.md: the likeliest surprises.  Its facts are named here, its prose is findings.md.j2."""
 
 from __future__ import annotations
 

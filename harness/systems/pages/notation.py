@@ -1,4 +1,4 @@
-"""How the pages write numbers, inputs and versions."""
+"""How the pages about systems write numbers, inputs and versions, so that a reader can type them again."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def input_name(row: Row) -> str:
 
 
 def version(row: Row) -> str:
-    """Return the versions that were run."""
+    """Return the versions that were run as a page writes them; `not installed` where none was."""
     return str(row["version"]).replace("==", " ").replace(" ", " ") or "not installed"

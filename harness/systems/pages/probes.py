@@ -29,17 +29,17 @@ class Returned:
 
     @property
     def fmt(self) -> Format:
-        """Return the working format."""
+        """Return the working format, that of the inputs."""
         return format_named(str(self.row["format"]))
 
     @property
     def problem(self) -> Problem:
-        """Return the exact function."""
+        """Return the exact function that the system is measured against."""
         return problem_named(str(self.row["problem"]))
 
     @property
     def is_gradient(self) -> bool:
-        """Tell whether the problem is a gradient."""
+        """Tell whether the system returns a gradient: its problem is another's derivative."""
         return is_gradient(self.problem)
 
     @property
@@ -51,7 +51,7 @@ class Returned:
             return np.abs(np.log(self.x) - np.log1p(-self.x))
 
     def at(self, x: float) -> float:
-        """Return the value at a probe."""
+        """Return what the system returned at a probe `x`, which must be one of `self.x`."""
         return float(self.value[np.searchsorted(self.x, x)])
 
     def truth(self, x: float) -> mpmath.mpf:

@@ -35,7 +35,7 @@ class Surprise:
 
     @property
     def likelihood(self) -> int:
-        """Return the product of the weights."""
+        """Return the product of the weights of call, format and input: 1 to 27."""
         return math.prod(self.weights)
 
 

@@ -1,4 +1,7 @@
-"""docs/systems.md: versions, calls and replicas of each library.  Its facts are named here, its prose is systems.md.j2."""
+"""The page docs/systems.md: versions, calls and replicas of each library.
+
+Its facts are named here, its prose is systems.md.j2.
+"""
 
 from __future__ import annotations
 

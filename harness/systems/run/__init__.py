@@ -1,1 +1,1 @@
-"""Libraries in worker processes, with time limits."""
+"""Libraries run in processes of their own with time limits: one that crashes or hangs costs its results only."""

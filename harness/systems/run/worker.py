@@ -26,7 +26,7 @@ PRINTED_CHARACTERS = 200
 
 
 def read_array(path: Path, dtype: str) -> np.ndarray:
-    """Read an array that `write_array` wrote."""
+    """Read an array that `write_array` wrote, its bits taken as numbers of the format named `dtype`."""
     return np.load(path).view(format_named(dtype).dtype)
 
 

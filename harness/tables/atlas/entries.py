@@ -110,7 +110,7 @@ def entry(sample: Sample, kernel: Kernel, rows: list[Row]) -> Entry:
 
 
 def row_of(key: Key, entries: Entries) -> Row:
-    """Return one row of the atlas."""
+    """Return one row of the atlas: verdict, safe ranges, plateaus, dead gradients, failures and the alternative."""
     e, slope = entries[key], slope_of(key, entries)
     plateaus = e.first("stuck", 0.0, 1), e.first("stuck", 1.0, -1)
     dead = (slope.first("zero", 1.0, -1), slope.first("zero", 0.0, 1)) if slope else (None, None)

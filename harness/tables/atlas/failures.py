@@ -100,7 +100,7 @@ class Sample:
 
     @cached_property
     def exact(self):  # type: ignore[no-untyped-def]
-        """Return the exact values, fast.Reference."""
+        """Return the exact values at the inputs for each target as a fast.Reference, shape (targets, n)."""
         with np.errstate(all="ignore"):
             return evaluate(self.problem, self.fmt, *self.inputs)
 
@@ -111,7 +111,7 @@ class Sample:
             return computed, measure(computed, self.exact, self.problem.nonnegative)
 
     def cases(self, name: str, kernel: Call) -> list[Case]:
-        """Return one case for each target."""
+        """Return the kernel's case for each hard target, or its only one where the problem has no target."""
         chosen: Sequence = [None] if self.targets is None else list(self.targets[:, 0])
         return [Case(self.problem, name, kernel, self.grid, target) for target in chosen]
 

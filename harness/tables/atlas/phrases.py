@@ -1,4 +1,7 @@
-"""Failures in words that a practitioner can act on; every number in them is computed."""
+"""A kernel's failures in words that a practitioner can act on: from which input on, what happens, and how large it is.
+
+Every number in them is computed.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,7 @@ class Phrases:
         return f"{float(text) + 0.0:.{digits}g}" if abs(value) < 1e6 else text  # + 0.0: no minus at 0
 
     def hex(self, ordinal: int) -> str:
-        """Write an input as C99 hex."""
+        """Write the input with an ordinal as C99 hex, exactly."""
         return self.fmt.hex(self._value(ordinal))
 
     def fading(self, f: Failure) -> str:

@@ -55,7 +55,7 @@ class Entry:
 
     @cached_property
     def verdict(self) -> str:
-        """Return the verdict by the module's rule."""
+        """Return the verdict, the first of the module's four that holds."""
         if self.everywhere(hard=True):
             return SAFE if self.everywhere(hard=False) else SAFE_FOR_HARD
         return LIMITED if self.usable else UNSAFE

@@ -49,12 +49,12 @@ class Backend:
 
 
 def clipped_p(p: Array) -> Array:
-    """Compute min(max(p, 1e-7), 1 - 1e-7)."""
+    """Compute min(max(p, 1e-7), 1 - 1e-7), the bounds rounded into the format."""
     return probability.clip(p, like("1e-7", p))
 
 
 def inside_clip(p: Array, g: Array) -> Array:
-    """Give 0 outside [eps, 1 - eps]."""
+    """Pass a gradient where the clip to [1e-7, 1 - 1e-7] changes nothing; 0 outside."""
     return np.where(clipped_p(p) == p, g, like(0, p))
 
 
