@@ -10,7 +10,7 @@ import pytest
 
 from harness import UsageError
 from harness.bounds.bound import bound_ulp
-from harness.bounds.functions import function_errors
+from harness.bounds.function_errors import function_errors
 from harness.bounds.pieces import divide
 from harness.cli.list import text as listed
 from harness.explain import remedies

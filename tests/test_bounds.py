@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.bounds import bound as bounds
 from harness.bounds import rules
 from harness.bounds.bound import Comparison, bound_ulp, check_bounds, compare
-from harness.bounds.functions import FunctionErrors, function_errors
+from harness.bounds.function_errors import FunctionErrors, function_errors
 from harness.bounds.pieces import divide
 from harness.bounds.running_error import RULES, Bounded, Setting
 from harness.kernels import Kernel, kernel_named, kernels_of, like

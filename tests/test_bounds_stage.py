@@ -18,7 +18,7 @@ from harness.bounds import job as bounds_stage
 from harness.bounds import table as bounds_table
 from harness.bounds.bound import BoundExceeded, Comparison
 from harness.bounds.figure import FigureData, bounds_figure, chosen, stairs
-from harness.bounds.functions import MEASURED_AS
+from harness.bounds.function_errors import MEASURED_AS
 from harness.bounds.job import bounds_job, figure_names
 from harness.cli.main import main
 from harness.figures import style

@@ -248,3 +248,33 @@ def test_a_planted_lack_of_a_sentence_is_found(toy, planted, found):
     assert bool(undescribed(toy)) == found
     (toy / "sweep/grid.py").write_text("")
     assert undescribed(toy) == ["the module of harness.sweep.grid"]
+
+
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/method.md", "benchmarks/README.md")
+
+
+def missing(page, text):
+    """Paths that a page names and that are not there: links, and what stands in backticks with a slash or a suffix."""
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
+    quoted = [word for quote in re.findall(r"`([^`\n]+)`", text) for word in quote.split()]
+    named = [word for word in quoted if re.fullmatch(r"[\w./]*/[\w./]*|[\w./]+\.(py|md|yaml|csv|toml|txt|j2)", word)]
+    made = ("NAME", "my_", "results/summaries", "results/quick", "docs/questions/NAME", ".venv/")
+    bases = (ROOT, PACKAGE, (ROOT / page).parent)
+    return [
+        path
+        for path in [*(link for link in links if "://" not in link), *named]
+        if not any(word in path for word in made) and not any((base / path).exists() for base in bases)
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_path_that_a_page_names_is_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert missing(page, text) == []
+    planted = text + "\nSee [there](docs/gone.md), `harness/gone/`, `sweep/gone.py` and `python benchmarks/gone.py`.\n"
+    assert missing(page, planted) == ["docs/gone.md", "harness/gone/", "sweep/gone.py", "benchmarks/gone.py"]
+
+
+def test_a_newcomer_finds_the_way_in():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"]({page})" in text for page in PAGES[1:4])

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import harness.bounds.rules  # noqa: F401  (the rules that Bounded applies)
-from harness.bounds.functions import FunctionErrors
+from harness.bounds.function_errors import FunctionErrors
 from harness.bounds.intervals import distance
 from harness.bounds.pieces import SLACK, Pieces, divide, exact_values
 from harness.bounds.running_error import Bounded, Setting

@@ -157,7 +157,7 @@ def _panel(figure: Figure, layout: Layout, place: tuple[int, int], problem: Prob
     at = [e / np.log10(2.0) for e in exponents]
     layout.y_ticks(ax, at, [style.power_label(e) for e in exponents])
     lo, hi = axis.limits
-    line(ax, [lo, hi], [most, most], color="#444444", lw=0.7, ls=(0, (5, 2)), zorder=1)
+    line(ax, [lo, hi], [most, most], **style.NO_BIT_RIGHT, zorder=1)
     line(ax, [lo, hi, np.nan] * len(at), np.repeat(at, 3), color="#DDDDDD", lw=0.5, zorder=0)
     x, labels = axis.ticks(wide=False)
     layout.x_ticks(ax, x, labels if last else (), axis.minor_ticks(), axis.label if last else "")
@@ -184,7 +184,7 @@ def _legend(figure: Figure) -> None:
         Line2D([], [], color=LINE, lw=0.8, label="bound of each cell"),
         Patch(facecolor=AREA, lw=0, label="largest error measured in it"),
         Line2D([], [], color=NONE_FINITE, lw=5.0, solid_capstyle="butt", label="no finite bound"),
-        Line2D([], [], color="#444444", lw=0.7, ls=(0, (5, 2)), label="no bit right: 2^(p−1) ulp or more"),
+        style.no_bit_handle(" or more"),
         Line2D([], [], ls="none", label="blank: nothing finite computed, or a pole"),
     ]
     figure.legend(

@@ -14,7 +14,7 @@ import numpy as np
 from harness import UsageError
 from harness.bounds import table
 from harness.bounds.bound import BoundExceeded, Comparison, Violation, bound_ulp, check_bounds, compare
-from harness.bounds.functions import MEASURED_AS, FunctionErrors, function_errors
+from harness.bounds.function_errors import MEASURED_AS, FunctionErrors, function_errors
 from harness.figures.catalogue import drawn_targets
 from harness.kernels import Kernel
 from harness.numbers.formats import Format

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.bounds.functions import FunctionErrors
+from harness.bounds.function_errors import FunctionErrors
 from harness.bounds.intervals import Interval, distance, hull, mignitude
 from harness.kernels.duck_array import DuckArray
 from harness.numbers.formats import Format

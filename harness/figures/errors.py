@@ -145,7 +145,7 @@ def _guides(ax: Axes, layout: Layout, fmt: Format) -> None:
     layout.y_ticks(ax, at, [style.power_label(e) for e in exponents])
     lo, hi = ax.get_xlim()
     line(ax, [lo, hi, np.nan] * len(at), np.repeat(at, 3), color="#DDDDDD", lw=0.5, zorder=0)
-    ax.axhline(most, color="#444444", lw=0.7, ls=(0, (5, 2)), zorder=1)
+    ax.axhline(most, **style.NO_BIT_RIGHT, zorder=1)
 
 
 def _draw(ax: Axes, curve: Curve, i: int, fmt: Format, axis: InputAxis) -> None:
@@ -183,7 +183,7 @@ def _legend(figure: Figure, outcomes: list[str]) -> None:
     handles = [
         Line2D([], [], color=grey, lw=2.2, label="largest error of each cell"),
         Line2D([], [], color=grey, lw=0.6, label="median of each cell"),
-        Line2D([], [], color=grey, lw=0.7, ls=(0, (5, 2)), label="no bit right: 2^(p−1) ulp"),
+        style.no_bit_handle(),
         *style.outcome_handles(outcomes),
     ]
     figure.legend(

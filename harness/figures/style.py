@@ -70,6 +70,7 @@ BLANK = len(CLASSES)  # in a map of classes: nothing there
 WHITE = "#FFFFFF"
 DARK = 4  # the first class with white writing
 TRUTH = "#BBBBBB"
+NO_BIT_RIGHT: dict[str, Any] = {"color": "#444444", "lw": 0.7, "ls": (0, (5, 2))}  # a line at 2^(p-1) ulp
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
@@ -87,6 +88,11 @@ def line_handle(i: int, label: str) -> Line2D:
     """Return the legend entry of the i-th curve of a panel."""
     colour, width, dashes = LINES[i]
     return Line2D([], [], color=colour, lw=width, ls=dashes, label=label)
+
+
+def no_bit_handle(more: str = "") -> Line2D:
+    """Return the legend entry of the line from which on no bit of a result is right, followed by `more`."""
+    return Line2D([], [], **NO_BIT_RIGHT, label=f"no bit right: 2^(p−1) ulp{more}")
 
 
 def outcome_label(name: str) -> str:

@@ -11,8 +11,9 @@ from matplotlib.patches import Patch
 from harness.figures import style
 from harness.figures.layout import Layout
 from harness.numbers.formats import Format, format_named
-from harness.studies.float8_pairs.measure import COUNTED, DRAWN, FORMATS, LETTERS
+from harness.studies.float8_pairs.measure import DRAWN, FORMATS, LETTERS
 from harness.studies.study import Frames
+from harness.truth.errors import SPURIOUS
 
 # Of the classes, in the order of the digits.
 LABELS = ("correctly rounded", "up to 1 ulp", "up to 2", "up to 4", "up to 8", "more")
@@ -34,7 +35,7 @@ def figure(frames: Frames) -> Figure:
                   aspect="auto", interpolation="nearest", origin="lower")  # fmt: skip
         _ticks(layout, ax, fmt, row, column)
         layout.heading(ax, DRAWN[column].replace("clip_", "clip_\n") if row == 0 else "")
-    labels = [*LABELS, *(style.outcome_label(name) for name in COUNTED)]
+    labels = [*LABELS, *(style.outcome_label(name) for name in SPURIOUS)]
     patches = [Patch(fc=c, ec="#000000", lw=0.4, label=label) for c, label in zip(colours, labels)]
     whole.legend(
         handles=patches, loc="lower left", bbox_to_anchor=(0.1, 0.0), ncols=5, frameon=False, columnspacing=1.4

@@ -11,7 +11,7 @@ from harness.problems import Problem, problem_named
 from harness.studies.study import Parameters, Tables
 from harness.tables.rows import EXACT_DIGITS, Row, significant
 from harness.truth.certified import decimal, enclose, error_in_ulp, truth
-from harness.truth.errors import Errors, measure
+from harness.truth.errors import SPURIOUS, Errors, measure
 from harness.truth.fast import evaluate
 
 Array = np.ndarray
@@ -19,10 +19,9 @@ Array = np.ndarray
 PROBLEMS = ("bce_logits", "bce_logits_grad")
 FORMATS = ("float8_e4m3fn", "float8_e5m2")
 DRAWN = ("sigmoid_naive", "sigmoid_clip_machine_epsilon", "linear_softplus", "lse_log1p")
-COUNTED = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign")
 # Classes of error: 4 ulp of 3 or 4 bits are already up to the whole value, so these are finer than elsewhere.
 LIMITS = (0.5, 1.0, 2.0, 4.0, 8.0)
-LETTERS = dict(zip(COUNTED, "nizs"))  # in the map, beside the digits of the classes
+LETTERS = dict(zip(SPURIOUS, "nizs"))  # in the map, beside the digits of the classes
 
 
 def run(parameters: Parameters, part: str) -> Tables:
@@ -92,7 +91,7 @@ def in_domain(problem: Problem, kernel: Kernel, fmt: Format) -> tuple[Row, list[
         "max_ulp_computed": fmt.hex(computed[t, n]),
         "max_ulp_exact": decimal(value, EXACT_DIGITS),
         "correctly_rounded": significant(np.count_nonzero(errors.correctly_rounded) / computed.size),
-        **{name: int(errors.outcomes[name].sum()) if name in errors.outcomes else 0 for name in COUNTED},
+        **{name: int(errors.outcomes[name].sum()) if name in errors.outcomes else 0 for name in SPURIOUS},
     }
     return extreme, [
         {"kernel": kernel.name, "format": fmt.name, "target": fmt.short(y[i, 0]), "classes": letters(errors, i)}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.studies.float8_pairs.measure import COUNTED, PROBLEMS
+from harness.studies.float8_pairs.measure import PROBLEMS
 from harness.studies.study import Frames
 from harness.tables.text import percent, short
 from harness.tables.views import Cells, Column, plain
+from harness.truth.errors import SPURIOUS
 
 
 def _of(part: str, whole: str) -> Callable[[Cells], str]:
@@ -23,7 +24,7 @@ VIEWS = {
         Column("at logit", "max_ulp_input", lambda v: f"{float.fromhex(v):g}"),
         Column("at target", "max_ulp_target", lambda v: f"{float.fromhex(v):.3g}"),
         Column("correctly rounded", "correctly_rounded", percent),
-        Column("NaN / inf / zero / sign", lambda row: " / ".join(row[name] for name in COUNTED)),
+        Column("NaN / inf / zero / sign", lambda row: " / ".join(row[name] for name in SPURIOUS)),
         Column("limits missed", _of("limit_missed", "infinite_logit")),
         Column("finite, target outside", _of("outside_finite", "outside")),
         Column("NaN hidden", _of("nan_hidden", "nan_pairs")),
@@ -39,7 +40,7 @@ def facts(frames: Frames) -> dict[str, Any]:
     """Compute which kernels survive, how many pairs lie outside, and what hides NaN."""
     table = frames["float8_pairs"]
     loss = table[table["problem"] == PROBLEMS[0]]
-    spurious = loss[list(COUNTED)].astype(int).sum(axis=1)
+    spurious = loss[list(SPURIOUS)].astype(int).sum(axis=1)
     broken = loss.assign(spurious=spurious).groupby("kernel")["spurious"].sum()
     whole = sorted(set(broken[broken == 0].index))
     errors = loss[loss["kernel"].isin(whole)]["max_ulp"].astype(float)

@@ -14,7 +14,7 @@ non-negative terms off by s S,
 
 in absolute terms; s is (K - 1) u one by one (Rump 2012, doi:10.1007/s10543-011-0342-4) and
 h u / (1 - h u), h = ceil(log2 K), by halves (Higham 2002, doi:10.1137/1.9780898718027, section 4.2).
-E is measured here (harness.bounds.functions); a correctly rounded function has E = 1/2.
+E is measured here (harness.bounds.function_errors); a correctly rounded function has E = 1/2.
 As (K - 1) u exceeds 1 in the 16-bit formats, what is computed below are the expressions before
 linearisation, with the least subnormal added where a result may be one, and with what monotone
 rounding gives: a sum of non-negative terms is no less than any term, nor (one by one) more than K
@@ -30,7 +30,7 @@ from functools import cache
 
 import numpy as np
 
-from harness.bounds.functions import function_errors
+from harness.bounds.function_errors import function_errors
 from harness.numbers.formats import FORMATS, Format
 from harness.studies.reductions.error_bounds import WIDER, Rule, by_halves, in_wider, one_by_one, unit
 from harness.studies.softmax.vectors import others, picked

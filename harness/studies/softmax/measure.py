@@ -23,6 +23,7 @@ from harness.studies.softmax.vectors import CLASSES, Vectors, kinds_of, others, 
 from harness.studies.study import Parameters, Tables
 from harness.tables.rows import CONTRACT, EXACT_DIGITS, Row
 from harness.truth.certified import decimal, significant
+from harness.truth.errors import SPURIOUS
 
 Array = np.ndarray
 
@@ -104,7 +105,7 @@ def study_row(way: Way, v: Vectors, target: str, c: Array, exact: Sequence[mpmat
         "max_rel": significant(max(m.relative for m in measured)) if measured else "",
         "max_abs": significant(max(m.absolute for m in measured)) if measured else "",
         "correctly_rounded": significant(sum(m.ulp < 0.5 for m in found) / len(found)),
-        **{name: outcomes.count(name) for name in ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign")},
+        **{name: outcomes.count(name) for name in SPURIOUS},
         "safe_lo": "",
         "safe_hi": "",
         "k": v.k,
