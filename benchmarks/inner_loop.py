@@ -7,7 +7,7 @@ sweep, where results that agree are measured once.  Kernel and measures take tur
 ratio holds on a noisy machine.
 """
 
-import sys
+import argparse
 
 from harness.workflow.experiments import targets_in
 from harness.numbers.formats import format_named
@@ -22,7 +22,7 @@ import numpy as np
 INPUTS = (1e-20, 0.01, 0.7, 3.0, 9.0, 15.0, 40.0, 80.0, 1e9)
 
 
-def main(format_name: str = "float32", problem_name: str = "bce_logits") -> None:
+def main(format_name: str, problem_name: str) -> None:
     """Print a line for each kernel, and the mean of a sweep of all."""
     fmt, problem = format_named(format_name), problem_named(problem_name)
     grid = Grid("exhaustive" if fmt.bits <= 32 else "standard", problem, fmt)
@@ -50,4 +50,8 @@ def main(format_name: str = "float32", problem_name: str = "bce_logits") -> None
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("format", nargs="?", default="float32")
+    parser.add_argument("problem", nargs="?", default="bce_logits")
+    asked = parser.parse_args()
+    main(asked.format, asked.problem)

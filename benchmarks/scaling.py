@@ -6,9 +6,9 @@ All kernels of bce_logits in float32 with targets 0 and 1, on so many inputs in 
 are spread over the range, so that cost per input is that of the exhaustive sweep.
 """
 
+import argparse
 import resource
 import statistics
-import sys
 import time
 from multiprocessing import get_context
 
@@ -36,7 +36,7 @@ def run(log2: int, part: int = 0, parts: int = 1) -> float:
     return time.perf_counter() - began
 
 
-def main(largest: int = 24) -> None:
+def main(largest: int) -> None:
     """Print inputs per second by size, peak memory, and the speed-up of two processes."""
     kernels = len(kernels_of("bce_logits"))
     for log2 in range(20, largest + 1, 2):
@@ -62,4 +62,6 @@ def main(largest: int = 24) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(a) for a in sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("log2_of_the_largest", nargs="?", type=int, default=24)
+    main(parser.parse_args().log2_of_the_largest)
