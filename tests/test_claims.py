@@ -17,7 +17,7 @@ from harness.studies.claims import measure
 from harness.studies.claims.asking import LIBRARIES, LineValue, ask, value_of
 from harness.studies.claims.entry import CLAIMS, NO_REASON, VERDICTS, Checked, Claim, claim, in_order
 from harness.studies.claims.first import First, first
-from harness.studies.claims.known import Known, basis, strongest, tables
+from harness.studies.claims.known import ClaimTables, basis, strongest, tables
 from harness.studies.study import load, study_of
 from harness.systems.registry import Library, Unavailable
 from harness.tables.writer import to_csv
@@ -207,8 +207,8 @@ def test_claims_speak_from_every_input_where_a_table_has_it():
     assert "2.89 (float32)" in told["measured"] and "≥ 2.89" not in told["measured"]
     assert "≥ 2.15 (float32)" in BY_NAME["t"].row({})["measured"]  # negative control: without the table
     assert m.found(KNOWN, "lse_log1p", "float32") == "2.89" and m.found(KNOWN, "lse_log1p", "float64").startswith("≥ ")
-    assert m.worst(KNOWN, "lse_log1p", "float64") > m.worst(Known(), "lse_log1p", "float64")
-    planted = Known({("bce_logits", "lse_log1p", f, "0"): [cells(exhaustive="true", max_ulp="0.5", max_ulp_input="0x1p+0")]
+    assert m.worst(KNOWN, "lse_log1p", "float64") > m.worst(ClaimTables(), "lse_log1p", "float64")
+    planted = ClaimTables({("bce_logits", "lse_log1p", f, "0"): [cells(exhaustive="true", max_ulp="0.5", max_ulp_input="0x1p+0")]
                      for f in m.FORMATS})  # fmt: skip
     assert BY_NAME["t"].row({}, planted)["verdict"] == "right"
 
@@ -241,7 +241,7 @@ def test_worst_errors_are_those_of_the_table_of_kernels():
     for kernel, fmt in (("lse_log1p", "float32"), ("sigmoid_naive", "float32"), ("lse_log1p", "float16")):
         r = table[kernel, fmt, "0"]
         at_least = "" if r["exhaustive"] == "true" else "≥ "
-        assert m.found(Known(), kernel, fmt) == at_least + m.shown(float(r["max_ulp"]))
+        assert m.found(ClaimTables(), kernel, fmt) == at_least + m.shown(float(r["max_ulp"]))
 
 
 def test_pace_tells_the_slower_kernel_from_the_faster():
@@ -316,7 +316,7 @@ def test_statements_about_shapes_and_labels_decide_by_the_answers():
     }  # fmt: skip
     for name, (no, yes, mixed) in cases.items():
         asked = BY_NAME[name]
-        known = [Known()] if asked.from_tables else []
+        known = [ClaimTables()] if asked.from_tables else []
         for given, holds in ((no, False), (yes, True), (mixed, None)):
             assert [len(v) for v in given] == [len(lines) for lines in asked.lines.values()], name
             found = asked.check(*known, *([_answer(v) for v in values] for values in given))

@@ -36,7 +36,7 @@ Ball = Any  # flint.arb, which has no types
 
 
 class OracleDisagreement(UsageError):
-    """mpmath and Arb give different values, or Arb none: nothing that rests on the value can be cited."""
+    """The oracles mpmath and Arb give different values, or Arb none: nothing that rests on the value can be cited."""
 
 
 def oracle() -> str:

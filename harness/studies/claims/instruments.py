@@ -23,7 +23,7 @@ from harness.numbers.division import halving_one
 from harness.numbers.formats import Format, format_named
 from harness.problems import problem_named
 from harness.studies.claims.first import EVERY_INPUT, SEARCH, First, Property, first
-from harness.studies.claims.known import Cells, Known, basis
+from harness.studies.claims.known import Cells, ClaimTables, basis
 from harness.studies.claims.known import strongest as best
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
@@ -87,7 +87,7 @@ def loss_row(kernel: str, fmt: str, target: str = "0") -> Cells:
     return {name: str(v).lower() if isinstance(v, bool) else str(v) for name, v in cells.items()}
 
 
-def strongest(known: Known, kernel: str, fmt: str, target: str = "0") -> Cells:
+def strongest(known: ClaimTables, kernel: str, fmt: str, target: str = "0") -> Cells:
     """Return what is known best of a kernel of bce_logits: the row of another table, or that of the standard grid."""
     rows = known.of("bce_logits", kernel, fmt, target)
     if any(basis(cells) == "every_input" for cells in rows):
@@ -95,12 +95,12 @@ def strongest(known: Known, kernel: str, fmt: str, target: str = "0") -> Cells:
     return best([*rows, loss_row(kernel, fmt, target)])
 
 
-def worst(known: Known, kernel: str, fmt: str, target: str = "0") -> float:
+def worst(known: ClaimTables, kernel: str, fmt: str, target: str = "0") -> float:
     """Return the largest error of a kernel of bce_logits that is known, in ulps."""
     return float(strongest(known, kernel, fmt, target)["max_ulp"])
 
 
-def found(known: Known, kernel: str, fmt: str, target: str = "0") -> str:
+def found(known: ClaimTables, kernel: str, fmt: str, target: str = "0") -> str:
     """Write the largest error that is known, after ≥ where not every input was visited."""
     cells = strongest(known, kernel, fmt, target)
     return ("" if basis(cells) == "every_input" else "≥ ") + shown(float(cells["max_ulp"]))
@@ -121,7 +121,7 @@ def first_off(kernel: str, fmt: str, side: int = 1, good_to: float | None = None
     return first(f, good_to or 0.0, stop, partial(off, kernel, f), f.bits < 32 or good_to is not None)
 
 
-def first_wrong(known: Known, kernel: str, fmt: str, side: int = 1) -> First:
+def first_wrong(known: ClaimTables, kernel: str, fmt: str, side: int = 1) -> First:
     """Return what `first_off` does, from where the strongest sweep says that the loss stops being good to 4 ulps."""
     rows = [cells for cells in known.of("bce_logits", kernel, fmt, "0") if basis(cells) == "every_input"]
     end = rows[0]["safe_hi" if side > 0 else "safe_lo"] if rows and fmt == "float32" else ""
@@ -155,7 +155,7 @@ def first_rounded_to_one(fmt: str) -> float:
     return float(f.from_ordinal(np.array([halving_one(is_one, at, below)[0]]))[0])
 
 
-def negative_kernels(known: Known, fmt: str, target: str) -> list[str]:
+def negative_kernels(known: ClaimTables, fmt: str, target: str) -> list[str]:
     """Return the kernels of bce_logits of which a negative loss is known."""
     kernels = kernels_of("bce_logits")
     rows = {k.name: [c for c in known.of("bce_logits", k.name, fmt, target) if c["wrong_sign"]] for k in kernels}
@@ -167,7 +167,7 @@ def negative_kernels(known: Known, fmt: str, target: str) -> list[str]:
     return [k.name for k in kernels if counts[k.name]]
 
 
-def not_finite(known: Known, kernel: str, fmt: str, target: str) -> str:
+def not_finite(known: ClaimTables, kernel: str, fmt: str, target: str) -> str:
     """Write at how many of the logits that the strongest row visited a kernel of bce_logits gives NaN or infinity."""
     cells = strongest(known, kernel, fmt, target)
     return f"{int(cells['spurious_nan']) + int(cells['spurious_inf'])} of {cells['points']} {fmt} logits"

@@ -19,7 +19,7 @@ BASES = ("every_input", "search", "sample")  # the strongest first
 
 
 @dataclass(frozen=True)
-class Known:
+class ClaimTables:
     """Hold rows of tables by problem, kernel, format and target."""
 
     rows: Mapping[tuple[str, str, str, str], list[Cells]] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Known:
         return self.rows.get((problem, kernel, fmt, target), [])
 
 
-def tables(paths: Iterable[str | Path]) -> Known:
+def tables(paths: Iterable[str | Path]) -> ClaimTables:
     """Read tables; those that are missing, or were made with other functions than this machine's, know nothing."""
     rows: dict[tuple[str, str, str, str], list[Cells]] = {}
     for path in map(Path, paths):
@@ -39,7 +39,7 @@ def tables(paths: Iterable[str | Path]) -> Known:
         for cells in read(path).to_dict("records"):
             key = (cells["problem"], cells["kernel"], cells["format"], cells["target"])
             rows.setdefault(key, []).append(cells)
-    return Known(rows)
+    return ClaimTables(rows)
 
 
 def basis(cells: Cells) -> str:

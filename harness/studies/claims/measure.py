@@ -9,7 +9,7 @@ from harness.studies.claims.asking import LIBRARIES, Results, ask_all
 from harness.studies.claims.entry import CLAIMS, NOTHING, Claim, in_order
 from harness.studies.claims.first import First
 from harness.studies.claims.instruments import FORMATS, first_wrong
-from harness.studies.claims.known import Known, tables
+from harness.studies.claims.known import ClaimTables, tables
 from harness.studies.study import Parameters, Tables
 from harness.tables.rows import Row
 
@@ -30,7 +30,7 @@ def run(parameters: Parameters, part: str) -> Tables:
     return {**checked(CLAIMS, known), "claims_limits": limit_rows(known)}
 
 
-def checked(claims: Sequence[Claim], known: Known = NOTHING) -> Tables:
+def checked(claims: Sequence[Claim], known: ClaimTables = NOTHING) -> Tables:
     """Ask the libraries once, check the claims, and return a row for each claim and for each library."""
     results = ask_all([(k, line) for c in claims for k, lines in (c.lines or {}).items() for line in lines])
     return {"claims": [c.row(results, known) for c in in_order(claims)], "claims_libraries": library_rows(results)}
@@ -57,7 +57,7 @@ def library_rows(results: Results) -> list[Row]:
     return rows
 
 
-def limit_rows(known: Known) -> list[Row]:
+def limit_rows(known: ClaimTables) -> list[Row]:
     """Return for each kernel and format the logits nearest to 0, y = 0, at which the loss is more than 5 % off.
 
     Empty where there is none up to ±50.  `every_input` says that every logit nearer to 0 was tried, `search` that one may have been
