@@ -76,6 +76,21 @@ class TestCheck:
         assert status == 1
         assert "FAIL" in out and "spurious inf" in out
 
+    def test_the_usual_range_is_told_first_and_then_what_is_beyond(self, capsys):
+        _, out, _ = check(capsys, "sigmoid_clip_1e-7", "--target", "0", fmt="float64")
+        verdict = out.splitlines()[-1]
+        assert verdict.startswith("FAIL  target 0: for |x| <= 20 the largest error found is ")
+        assert "; over all inputs it is > 1e+99 ulp" in verdict and "the loss < 4.94e-324 becomes 1e-7" in verdict
+        row = out.splitlines()[4].split()
+        assert float(row[1]) < 1e18
+        assert not any(f"e-{n}" in out for n in (325, 400, 1000, 5000)) and "e+400" not in out
+
+    def test_an_exact_value_keeps_its_exponent(self, capsys):
+        """It was cut to 12 characters: 5.9604640274 for 5.9604640274e-8."""
+        _, out, _ = check(capsys, "sigmoid_naive", "--target", "1")
+        row = out.splitlines()[4].split()
+        assert abs(float(row[6]) - 5.96e-8) < 1e-9 and row[6].endswith("e-8")
+
     def test_budget_decides(self, capsys, loss_file):
         within, _, _ = check(capsys, f"{loss_file}:good", "--target", "0", "--max-ulp", "3")
         over, _, _ = check(capsys, f"{loss_file}:good", "--target", "0", "--max-ulp", "0.51")

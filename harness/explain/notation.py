@@ -80,9 +80,9 @@ def magnitude(v: mpmath.mpf, fmt: Format, digits: int = DIGITS) -> str:
     ten that no one can meet.
     """
     if mpmath.isfinite(v) and abs(v) > fmt.max:
-        return f"{'-' if v < 0 else ''}{_plain(fmt.max)} or more"
+        return f"< -{_plain(fmt.max)}" if v < 0 else f"> {_plain(fmt.max)}"
     if v and abs(v) < mpmath.mpf(fmt.smallest_subnormal) / 2:
-        return f"a {'negative' if v < 0 else 'positive'} number below {_plain(fmt.smallest_subnormal)}"
+        return f"> -{_plain(fmt.smallest_subnormal)}" if v < 0 else f"< {_plain(fmt.smallest_subnormal)}"
     return significant(v, digits) or "nan"
 
 

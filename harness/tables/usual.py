@@ -20,7 +20,7 @@ from harness.sweep.summary import Summary
 from harness.truth.errors import NONE, Errors
 
 LOGIT = 20  # an edge of cells in every format
-AT_ONCE = 16  # cells measured again together
+AT_ONCE = 16  # cells measured again together, where they are small
 
 Array = np.ndarray
 
@@ -64,13 +64,14 @@ def usual_extreme(case: Case, summary: Summary, t: int) -> int | None:
     inside = (summary.cells >= ends[0]) & (summary.cells <= ends[1])
     cells, most, at = summary.cells[inside], summary.max_ulp[t, inside].copy(), summary.max_ulp_at[t, inside].copy()
     settled = np.zeros(len(cells), bool)
+    at_once = AT_ONCE if case.grid.size(cells[:1]) <= BLOCK else 1
     while len(cells):
         top = int(most.argmax())
         if most[top] == NONE:
             return None
         if settled[top] or _usual(case, at[top : top + 1])[0]:
             return int(at[top])
-        chosen = np.argsort(-most, kind="stable")[:AT_ONCE]
+        chosen = np.argsort(-most, kind="stable")[:at_once]
         chosen = np.sort(chosen[~settled[chosen]])
         most[chosen], at[chosen] = _largest(case, cells[chosen])
         settled[chosen] = True
