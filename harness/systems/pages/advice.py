@@ -211,6 +211,7 @@ def _near(call: KnownCall) -> dict[str, object]:
     known = not math.isinf(call.near)
     return {
         "known": known,
+        "sample": any(r["exhaustive"] not in (True, "true") for r in call.rows if r["format"] == call.main),
         "ulp": f"{call.near:.2g}",
         "small": call.near <= SMALL,
         "digits": f"{math.log10(call.near):.0f}" if known and call.near else "",
