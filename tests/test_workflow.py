@@ -161,7 +161,9 @@ def test_a_job_that_fails_leaves_the_committed_table(clone):
     assert status != 0
     assert {path: path.read_bytes() for path in stems} == before
     module.write_text(whole, encoding="utf-8")
-    assert re.search(r"^special_values\s", plan(clone, "--rerun-incomplete", "results/tables/special_values.csv"), re.MULTILINE)
+    assert re.search(
+        r"^special_values\s", plan(clone, "--rerun-incomplete", "results/tables/special_values.csv"), re.MULTILINE
+    )
     status, said = run(clone, "--rerun-incomplete", "results/tables/special_values.csv")
     assert status == 0, said[-2000:]
     assert {path: path.read_bytes() for path in stems[:3]} == {path: before[path] for path in stems[:3]}
