@@ -314,7 +314,10 @@ def _calls(**answers: list[probes.Returned]) -> list[advice.KnownCall]:
     }
     return [
         advice.KnownCall(
-            "torch", n, [a.row | {"near_ulp": "1", "exhaustive": True, "system": named[n.startswith("pos_weight")]} for a in there], there
+            "torch",
+            n,
+            [a.row | {"near_ulp": "1", "exhaustive": True, "system": named[n.startswith("pos_weight")]} for a in there],
+            there,
         )
         for n, there in answers.items()
     ]
