@@ -18,6 +18,8 @@ from harness.sweep.streaming import sweep
 from harness.sweep.summary import merge
 from harness.tables.rows import difference, rows_of
 from harness.truth.certified import error_in_ulp, significant
+from harness.truth.errors import measure
+from harness.truth.fast import evaluate
 from harness.workflow.experiments import targets_in
 
 LOSS = PROBLEMS["bce_logits"]
@@ -101,3 +103,13 @@ def test_planted_faults_are_caught(monkeypatch):
         plain = fast.evaluate
         m.setattr("harness.sweep.streaming.evaluate", lambda *a: replace(plain(*a), parts=None))
         assert differs(CASES[3])
+
+
+def test_wrong_signs_beside_a_nan_are_counted():
+    """A kernel that gives NaN at one target and negative losses at another, both in one block."""
+    fmt = FORMATS["float32"]
+    x, y = np.linspace(1, 2, 8, dtype=np.float32)[None, :], np.array([[0.0], [0.5]], np.float32)
+    computed = np.where(y == 0, np.float32(np.nan), -x).astype(np.float32)
+    counted = measure(computed, evaluate(LOSS, fmt, x, y), nonnegative=True).outcomes
+    assert counted["wrong_sign"].sum() == counted["spurious_nan"].sum() == 8
+    assert not counted["wrong_sign"][0].any() and not counted["spurious_nan"][1].any()
