@@ -499,3 +499,19 @@ def test_a_line_prints_what_the_system_returned(library: str) -> None:
         printed = subprocess.run(typed, shell=True, capture_output=True, text=True, check=True).stdout
         # NumPy prints a float32 by the digits that name it among float32 numbers.
         assert np.float64(printed.split()[-1]).astype(result.output.dtype) == result.output[0], text
+
+
+def test_a_library_is_run_without_what_changes_numpys_promotion():
+    """numpy-quaddtype takes part in promotion: beside it np.clip(bfloat16, 0.5, 1) is float64, not float32."""
+    script = (
+        "import sys\n"
+        "from harness.systems.run import worker\n"
+        "from harness.systems.registry import libraries, systems_of\n"
+        "found = [systems_of(library.name) for library in libraries()]\n"
+        "print('numpy_quaddtype' in sys.modules)\n"
+    )
+    shown = [
+        subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout.strip()
+        for text in (script, "import sys, harness.numbers.wide as w; w.quad(); print('numpy_quaddtype' in sys.modules)")
+    ]
+    assert shown == ["False", "True"]

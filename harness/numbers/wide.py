@@ -2,6 +2,9 @@
 
 float64 serves working formats of up to 32 bits, quad (numpy-quaddtype, 15 exponent bits)
 serves float64.  Each is wider than its working formats in precision and in range.
+
+numpy-quaddtype is loaded when quad is first asked for, and never in the processes of real libraries: it takes part in
+NumPy's promotion, so that clipping a bfloat16 array between Python numbers gives float64 where it gave float32.
 """
 
 from __future__ import annotations
@@ -12,21 +15,27 @@ from typing import Any
 import mpmath
 import numpy as np
 from mpmath import mp
-from numpy_quaddtype import QuadPrecDType, QuadPrecision
 
 from harness.numbers.formats import Format
 
 Array = np.ndarray
 
 FLOAT64 = np.dtype(np.float64)
-QUAD = QuadPrecDType()
 BIAS = 16383  # of quad's exponent field
 _SIGN = 1 << 63
 
 
+@cache
+def quad() -> np.dtype:
+    """Return the 113-bit format."""
+    from numpy_quaddtype import QuadPrecDType
+
+    return QuadPrecDType()
+
+
 def wide_dtype(fmt: Format) -> np.dtype:
     """Return the wide format that holds a working format's exact values."""
-    return QUAD if fmt.bits > 32 else FLOAT64
+    return quad() if fmt.bits > 32 else FLOAT64
 
 
 def widened(values: Array, wide: np.dtype) -> Array:
@@ -42,7 +51,7 @@ def widened(values: Array, wide: np.dtype) -> Array:
     words[..., 1] = (bits & np.uint64(_SIGN - 1)) >> np.uint64(4)
     words[..., 1] += np.uint64((BIAS - 1023) << 48)
     words[..., 1] |= bits & np.uint64(_SIGN)
-    return words.reshape(*values.shape[:-1], -1).view(QUAD)
+    return words.reshape(*values.shape[:-1], -1).view(quad())
 
 
 @cache
@@ -72,7 +81,7 @@ def huge(wide: np.dtype) -> Any:
 
 def exact_mpf(value: object) -> mpmath.mpf:
     """Convert a NumPy or 113-bit scalar to mpmath exactly, whatever the working precision."""
-    if not isinstance(value, QuadPrecision):
+    if type(value).__name__ != "QuadPrecision":  # of numpy-quaddtype, which need not be loaded
         return mp.make_mpf(mpmath.libmp.from_float(float(value)))  # type: ignore[arg-type]
     sign, exponent, significand = quad_fields(np.asarray(value))
     return mp.make_mpf(mpmath.libmp.from_man_exp(-significand if sign else significand, exponent))
@@ -238,4 +247,4 @@ def _power(field: Array) -> Array:
     """Return the quad array of these exponent fields: powers of two, or 0 where the field is 0."""
     words = np.zeros((*field.shape, 2), np.uint64)
     words[..., 1] = field.view(np.uint64) << np.uint64(48)
-    return words.reshape(*field.shape[:-1], -1).view(QUAD)
+    return words.reshape(*field.shape[:-1], -1).view(quad())

@@ -28,7 +28,6 @@ from mpmath import mp
 from harness.numbers.formats import Format
 from harness.numbers.wide import (
     FLOAT64,
-    QUAD,
     exact_mpf,
     exponents,
     high_and_low,
@@ -36,6 +35,7 @@ from harness.numbers.wide import (
     near_power,
     power_of_two_below,
     power_two,
+    quad,
     tiny,
     ulp_of,
     wide_dtype,
@@ -208,7 +208,7 @@ def _split(value: Array, ulp: Array) -> tuple[Array, Array | None, Array, tuple[
 def _ulp_per_value(high: Array, low: Array, scales: tuple[Array, ...]) -> Array:
     """Return ulp / |value| from the parts of quad values; those of 0 and of a pole are finite too."""
     in_ulps = abs(high * scales[0] * scales[1] + low)  # the products are exact
-    least = float(tiny(QUAD) / power_two(-1074, QUAD))
+    least = float(tiny(quad()) / power_two(-1074, quad()))
     return 1 / np.clip(in_ulps, least, 2.0**53)
 
 
