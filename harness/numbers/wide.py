@@ -27,7 +27,7 @@ _SIGN = 1 << 63
 
 @cache
 def quad() -> np.dtype:
-    """Return the 113-bit format."""
+    """Return NumPy's 113-bit format, loading numpy-quaddtype when it is first asked for."""
     from numpy_quaddtype import QuadPrecDType
 
     return QuadPrecDType()

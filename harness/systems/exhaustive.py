@@ -8,6 +8,8 @@ library at that input, in a block as long as those of the sweep, for an array of
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,6 +96,12 @@ def by_problem(library: str) -> list[tuple[Problem, list[Called]]]:
     return found
 
 
+def meaning(library: str) -> str:
+    """Return a digest of what is swept: a library's calls, targets, format and division into shards."""
+    asked = [*(c.system.key for c in taught(library)), *TARGETS, FORMAT, SHARDS]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+
+
 def sweep_job(library: str, shard: int, out: Path, grid: str = "exhaustive") -> None:
     """Sweep one shard of a library's calls into a summary file; UsageError for a shard that is not there."""
     if not 0 <= shard < SHARDS:
@@ -109,7 +117,7 @@ def sweep_job(library: str, shard: int, out: Path, grid: str = "exhaustive") -> 
         audits[problem.name] = {"log2_relative_error": round(done.audit_log2, 2), "points": done.audit_points}
         clocks[problem.name] = done.clock.spent
     description = {
-        "experiment": f"systems {library}", "format": FORMAT, "grid": grid, "shard": shard, "shards": SHARDS,
+        "experiment": f"systems {library}", "experiment_sha256": meaning(library), "format": FORMAT, "grid": grid, "shard": shard, "shards": SHARDS,
         "targets": TARGETS, "audit": audits, "nanoseconds": clocks, "provenance": provenance(),
     }  # fmt: skip
     stored.write_summaries(out, summaries, description)

@@ -22,12 +22,14 @@ import numpy as np
 import pandas as pd
 from mpmath import mp
 
+from harness.explain.remedies import Cures, KernelFigure
 from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
 from harness.problems import problem_named
 from harness.sweep.grid import GRIDS, Grid
 from harness.sweep.streaming import sweep
 from harness.sweep.summary import Summary, merge
+from harness.tables.advice import advised, figure
 from harness.tables.rows import rows_of
 from harness.tables.text import as_cell
 from harness.truth.errors import OUTCOMES
@@ -40,6 +42,9 @@ ROWS, POINTS = 24, 1 << 20
 LARGE = 1 << 24
 CELLS = 3
 PARTS = 48  # of a sweep over every float32 input
+
+
+Figures = dict[str, list[KernelFigure]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,8 @@ class Task:
     grid: str
     stated: dict[tuple[str, str], dict[str, str]]
     lines: dict[tuple[str, str], int]
-    cells: str | int = "all"
+    cells: str | int
+    figures: Figures  # of all kernels of the problem and format, by target, from which a cure is chosen
 
 
 @dataclass
@@ -85,7 +91,8 @@ def tasks(frame: pd.DataFrame, *, deep: bool, exhaustive: bool) -> list[Task]:
             alone = not deep and cells == ["all"]  # rows that were drawn have few targets in common
             for group in [g for _, g in together.groupby("kernel")] if alone else [together]:
                 if len(group):
-                    found += [_task(problem, fmt, grid, group, part) for part in cells]
+                    figures = _figures(frame[(frame["problem"] == problem) & (frame["format"] == fmt)])
+                    found += [_task(problem, fmt, grid, group, part, figures) for part in cells]
     return found
 
 
@@ -109,10 +116,18 @@ def few(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.loc[sorted(chosen)]
 
 
-def _task(problem: str, fmt: str, grid: str, rows: pd.DataFrame, cells: Any) -> Task:
+def _figures(rows: pd.DataFrame) -> Figures:
+    """Return what a table says of all kernels of a problem and format, by target."""
+    found: Figures = {}
+    for row in rows.to_dict("records"):
+        found.setdefault(row["target"], []).append(figure({str(k): v for k, v in row.items()}))
+    return found
+
+
+def _task(problem: str, fmt: str, grid: str, rows: pd.DataFrame, cells: Any, figures: Figures) -> Task:
     records = {(r["kernel"], r["target"]): {str(k): v for k, v in r.items()} for r in rows.to_dict("records")}
     lines = {(r["kernel"], r["target"]): int(str(i)) + 2 for i, r in rows.iterrows()}
-    return Task(problem, fmt, grid, records, lines, cells)
+    return Task(problem, fmt, grid, records, lines, cells, figures)
 
 
 def run(chosen: Sequence[Task]) -> Iterator[Found]:
@@ -178,7 +193,8 @@ def compare(
         said = [(texts[t], text) for t, row in pairs if row for text in exceeded(row, grid.fmt, summary, t)]
         return [(task.lines[kernel.name, target], text) for target, text in said]
     wrong = []
-    for row in rows_of(grid.problem, kernel, grid, targets, summary):
+    cures = Cures(task.problem, task.fmt, task.figures)
+    for row in advised(rows_of(grid.problem, kernel, grid, targets, summary), known=lambda _: cures):
         key = kernel.name, str(row["target"])
         stated = task.stated.get(key, {})
         cells = {column: as_cell(value) for column, value in row.items() if column in stated}

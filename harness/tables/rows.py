@@ -43,7 +43,7 @@ EXTREME = ("max_ulp", "max_ulp_input", "max_ulp_computed", "max_ulp_exact")
 WHY = ("bias_ulp", "rounding_ulp", "cause", "operation", "reason", "remedy")
 FURTHER = ("capped", "max_rel_input", "max_abs_input", *WHY)
 WHERE = (*OUTCOME_INPUTS.values(), "usual_max_ulp", "usual_max_ulp_input", "condition")
-COLUMNS = CONTRACT + FURTHER + WHERE + BASES
+COLUMNS = CONTRACT + FURTHER + BASES + WHERE
 EXACT_DIGITS = 25
 
 Row = dict[str, object]
