@@ -18,7 +18,8 @@ from harness.workflow.dependencies import sources
 from harness.workflow.progress import tell_time_left
 
 # Rules run the Python that runs Snakemake, whatever is on PATH; with --sdm conda, that of their environment.
-PYTHON = "python" if workflow.deployment_settings.deployment_method else shlex.quote(sys.executable)
+if not workflow.deployment_settings.deployment_method:
+    shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 
 onstart:
@@ -219,7 +220,7 @@ rule sweep:
     message:
         "Sweep {wildcards.experiment}, {wildcards.format}, shard {wildcards.shard}"
     shell:
-        "{PYTHON} -m harness sweep {input.experiment} --format {wildcards.format}"
+        "python -m harness sweep {input.experiment} --format {wildcards.format}"
         " --shard {wildcards.shard} {params.grid} --out {output} 2>&1 | tee {log}"
 
 
@@ -245,7 +246,7 @@ rule table:
     message:
         "Table of {wildcards.experiment}"
     shell:
-        "{PYTHON} -m harness table {input.experiment} {input.summaries} --out {output.csv}" " > {log} 2>&1"
+        "python -m harness table {input.experiment} {input.summaries} --out {output.csv}" " > {log} 2>&1"
 
 
 for name in FIGURES:
@@ -275,7 +276,7 @@ for name in FIGURES:
         message:
             f"Figures of {name}"
         shell:
-            "{PYTHON} -m harness figures {input.experiment} {input.summaries} --table {input.table}"
+            "python -m harness figures {input.experiment} {input.summaries} --table {input.table}"
             " --out {params.folder} > {log} 2>&1"
 
 
@@ -302,7 +303,7 @@ for name in BOUNDED:
         message:
             f"Bounds of {name}"
         shell:
-            "{PYTHON} -m harness bounds {input.experiment} {input.summaries} {params.functions}"
+            "python -m harness bounds {input.experiment} {input.summaries} {params.functions}"
             " --out {output.csv} --figures results/figures > {log} 2>&1"
 
 
@@ -323,7 +324,7 @@ rule search:
     message:
         "Search {wildcards.experiment}, {wildcards.format}, shard {wildcards.shard}"
     shell:
-        "{PYTHON} -m harness search {input.experiment} --format {wildcards.format}"
+        "python -m harness search {input.experiment} --format {wildcards.format}"
         " --shard {wildcards.shard} --out {output} > {log} 2>&1"
 
 
@@ -349,7 +350,7 @@ rule search_table:
     message:
         "Table of {wildcards.experiment}"
     shell:
-        "{PYTHON} -m harness search-table {input.experiment} {input.parts} --out {output.csv}" " > {log} 2>&1"
+        "python -m harness search-table {input.experiment} {input.parts} --out {output.csv}" " > {log} 2>&1"
 
 
 # ---- every kernel: special values, and the atlas of the main experiments -------------------------------------
@@ -373,7 +374,7 @@ rule special_values:
     message:
         "Table of special values"
     shell:
-        "{PYTHON} -m harness special --out {output.csv} > {log} 2>&1"
+        "python -m harness special --out {output.csv} > {log} 2>&1"
 
 
 rule atlas_table:
@@ -398,7 +399,7 @@ rule atlas_table:
     message:
         "Atlas"
     shell:
-        "{PYTHON} -m harness atlas {input.tables} --out {output.csv} > {log} 2>&1"
+        "python -m harness atlas {input.tables} --out {output.csv} > {log} 2>&1"
 
 
 # ---- studies: their parts, and the page of each with its tables and figures ----------------------------------
@@ -418,7 +419,7 @@ rule part:
     message:
         "Study {wildcards.study}, part {wildcards.part}"
     shell:
-        "{PYTHON} -m harness study {input.experiment} --part {wildcards.part} --out {output} 2>&1 | tee {log}"
+        "python -m harness study {input.experiment} --part {wildcards.part} --out {output} 2>&1 | tee {log}"
 
 
 for name, question in STUDIES.items():
@@ -441,7 +442,7 @@ for name, question in STUDIES.items():
         message:
             f"Tables, figures and page of {name}"
         shell:
-            "{PYTHON} -m harness page {input.experiment} {input.parts} --results results --out {output.page}"
+            "python -m harness page {input.experiment} {input.parts} --results results --out {output.page}"
             " > {log} 2>&1"
 
 
@@ -462,7 +463,7 @@ rule library:
     message:
         "Systems of {wildcards.library}"
     shell:
-        "{PYTHON} -m harness systems {wildcards.library} --grid {params.grid} --out {output} 2>&1 | tee {log}"
+        "python -m harness systems {wildcards.library} --grid {params.grid} --out {output} 2>&1 | tee {log}"
 
 
 rule systems_table:
@@ -488,7 +489,7 @@ rule systems_table:
     message:
         "Table of systems"
     shell:
-        "{PYTHON} -m harness systems-table {input.parts} --out {output.csv} > {log} 2>&1"
+        "python -m harness systems-table {input.parts} --out {output.csv} > {log} 2>&1"
 
 
 rule systems_pages:
@@ -506,7 +507,7 @@ rule systems_pages:
     message:
         "Pages and figures of systems"
     shell:
-        "{PYTHON} -m harness systems-pages {input.table} --docs docs --figures results/figures > {log} 2>&1"
+        "python -m harness systems-pages {input.table} --docs docs --figures results/figures > {log} 2>&1"
 
 
 rule systems_sweep:
@@ -521,7 +522,7 @@ rule systems_sweep:
     message:
         "Every float32 input through {wildcards.library}, shard {wildcards.shard}"
     shell:
-        "{PYTHON} -m harness systems-sweep {wildcards.library} --shard {wildcards.shard} --out {output} 2>&1 | tee {log}"
+        "python -m harness systems-sweep {wildcards.library} --shard {wildcards.shard} --out {output} 2>&1 | tee {log}"
 
 
 rule systems_rows:
@@ -540,7 +541,7 @@ rule systems_rows:
     message:
         "Rows of {wildcards.library}, every float32 input"
     shell:
-        "{PYTHON} -m harness systems-rows {wildcards.library} {input.summaries} --out {output} > {log} 2>&1"
+        "python -m harness systems-rows {wildcards.library} {input.summaries} --out {output} > {log} 2>&1"
 
 
 rule systems_exhaustive_table:
@@ -560,4 +561,4 @@ rule systems_exhaustive_table:
     message:
         "Table of systems, every float32 input"
     shell:
-        "{PYTHON} -m harness systems-exhaustive-table {input.parts} --out {output.csv} > {log} 2>&1"
+        "python -m harness systems-exhaustive-table {input.parts} --out {output.csv} > {log} 2>&1"
