@@ -20,6 +20,7 @@ from harness.sweep.job import sweep_job
 from harness.sweep.shards import Shards, merged, shards_in, shards_of
 from harness.sweep.streaming import sweep
 from harness.tables import resweep, rows, verify, writer
+from harness.tables.advice import advised
 from harness.tables.job import table_job
 from harness.workflow import experiments, files
 from harness.workflow.experiments import targets_in
@@ -410,6 +411,7 @@ def whole():
     grid, targets = Grid("exhaustive", problem, fmt), np.array([0, 1], np.float16)
     done = sweep(problem, kernels, grid, targets)
     found = [r for k in kernels for r in rows.rows_of(problem, k, grid, targets, done.summaries[k.name])]
+    found = advised(found)
     return writer.read(StringIO(writer.to_csv(found, rows.COLUMNS)))
 
 
