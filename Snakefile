@@ -439,6 +439,12 @@ for name, question in STUDIES.items():
             f"results/logs/page.{name}.log",
         conda:
             "environment.yaml"
+        params:
+            # As with the atlas: the answer speaks from the strongest that any table knows.
+            beside=[
+                " ".join(pair)
+                for pair in checksums_beside(Path(f"results/tables/{t}.csv") for t in question.tables).items()
+            ],
         message:
             f"Tables, figures and page of {name}"
         shell:

@@ -39,7 +39,7 @@ from harness.tables.views import Column
 VIEWS = {"oddness": [Column("number", "number"), Column("odd?", "odd", lambda v: "yes" if v == "true" else "no")]}
 
 
-def facts(frames):
+def facts(frames, known):
     return {"odd": list(frames["oddness"]["number"][frames["oddness"]["odd"] == "true"])}
 """,
     "figures.py": """\
@@ -126,8 +126,11 @@ def test_a_study_may_have_no_figure_and_no_init(place):
         ({"leave": list(CODE)}, "harness/studies/oddness has no measure.py, which holds run(parameters, part)"),
         ({"leave": ["measure.py"]}, "harness/studies/oddness has no measure.py, which holds run(parameters, part)"),
         ({"measure": "walk = None\n"}, "harness/studies/oddness/measure.py has no run(parameters, part)"),
-        ({"leave": ["tables.py"]}, "harness/studies/oddness has no tables.py, which holds VIEWS and facts(frames)"),
-        ({"tables": "VIEWS = {}\n"}, "harness/studies/oddness/tables.py has no facts(frames)"),
+        (
+            {"leave": ["tables.py"]},
+            "harness/studies/oddness has no tables.py, which holds VIEWS and facts(frames, known)",
+        ),
+        ({"tables": "VIEWS = {}\n"}, "harness/studies/oddness/tables.py has no facts(frames, known)"),
         ({"tables": "facts = dict\n"}, "harness/studies/oddness/tables.py has no VIEWS"),
         ({"figures": ""}, "harness/studies/oddness/figures.py has no DRAW"),
         ({"leave": ["figures.py"]}, "has captions for oddness; harness/studies/oddness draws none"),

@@ -17,16 +17,18 @@ from harness.studies.claims import measure
 from harness.studies.claims.asking import LIBRARIES, LineValue, ask, value_of
 from harness.studies.claims.entry import CLAIMS, NO_REASON, VERDICTS, Checked, Claim, claim, in_order
 from harness.studies.claims.first import First, first
-from harness.studies.claims.known import ClaimTables, basis, strongest, tables
 from harness.studies.study import load, study_of
 from harness.systems.registry import Library, Unavailable
+from harness.tables.rows import CONTRACT
+from harness.tables.strongest import Known
+from harness.tables.text import downward, short
 from harness.tables.writer import to_csv
 from harness.workflow.provenance import functions_differ
 
 ISSUE = list("abcdefghijk")
 BY_NAME = {c.name: c for c in CLAIMS}
 ALONE = [c for c in in_order(CLAIMS) if not c.lines]
-KNOWN = tables(["results/tables/exhaustive_logits.csv", "results/tables/worst_float64.csv"])
+KNOWN = measure.made_here(["results/tables/exhaustive_logits.csv", "results/tables/worst_float64.csv"])
 NUMPY = Library("numpy", "", ("numpy",))
 
 
@@ -178,18 +180,8 @@ def test_five_percent_is_judged_as_by_mpmath():
 
 def cells(**changed):
     """A row of a table, as far as it matters here."""
-    row = {"problem": "bce_logits", "kernel": "k", "format": "float32", "target": "0", "grid": "standard"}
-    return {**row, "exhaustive": "false", "max_ulp": "2.15", **changed}
-
-
-def test_the_strongest_row_speaks():
-    sample, searched = cells(), cells(grid="search", max_ulp="2.5")
-    complete = cells(grid="exhaustive", exhaustive="true", max_ulp="2.4")
-    assert strongest([sample, searched]) is searched and strongest([searched, complete, sample]) is complete
-    assert [basis(r) for r in (complete, searched, sample)] == ["every_input", "search", "sample"]
-    assert strongest([sample, cells(max_ulp="")])["max_ulp"] == ""  # nothing finite is worse than any number
-    with pytest.raises(ValueError):
-        strongest([])
+    row = {**dict.fromkeys(CONTRACT, "0"), "problem": "bce_logits", "kernel": "lse_log1p", "format": "float32"}
+    return {**row, "target": "0", "grid": "standard", "exhaustive": "false", "max_ulp": "2.15", **changed}
 
 
 def test_tables_that_are_missing_or_of_other_functions_know_nothing(tmp_path):
@@ -198,18 +190,20 @@ def test_tables_that_are_missing_or_of_other_functions_know_nothing(tmp_path):
     for recorded, count in (({}, 1), (write, 0)):
         path.write_text(to_csv([cells()], list(cells())))
         path.with_suffix(".json").write_text(json.dumps({"provenance": recorded}))
-        assert len(tables([path, tmp_path / "none.csv"]).rows) == count
+        assert len(measure.made_here([path, tmp_path / "none.csv"]).rows) == count
 
 
-def test_claims_speak_from_every_input_where_a_table_has_it():
+def test_claims_speak_from_every_input_where_a_table_has_it(tmp_path):
     assert KNOWN.rows, "results/tables/exhaustive_logits.csv was made with other functions"
     told = BY_NAME["t"].row({}, KNOWN)
     assert "2.89 (float32)" in told["measured"] and "≥ 2.89" not in told["measured"]
-    assert "≥ 2.15 (float32)" in BY_NAME["t"].row({})["measured"]  # negative control: without the table
+    assert "≥ 2.14 (float32)" in BY_NAME["t"].row({})["measured"]  # negative control: without the table
     assert m.found(KNOWN, "lse_log1p", "float32") == "2.89" and m.found(KNOWN, "lse_log1p", "float64").startswith("≥ ")
-    assert m.worst(KNOWN, "lse_log1p", "float64") > m.worst(ClaimTables(), "lse_log1p", "float64")
-    planted = ClaimTables({("bce_logits", "lse_log1p", f, "0"): [cells(exhaustive="true", max_ulp="0.5", max_ulp_input="0x1p+0")]
-                     for f in m.FORMATS})  # fmt: skip
+    assert m.worst(KNOWN, "lse_log1p", "float64") > m.worst(Known([]), "lse_log1p", "float64")
+    best = {"exhaustive": "true", "max_ulp": "0.5", "max_ulp_input": "0x1p+0"}
+    path = tmp_path / "planted.csv"
+    path.write_text(to_csv([cells(format=f, **best) for f in m.FORMATS], list(cells())))
+    planted = Known.of([path])
     assert BY_NAME["t"].row({}, planted)["verdict"] == "right"
 
 
@@ -240,8 +234,8 @@ def test_worst_errors_are_those_of_the_table_of_kernels():
         }
     for kernel, fmt in (("lse_log1p", "float32"), ("sigmoid_naive", "float32"), ("lse_log1p", "float16")):
         r = table[kernel, fmt, "0"]
-        at_least = "" if r["exhaustive"] == "true" else "≥ "
-        assert m.found(ClaimTables(), kernel, fmt) == at_least + m.shown(float(r["max_ulp"]))
+        written = short(r["max_ulp"]) if r["exhaustive"] == "true" else f"≥ {downward(r['max_ulp'])}"
+        assert m.found(Known([]), kernel, fmt) == written
 
 
 def test_pace_tells_the_slower_kernel_from_the_faster():
@@ -316,7 +310,7 @@ def test_statements_about_shapes_and_labels_decide_by_the_answers():
     }  # fmt: skip
     for name, (no, yes, mixed) in cases.items():
         asked = BY_NAME[name]
-        known = [ClaimTables()] if asked.from_tables else []
+        known = [Known([])] if asked.from_tables else []
         for given, holds in ((no, False), (yes, True), (mixed, None)):
             assert [len(v) for v in given] == [len(lines) for lines in asked.lines.values()], name
             found = asked.check(*known, *([_answer(v) for v in values] for values in given))
@@ -357,9 +351,9 @@ def test_the_answer_counts_the_table():
     names = [*"fjk", "x"]
     rows = [{"claim": n, "verdict": "wrong", "measured": f"m{n}", "reason": "r"} for n in names]
     study = study_of(load(Path("experiments/claims.yaml")))
-    told = study.answered({"claims": pd.DataFrame(rows)}).splitlines()
+    told = study.answered({"claims": pd.DataFrame(rows)}, Known([])).splitlines()
     rows[3]["verdict"] = "right"
-    changed = study.answered({"claims": pd.DataFrame(rows)}).splitlines()
+    changed = study.answered({"claims": pd.DataFrame(rows)}, Known([])).splitlines()
     assert "1 is right (x), 3 are wrong" in changed[0] and "none is right, 4 are wrong" in told[0]
     assert len(told) == 3 and "Of 4 statements" in told[0] and "(x)" in changed[0] and "(x)" not in told[0]
     assert "mf" in told[1] and "mj" in told[1] and "mk" in told[2]

@@ -12,6 +12,7 @@ from harness.studies import job, study
 from harness.studies.page import anchor
 from harness.studies.study import Study
 from harness.tables import writer
+from harness.tables.strongest import Known
 from harness.workflow import experiments
 from harness.workflow import files as store
 from harness.workflow.dependencies import sources
@@ -36,7 +37,7 @@ def run(parameters, part):
 ANSWER = "- The counts are {{ counts | join(', ') }}.\n"
 
 
-def facts(frames):
+def facts(frames, known):
     return {"counts": list(frames["counts"]["count"])}
 
 
@@ -122,7 +123,7 @@ def test_an_answer_that_fails_leaves_results_as_they_were(tiny, monkeypatch):
     before = made(tiny, paths)
     paths[1].write_text(json.dumps({"counts": [{"part": "second", "count": 9}]}))
 
-    def fails(frames):
+    def fails(frames, known):
         raise UsageError("no answer")
 
     stand_in(monkeypatch, Study(run, ANSWER, fails))
@@ -261,7 +262,9 @@ def test_what_the_committed_pages_say_comes_from_the_committed_tables(name):
     question = study.load(STUDIES[name])
     frames = {t: writer.read(Path(f"results/tables/{t}.csv")) for t in question.tables}
     page = Path(f"docs/questions/{name}.md").read_text(encoding="utf-8")
-    sentences = study.study_of(question).answered(frames).splitlines()
+    sentences = (
+        study.study_of(question).answered(frames, Known.with_tables(frames, Path("results/tables"))).splitlines()
+    )
     assert len(sentences) == 3 and all(sentence in page for sentence in sentences)
     for table in question.tables:
         sidecar = json.loads(Path(f"results/tables/{table}.json").read_text())

@@ -29,6 +29,7 @@ from harness.studies.training.network import (
 )
 from harness.studies.training.start import MARGIN, initial, separable, setup_named, split
 from harness.tables import writer
+from harness.tables.strongest import Known
 
 ROOT = Path(__file__).parent.parent
 PARAMETERS = yaml.safe_load((ROOT / "experiments" / "training.yaml").read_text(encoding="utf-8"))["parameters"]
@@ -276,7 +277,11 @@ class TestWeightedErrors:
 
 def sentences(frames):
     """The answer from tables, line by line."""
-    return study.study_of(study.load(ROOT / "experiments" / "training.yaml")).answered(frames).splitlines()
+    return (
+        study.study_of(study.load(ROOT / "experiments" / "training.yaml"))
+        .answered(frames, Known.with_tables(frames, ROOT / "results" / "tables"))
+        .splitlines()
+    )
 
 
 class TestAnswer:

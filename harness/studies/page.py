@@ -10,6 +10,7 @@ import jinja2
 from harness import UsageError
 from harness.studies.study import Frames, Question, Study
 from harness.tables import templates, writer
+from harness.tables.strongest import Known
 
 MOST = 60  # lines of a table on the page
 
@@ -17,8 +18,10 @@ MOST = 60  # lines of a table on the page
 def page(question: Question, study: Study, frames: Frames, root: Path, out: Path) -> str:
     """Return the page in Markdown, whose links lead from the folder of `out` to the results under `root`.
 
-    UsageError where the answer uses a fact that nothing computes.
+    The answer speaks from the strongest that the frames and the tables under `root` know.  UsageError where it uses a
+    fact that nothing computes.
     """
+    known = Known.with_tables(frames, root / "tables")
     results, top = (Path(os.path.relpath(p, out.parent)).as_posix() for p in (root, Path()))
     tables = []
     for name, caption in question.tables.items():
@@ -29,7 +32,7 @@ def page(question: Question, study: Study, frames: Frames, root: Path, out: Path
     return templates.render(
         Path(__file__).with_name("page.md.j2"),
         question=question,
-        answer=_answer(question, study, frames),
+        answer=_answer(question, study, frames, known),
         contents=[(title, anchor(title)) for title in titles] if len(titles) > 2 else [],
         tables=tables,
         most=MOST,
@@ -38,10 +41,10 @@ def page(question: Question, study: Study, frames: Frames, root: Path, out: Path
     )
 
 
-def _answer(question: Question, study: Study, frames: Frames) -> str:
+def _answer(question: Question, study: Study, frames: Frames, known: Known) -> str:
     """Return a study's answer; UsageError where its template uses a fact that nothing computes, or cannot be read."""
     try:
-        return study.answered(frames)
+        return study.answered(frames, known)
     except jinja2.TemplateError as e:
         raise UsageError(f"harness/studies/{question.name}/answer.md.j2: {e}") from e
 

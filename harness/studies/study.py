@@ -5,11 +5,13 @@ as jobs of their own, and a caption for each table and figure.  The folder (harn
 
     measure.py     run(parameters, part) -> tables: the rows that one part finds; and, where the parts are not
                    simply joined, combine(parameters, parts) -> tables
-    tables.py      VIEWS: what is shown of each table; facts(frames): what the answer is told, by name
+    tables.py      VIEWS: what is shown of each table; facts(frames, known): what the answer is told, by name
     figures.py     DRAW: for each figure's stem a function that draws it from the tables
     answer.md.j2   the answer: three sentences, every number in them a fact
 
-Facts and figures are taken from the finished tables, as their CSV files hold them.
+Facts and figures are taken from the finished tables, as their CSV files hold them.  What an answer says of a kernel's
+largest error it takes from `known`, the strongest that these and all tables beside them know (tables/strongest.py): a
+study's own tables are of samples, which sweeps over every input and searches surpass.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import pandas as pd
 from harness import UsageError
 from harness.tables import contract, templates, views
 from harness.tables.rows import CONTRACT, Row
+from harness.tables.strongest import Known
 from harness.tables.views import View
 from harness.workflow.experiments import read
 
@@ -39,7 +42,7 @@ ROOM = "harness.studies"
 # What each module of a study's folder must hold, as a user is told.
 HELD = {
     "measure": ["run(parameters, part)"],
-    "tables": ["VIEWS", "facts(frames)"],
+    "tables": ["VIEWS", "facts(frames, known)"],
     "figures": ["DRAW"],
 }
 
@@ -80,7 +83,7 @@ class Study:
 
     run: Callable[[Parameters, str], Tables]
     answer: str
-    facts: Callable[[Frames], dict[str, Any]]
+    facts: Callable[[Frames, Known], dict[str, Any]]
     draw: Mapping[str, Callable[[Frames], Figure]] = field(default_factory=dict)
     combine: Callable[[Parameters, list[Tables]], Tables] = joined
     views: Mapping[str, View] = field(default_factory=dict)
@@ -90,9 +93,9 @@ class Study:
         view = self.views.get(name, readable)
         return view(frame) if callable(view) else views.shown(frame, view)
 
-    def answered(self, frames: Frames) -> str:
+    def answered(self, frames: Frames, known: Known) -> str:
         """Return the answer; jinja2.UndefinedError where it uses a fact that nothing computes."""
-        return templates.fill(self.answer, **self.facts(frames))
+        return templates.fill(self.answer, **self.facts(frames, known))
 
 
 def load(path: Path) -> Question:

@@ -9,21 +9,23 @@ outer bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from harness.numbers.formats import Format, format_named
 from harness.problems import problem_named
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.tables import writer
-from harness.tables.basis import EVERY_INPUT, SAMPLE, SEARCH, bases
+from harness.tables.basis import EVERY_INPUT, PROVED, SAMPLE, SEARCH, bases
 from harness.tables.rows import CONTRACT
+from harness.tables.text import downward, short, upward
 from harness.truth.errors import SPURIOUS
 from harness.workflow import files
 
@@ -80,6 +82,28 @@ class Maximum:
     basis: str
     table: str
 
+    @property
+    def complete(self) -> bool:
+        """Tell whether nothing larger can be found: it is proved, or of every input."""
+        return self.basis in (PROVED, EVERY_INPUT)
+
+    @property
+    def said(self) -> str:
+        """Write it as the end of "errs by ... ulp", in three digits: `at most 2.89`, or `≥ 2.73` where more may be found.
+
+        The printed number is rounded away from what would be false.
+        """
+        return f"at most {upward(self.ulp)}" if self.complete else f"≥ {downward(self.ulp)}"
+
+    @property
+    def marked(self) -> str:
+        """Write it alone, in three digits, after ≥ where more may be found."""
+        return short(self.ulp) if self.complete else f"≥ {downward(self.ulp)}"
+
+    def or_more(self, ulp: str) -> Maximum:
+        """Return it, or where a table of its own kind has seen a larger error, that one, as a sample's."""
+        return self if Decimal(ulp) <= Decimal(self.ulp) else Maximum(ulp, "", "", "", SAMPLE, "")
+
 
 @dataclass(frozen=True)
 class SafeRange:
@@ -131,10 +155,28 @@ class Known:
         """Read the given tables and every other that stands in their folders."""
         return cls.of([*(p.resolve() for p in paths), *beside(paths)])
 
+    @classmethod
+    def with_tables(cls, frames: Mapping[str, pd.DataFrame], folder: Path) -> Known:
+        """Hold the tables that are given, by name, and every other that stands in a folder, which may not be there yet."""
+        others = [p for p in sorted(folder.glob("*.csv")) if p.stem not in frames]
+        given = (row for name, frame in frames.items() if of_contract(frame.columns) for row in rows_of(name, frame))
+        return cls([*(row for path in others for row in rows_in(path)), *given])
+
     @property
     def tables(self) -> list[str]:
         """Return the names of the tables that have rows here."""
         return sorted({row.table for rows in self.rows.values() for row in rows})
+
+    def largest(self, problem: str, kernel: str, formats: Iterable[str], targets: Iterable[str] = ("",)) -> Maximum:
+        """Return the largest error known in any of some formats at any of some targets, as a figure of them all.
+
+        It is complete only where that of each format and target is.  ValueError where no table has any.
+        """
+        return together([self.figures(problem, kernel, f, t).maximum for f in formats for t in targets])
+
+    def largest_at_any_target(self, problem: str, kernel: str, formats: Iterable[str]) -> Maximum:
+        """Return the largest error known in any of some formats at whatever target; ValueError where there is none."""
+        return together([self.at_any_target(problem, kernel, f) for f in formats])
 
     def figures(self, problem: str, kernel: str, fmt: str, target: str = "") -> Figures:
         """Return the strongest figures for a problem, kernel, format and target, named as the tables name them."""
@@ -155,6 +197,19 @@ class Known:
         return Maximum(**{**found.__dict__, "basis": SAMPLE}) if one_target and found.basis == EVERY_INPUT else found
 
 
+def together(maxima: Sequence[Maximum | None]) -> Maximum:
+    """Return the largest of some errors as the figure of all; complete only where all are known, and completely.
+
+    ValueError where none is known.
+    """
+    known = [m for m in maxima if m]
+    if not known:
+        raise ValueError("no table has a finite error of any of what is asked")
+    top = max(known, key=lambda m: Decimal(m.ulp))
+    whole = len(known) == len(maxima) and all(m.complete for m in known)
+    return replace(top, basis=SAMPLE) if top.complete and not whole else top
+
+
 def rows_in(path: Path) -> tuple[TableRow, ...]:
     """Return the rows of a contract's table, their bases derived where the file has none; empty for another table."""
     stat = path.stat()
@@ -164,20 +219,28 @@ def rows_in(path: Path) -> tuple[TableRow, ...]:
 @lru_cache(maxsize=64)
 def _rows_in(path: Path, changed: int, size: int) -> tuple[TableRow, ...]:
     """Read a table once for each state of its file."""
-    if not is_contract(path):
-        return ()
+    return tuple(rows_of(path.stem, writer.read(path))) if is_contract(path) else ()
+
+
+def rows_of(name: str, frame: pd.DataFrame) -> list[TableRow]:
+    """Return the rows of a contract's table as its CSV holds them, their bases derived where it has none."""
     found = []
-    for i, cells in enumerate(writer.read(path).to_dict("records")):
+    for i, cells in enumerate(frame.to_dict("records")):
         row = {str(k): str(v) for k, v in cells.items()}
-        found.append(TableRow(path.stem, i + 2, {**bases(row), **row}))
-    return tuple(found)
+        found.append(TableRow(name, i + 2, {**bases(row), **row}))
+    return found
 
 
 def is_contract(path: Path) -> bool:
     """Tell whether a table has the contract's columns, and each row is told by the first four of them alone."""
     with path.open(encoding="utf-8") as f:
-        columns = f.readline().strip().split(",")
-    return columns[: len(CONTRACT)] == list(CONTRACT) and not KEYED_FURTHER & set(columns)
+        return of_contract(f.readline().strip().split(","))
+
+
+def of_contract(columns: Iterable[str]) -> bool:
+    """Tell what `is_contract` does, of a table's columns."""
+    names = list(columns)
+    return names[: len(CONTRACT)] == list(CONTRACT) and not KEYED_FURTHER & set(names)
 
 
 def beside(paths: Iterable[Path]) -> list[Path]:

@@ -8,6 +8,7 @@ the CSV has it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
@@ -33,6 +34,21 @@ def short(value: object) -> str:
     if exponent and abs(int(exponent)) > 300:
         return f"{float(mantissa):.3g}e{int(exponent):+d}"
     return f"{float(text):.3g}"
+
+
+def upward(value: object) -> str:
+    """Write a number with three significant digits, rounded up: what is at most the number is at most what is written."""
+    return _directed(value, ROUND_CEILING)
+
+
+def downward(value: object) -> str:
+    """Write a number with three significant digits, rounded down: what reaches the number reaches what is written."""
+    return _directed(value, ROUND_FLOOR)
+
+
+def _directed(value: object, rounding: str) -> str:
+    number = Decimal(str(value))
+    return short(Context(prec=3, rounding=rounding).create_decimal(number) if number.is_finite() else value)
 
 
 def percent(fraction: object) -> str:

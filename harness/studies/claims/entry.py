@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.studies.claims.asking import LIBRARIES, Results, values_of
-from harness.studies.claims.known import ClaimTables
 from harness.systems.registry import Unavailable
 from harness.tables.rows import Row
+from harness.tables.strongest import Known
 
 VERDICTS = ("right", "wrong", "depends", "unavailable")
 TUTORIALS = "tutorials"  # a kind of place where statements are met
-NOTHING = ClaimTables()
+NOTHING = Known([])
 NO_REASON = "the measurement says so; no reason is on record for this outcome"
 
 
@@ -50,7 +50,7 @@ class Claim:
     lines: Mapping[str, Sequence[str]] | None = None
     from_tables: bool = False
 
-    def row(self, results: Results, known: ClaimTables = NOTHING) -> Row:
+    def row(self, results: Results, known: Known = NOTHING) -> Row:
         """Check the claim against what the libraries' lines gave and what is known, and return its row."""
         asked = self.lines or {}
         first = [known] if self.from_tables else []

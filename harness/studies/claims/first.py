@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.numbers.formats import Format
+from harness.tables.basis import EVERY_INPUT, SEARCH
 
 Property = Callable[[np.ndarray], np.ndarray]  # of numbers of the format, in order along the way; shape (n,)
 
 BLOCK = 1 << 14  # small enough for the cache, and for a monotone value to change little over it
 PROBES = 1 << 16
-EVERY_INPUT, SEARCH = "every_input", "search"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ the median of five such rounds, and kernels within a factor of 1.2 count as equa
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from functools import cache, partial
@@ -22,14 +23,16 @@ from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.division import halving_one
 from harness.numbers.formats import Format, format_named
 from harness.problems import problem_named
-from harness.studies.claims.first import EVERY_INPUT, SEARCH, First, Property, first
-from harness.studies.claims.known import Cells, ClaimTables, basis
-from harness.studies.claims.known import strongest as best
+from harness.studies.claims.first import First, Property, first
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
+from harness.tables.basis import EVERY_INPUT, SEARCH, bases
 from harness.tables.rows import row
-from harness.truth.certified import error_in_ulp, significant, truth
+from harness.tables.strongest import Figures, Known, TableRow
+from harness.tables.text import as_cell
+from harness.truth.arb import cited
+from harness.truth.certified import error_in_ulp, significant
 from harness.workflow.experiments import targets_in
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
@@ -51,7 +54,7 @@ def number(value: object) -> mpmath.mpf:
 
 def exact(problem: str, *inputs: object) -> mpmath.mpf:
     """Return the exact value at inputs given as decimals."""
-    return truth(problem_named(problem), tuple(number(v) for v in inputs))
+    return cited(problem_named(problem), tuple(number(v) for v in inputs))
 
 
 def ulps(fmt: str, computed: object, value: mpmath.mpf) -> float:
@@ -79,31 +82,34 @@ def run(problem: str, kernel: str, x: np.ndarray, y: Any = None) -> np.ndarray:
 
 
 @cache
-def loss_row(kernel: str, fmt: str, target: str = "0") -> Cells:
+def loss_row(kernel: str, fmt: str, target: str = "0") -> TableRow:
     """Return a table's row of a kernel of bce_logits, on the standard grid."""
     k, grid, targets = kernel_named("bce_logits", kernel), _grid(fmt), targets_in(format_named(fmt), [target])
     summary = sweep(LOSS, [k], grid, targets).summaries[kernel]
     cells = row(Case(LOSS, kernel, k, grid, targets[0]), summary, 0)
-    return {name: str(v).lower() if isinstance(v, bool) else str(v) for name, v in cells.items()}
+    return TableRow("the standard grid", 0, {name: as_cell(v) for name, v in {**cells, **bases(cells)}.items()})
 
 
-def strongest(known: ClaimTables, kernel: str, fmt: str, target: str = "0") -> Cells:
-    """Return what is known best of a kernel of bce_logits: the row of another table, or that of the standard grid."""
-    rows = known.of("bce_logits", kernel, fmt, target)
-    if any(basis(cells) == "every_input" for cells in rows):
-        return best(rows)
-    return best([*rows, loss_row(kernel, fmt, target)])
+def strongest(known: Known, kernel: str, fmt: str, target: str = "0") -> Figures:
+    """Return what is known best of a kernel of bce_logits, by other tables or the standard grid."""
+    f = format_named(fmt)
+    key = "bce_logits", kernel, fmt, f.short(targets_in(f, [target])[0])
+    figures = known.figures(*key)
+    if figures.maximum and figures.maximum.complete:
+        return figures
+    return Known([*known.rows.get(key, []), loss_row(kernel, fmt, target)]).figures(*key)
 
 
-def worst(known: ClaimTables, kernel: str, fmt: str, target: str = "0") -> float:
-    """Return the largest error of a kernel of bce_logits that is known, in ulps."""
-    return float(strongest(known, kernel, fmt, target)["max_ulp"])
+def worst(known: Known, kernel: str, fmt: str, target: str = "0") -> float:
+    """Return the largest error of a kernel of bce_logits that is known, in ulps; infinite where nothing is finite."""
+    largest = strongest(known, kernel, fmt, target).maximum
+    return float(largest.ulp) if largest else math.inf
 
 
-def found(known: ClaimTables, kernel: str, fmt: str, target: str = "0") -> str:
+def found(known: Known, kernel: str, fmt: str, target: str = "0") -> str:
     """Write the largest error that is known, after ≥ where not every input was visited."""
-    cells = strongest(known, kernel, fmt, target)
-    return ("" if basis(cells) == "every_input" else "≥ ") + shown(float(cells["max_ulp"]))
+    largest = strongest(known, kernel, fmt, target).maximum
+    return largest.marked if largest else "none finite"
 
 
 @cache
@@ -121,10 +127,10 @@ def first_off(kernel: str, fmt: str, side: int = 1, good_to: float | None = None
     return first(f, good_to or 0.0, stop, partial(off, kernel, f), f.bits < 32 or good_to is not None)
 
 
-def first_wrong(known: ClaimTables, kernel: str, fmt: str, side: int = 1) -> First:
+def first_wrong(known: Known, kernel: str, fmt: str, side: int = 1) -> First:
     """Return what `first_off` does, from where the strongest sweep says that the loss stops being good to 4 ulps."""
-    rows = [cells for cells in known.of("bce_logits", kernel, fmt, "0") if basis(cells) == "every_input"]
-    end = rows[0]["safe_hi" if side > 0 else "safe_lo"] if rows and fmt == "float32" else ""
+    safe = known.figures("bce_logits", kernel, fmt, "0").safe
+    end = (safe.hi if side > 0 else safe.lo) if safe and safe.basis == EVERY_INPUT and fmt == "float32" else ""
     return first_off(kernel, fmt, side, float.fromhex(end) if end else None)
 
 
@@ -155,22 +161,23 @@ def first_rounded_to_one(fmt: str) -> float:
     return float(f.from_ordinal(np.array([halving_one(is_one, at, below)[0]]))[0])
 
 
-def negative_kernels(known: ClaimTables, fmt: str, target: str) -> list[str]:
+def negative_kernels(known: Known, fmt: str, target: str) -> list[str]:
     """Return the kernels of bce_logits of which a negative loss is known."""
     kernels = kernels_of("bce_logits")
-    rows = {k.name: [c for c in known.of("bce_logits", k.name, fmt, target) if c["wrong_sign"]] for k in kernels}
-    unknown = [k for k in kernels if not rows[k.name]]
-    counts = {name: max(int(cells["wrong_sign"]) for cells in own) for name, own in rows.items() if own}
+    counted = {k.name: known.figures("bce_logits", k.name, fmt, target).counts for k in kernels}
+    unknown = [k for k in kernels if not counted[k.name]]
+    counts = {name: own.outcomes["wrong_sign"] for name, own in counted.items() if own}
     if unknown:
         summaries = sweep(LOSS, unknown, _grid(fmt), targets_in(format_named(fmt), [target])).summaries
         counts |= {name: int(summary.outcomes["wrong_sign"].sum()) for name, summary in summaries.items()}
     return [k.name for k in kernels if counts[k.name]]
 
 
-def not_finite(known: ClaimTables, kernel: str, fmt: str, target: str) -> str:
+def not_finite(known: Known, kernel: str, fmt: str, target: str) -> str:
     """Write at how many of the logits that the strongest row visited a kernel of bce_logits gives NaN or infinity."""
-    cells = strongest(known, kernel, fmt, target)
-    return f"{int(cells['spurious_nan']) + int(cells['spurious_inf'])} of {cells['points']} {fmt} logits"
+    counts = strongest(known, kernel, fmt, target).counts
+    assert counts, "the standard grid's row has them, and a row of every input"
+    return f"{counts.outcomes['spurious_nan'] + counts.outcomes['spurious_inf']} of {counts.points} {fmt} logits"
 
 
 def exact_differences(low: float, high: float) -> tuple[int, int]:
@@ -266,7 +273,7 @@ def off(kernel: str, fmt: Format, x: np.ndarray) -> np.ndarray:
     normal = value >= fmt.min_normal
     bad = ~(apart <= OFF * value) & normal
     for i in np.flatnonzero((abs(apart - OFF * value) <= OPEN * value) & normal):
-        true = truth(LOSS, (mpmath.mpf(float(x[i])), mpmath.mpf(0)))
+        true = cited(LOSS, (mpmath.mpf(float(x[i])), mpmath.mpf(0)))
         bad[i] = abs(mpmath.mpf(float(computed[i])) - true) > OFF * true
     return bad
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from harness.studies.claims import of_formulas, of_libraries  # noqa: F401 - they enter their claims
 from harness.studies.claims.asking import LIBRARIES, Results, ask_all
 from harness.studies.claims.entry import CLAIMS, NOTHING, Claim, in_order
 from harness.studies.claims.first import First
 from harness.studies.claims.instruments import FORMATS, first_wrong
-from harness.studies.claims.known import ClaimTables, tables
 from harness.studies.study import Parameters, Tables
 from harness.tables.rows import Row
+from harness.tables.strongest import Known
+from harness.workflow import files
+from harness.workflow.provenance import functions_differ
 
 # The forms that claims are about.
 KERNELS = (
@@ -26,11 +29,24 @@ def run(parameters: Parameters, part: str) -> Tables:
     The parameter `strongest` lists the tables of other experiments whose figures may be stronger than the standard
     grid's.
     """
-    known = tables(parameters.get("strongest", []))
+    known = made_here(parameters.get("strongest", []))
     return {**checked(CLAIMS, known), "claims_limits": limit_rows(known)}
 
 
-def checked(claims: Sequence[Claim], known: ClaimTables = NOTHING) -> Tables:
+def made_here(paths: Iterable[str | Path]) -> Known:
+    """Read tables; those that are missing, or were made with other functions than this machine's, know nothing.
+
+    A claim says what is measured on this machine, and other functions err otherwise.
+    """
+
+    def ours(path: Path) -> bool:
+        sidecar = path.with_suffix(".json")
+        return path.exists() and not functions_differ(files.read_json(sidecar, "a table's sidecar")["provenance"])
+
+    return Known.of(path for path in map(Path, paths) if ours(path))
+
+
+def checked(claims: Sequence[Claim], known: Known = NOTHING) -> Tables:
     """Ask the libraries once, check the claims, and return a row for each claim and for each library."""
     results = ask_all([(k, line) for c in claims for k, lines in (c.lines or {}).items() for line in lines])
     return {"claims": [c.row(results, known) for c in in_order(claims)], "claims_libraries": library_rows(results)}
@@ -57,7 +73,7 @@ def library_rows(results: Results) -> list[Row]:
     return rows
 
 
-def limit_rows(known: ClaimTables) -> list[Row]:
+def limit_rows(known: Known) -> list[Row]:
     """Return for each kernel and format the logits nearest to 0, y = 0, at which the loss is more than 5 % off.
 
     Empty where there is none up to ±50.  `every_input` says that every logit nearer to 0 was tried, `search` that one may have been

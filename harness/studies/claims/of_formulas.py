@@ -13,7 +13,7 @@ from harness.numbers.formats import format_named
 from harness.studies.claims import instruments as m
 from harness.studies.claims.entry import TUTORIALS, Checked, claim
 from harness.studies.claims.first import First
-from harness.studies.claims.known import ClaimTables
+from harness.tables.strongest import Known
 
 LOGITS = (2.0, -1.0, 0.5)
 
@@ -55,7 +55,7 @@ def labels_outside() -> Checked:
 
 
 @claim("f", "Clipping the probability to [1e-15, 1 − 1e-15] cures the instability.", TUTORIALS, from_tables=True)
-def clip_cures(known: ClaimTables) -> Checked:
+def clip_cures(known: Known) -> Checked:
     off = {f: m.first_wrong(known, "sigmoid_clip_1e-15", f) for f in m.FORMATS}
     idle = [f for f in m.FORMATS if format_named(f).round(1 - m.number("1e-15")) == 1]
     return Checked(
@@ -86,7 +86,7 @@ def numpy_log_zero() -> Checked:
 
 
 @claim("j", "Adding 1e-7 inside the logarithms makes it stable.", TUTORIALS, from_tables=True)
-def added_eps(known: ClaimTables) -> Checked:
+def added_eps(known: Known) -> Checked:
     off = {f: m.first_wrong(known, "sigmoid_add_eps_1e-7", f) for f in m.FORMATS}
     negative = m.run("bce_logits", "sigmoid_add_eps_1e-7", m.floats(20), 1)[0]
     return Checked(
@@ -98,7 +98,7 @@ def added_eps(known: ClaimTables) -> Checked:
 
 
 @claim("k", "The log-sum-exp form is both faster and more stable.", from_tables=True)
-def log_sum_exp(known: ClaimTables) -> Checked:
+def log_sum_exp(known: Known) -> Checked:
     paces = {f: m.pace("lse_log1p", "sigmoid_naive", f) for f in ("float32", "float64")}
     calls = [m.function_calls(name) for name in ("lse_log1p", "sigmoid_naive")]
     stable = m.worst(known, "lse_log1p", "float32") < m.worst(known, "sigmoid_naive", "float32")
@@ -136,10 +136,12 @@ def bfloat16_range() -> Checked:
 
 
 @claim("t", "max(x, 0) − x·y + log1p(exp(−abs(x))) is exact to the last digit.", from_tables=True)
-def fused_is_exact(known: ClaimTables) -> Checked:
+def fused_is_exact(known: Known) -> Checked:
     hard = {f: m.found(known, "lse_log1p", f) for f in m.FORMATS}
     soft = m.found(known, "lse_log1p", "float32", "next_down_1")
-    at = float.fromhex(m.strongest(known, "lse_log1p", "float32")["max_ulp_input"])
+    largest = m.strongest(known, "lse_log1p", "float32").maximum
+    assert largest, "its results are finite"
+    at = float.fromhex(largest.input)
     small = np.exp(-abs(m.floats(at)))
     exp, carried = m.ulps("float32", small[0], m.exact("exp", -abs(at))), m.carried("float32", small[0], at)
     log1p = m.ulps("float32", np.log1p(small)[0], m.exact("log1p", float(small[0])))
@@ -165,7 +167,7 @@ def softplus_cutoff() -> Checked:
 
 
 @claim("ab", "With labels in [0, 1] a cross-entropy never comes out negative.", from_tables=True)
-def negative_losses(known: ClaimTables) -> Checked:
+def negative_losses(known: Known) -> Checked:
     found = m.negative_kernels(known, "float32", "1")
     count = len(kernels_of("bce_logits"))
     return Checked(
@@ -271,7 +273,7 @@ def subtraction() -> Checked:
 
 
 @claim("ac", "Under mixed precision it is enough to compute the loss in float32.", from_tables=True)
-def loss_in_float32(known: ClaimTables) -> Checked:
+def loss_in_float32(known: Known) -> Checked:
     def late(fmt: str) -> First:
         return m.first_where(
             fmt, lambda x: np.isinf(m.run("bce", "naive_log1p", m.run("sigmoid", "branched", x).astype(np.float32), 0))

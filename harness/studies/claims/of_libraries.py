@@ -11,7 +11,7 @@ from harness.numbers.formats import format_named
 from harness.studies.claims import instruments as m
 from harness.studies.claims.asking import LineValue
 from harness.studies.claims.entry import TUTORIALS, Checked, claim
-from harness.studies.claims.known import ClaimTables
+from harness.tables.strongest import Known
 
 KERAS = "keras.losses.binary_crossentropy"
 TORCH = "torch.nn.functional.binary_cross_entropy"
@@ -323,7 +323,7 @@ def logits_are_clipped(keras: list[LineValue], keras_torch: list[LineValue], tf_
     torch=[f"{LOGITS}(torch.tensor([{x}]), torch.tensor([{y}]))" for x, y in SOFT],
     optax=[f"optax.sigmoid_binary_cross_entropy(np.float32({x}), np.float32({y}))" for x, y in SOFT],
 )
-def soft_labels(known: ClaimTables, keras: list[LineValue], torch: list[LineValue], optax: list[LineValue]) -> Checked:
+def soft_labels(known: Known, keras: list[LineValue], torch: list[LineValue], optax: list[LineValue]) -> Checked:
     given = {"Keras": keras, "torch": torch, "optax": optax}
     exact = [m.exact("bce_logits", x, str(y)) for x, y in SOFT]
     return Checked(

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from harness.studies.claims.entry import VERDICTS
-from harness.studies.claims.first import EVERY_INPUT
 from harness.studies.claims.instruments import FORMATS
 from harness.studies.study import Frames
+from harness.tables.basis import EVERY_INPUT
+from harness.tables.strongest import Known
 from harness.tables.text import short
 from harness.tables.views import Cells, Column, plain
 
@@ -40,7 +41,7 @@ VIEWS = {
 }
 
 
-def facts(frames: Frames) -> dict[str, Any]:
+def facts(frames: Frames, known: Known) -> dict[str, Any]:
     """Sort the claims by verdict, and give verdict and measurement of those that the answer quotes."""
     table = frames["claims"]
     verdict, measured = (table.set_index("claim")[column] for column in ("verdict", "measured"))

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.numbers.formats import format_named
+from harness.studies.epsilons.candidates import STABLE
 from harness.studies.study import Frames
+from harness.tables.strongest import Known
 from harness.tables.text import OUTCOME_LABELS, decimal_input, percent, short
 from harness.tables.views import Cells, Column, pick, plain
 
@@ -34,6 +36,8 @@ def _live_end(row: Cells) -> str:
     value = float(format_named(row["format"]).parse(row["dead_hi"]))
     return f"1 − {1 - value:.3g}" if value > 0.99 else f"{value:.4g}"
 
+
+HARD = ("0", "1")  # the targets that the loss is measured at
 
 SPURIOUS_COUNTS = Column("spurious", _spurious)
 LARGEST_LOSSES = Column(
@@ -91,7 +95,7 @@ VIEWS = {
 }
 
 
-def facts(frames: Frames) -> dict[str, Any]:
+def facts(frames: Frames, known: Known) -> dict[str, Any]:
     """Compute which eps is best, what it costs, and what doing without one gives."""
     windows = frames["epsilons_windows"].set_index("format")["one_minus_eps_below_1"]
     clamp = pick(frames["epsilons_best"], input="probability", form="clamp", range="all", criterion="ulp")
@@ -112,5 +116,5 @@ def facts(frames: Frames) -> dict[str, Any]:
         "whole": list(normal["format"][whole]),
         "bits_lost": math.floor(math.log2(float(after_sigmoid["worst"]))),  # of a sample: at least so many
         "bits": format_named("float32").precision,
-        "stable_error": after_sigmoid["worst_without_eps"],
+        "stable": known.largest("bce_logits", STABLE["bce_logits"], ["float32"], HARD).said,
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.studies.float8_pairs.measure import PROBLEMS
 from harness.studies.study import Frames
+from harness.tables.strongest import Known
 from harness.tables.text import percent, short
 from harness.tables.views import Cells, Column, plain
 from harness.truth.errors import SPURIOUS
@@ -36,7 +37,7 @@ VIEWS = {
 }
 
 
-def facts(frames: Frames) -> dict[str, Any]:
+def facts(frames: Frames, known: Known) -> dict[str, Any]:
     """Compute which kernels survive, how many pairs lie outside, and what hides NaN."""
     table = frames["float8_pairs"]
     loss = table[table["problem"] == PROBLEMS[0]]

@@ -10,6 +10,7 @@ import pandas as pd
 from harness.studies.pipeline.measure import ALONE
 from harness.studies.pipeline.round_trip import OCTAVES
 from harness.studies.study import Frames
+from harness.tables.strongest import Known, Maximum
 from harness.tables.text import decimal_input, short
 from harness.tables.views import Cells, Column, View, plain
 
@@ -96,21 +97,26 @@ VIEWS: dict[str, View] = {
 }
 
 
-def facts(frames: Frames) -> dict[str, Any]:
+def facts(frames: Frames, known: Known) -> dict[str, Any]:
     """Compute where the probability is lost, what a wider loss changes, and how far off the fused form is."""
     table, quantised = frames["pipeline"], frames["pipeline_quantisation"]
     return {
-        "xlogy_ulp": _most(table, "xlogy", "kernel_max_ulp"),
-        "fused_ulp": _most(table, "softplus_pair", "max_ulp"),
+        "xlogy": _most(known, "bce", "xlogy", table, "kernel_max_ulp").said,
+        "fused": _most(known, "bce_logits", "softplus_pair", table, "max_ulp").said,
         "last_below_1": {f: _logit(quantised, f, f, "not_1_to") for f in (*SIXTEEN, "float32", "float64")},
         "mixed": {f: _logit(quantised, f, "float32", "percent_hi") for f in SIXTEEN},
         "alike": {f: _logit(quantised, f, f, "percent_hi") for f in SIXTEEN},
     }
 
 
-def _most(frame: pd.DataFrame, kernel: str, column: str) -> str:
-    """Write a kernel's largest error in any pair of formats, with two digits."""
-    return f"{frame[frame['kernel'].str.endswith('+' + kernel)][column].astype(float).max():.2g}"
+def _most(known: Known, problem: str, kernel: str, frame: pd.DataFrame, column: str) -> Maximum:
+    """Return the largest error known of a kernel in any pair of formats: of what it is given, in the loss's format.
+
+    The pairs' own column has part of those inputs, of a format that the loss's includes.
+    """
+    own = frame[frame["kernel"].str.endswith("+" + kernel)]
+    found = known.largest(problem, kernel, own["format"].unique(), own["target"].unique())
+    return found.or_more(max(own[column], key=float))
 
 
 def _logit(quantised: pd.DataFrame, a: str, b: str, column: str) -> str:

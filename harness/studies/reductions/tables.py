@@ -8,6 +8,7 @@ import pandas as pd
 
 from harness.studies.reductions.stagnation import SHORTFALLS
 from harness.studies.study import Frames
+from harness.tables.strongest import Known
 from harness.tables.text import percent, short
 from harness.tables.views import Column, View, pick, plain
 
@@ -56,7 +57,7 @@ VIEWS: dict[str, View] = {
 }
 
 
-def facts(frames: Frames) -> dict[str, Any]:
+def facts(frames: Frames, known: Known) -> dict[str, Any]:
     """Compute how wrong running sums are, what pairwise and compensated sums do, and what rows of unequal length cost."""
     table, short_from = frames["reductions"], frames["reductions_shortfall"]
     single = _last(table, quantity="sum", method="sequential", format="float32")

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from harness.studies.study import Frames
+from harness.tables.strongest import Known, Maximum, together
 from harness.tables.text import OUTCOME_LABELS, decimal_input, short
 from harness.tables.views import Cells, Column, plain
 
@@ -95,15 +96,21 @@ VIEWS = {
 }
 
 
-def facts(frames: Frames) -> dict[str, Any]:
-    """Compute what cutoffs cost, how far the forms err, and what autodiff does to the focal loss; two digits."""
+def facts(frames: Frames, known: Known) -> dict[str, Any]:
+    """Compute what cutoffs cost, how far the forms err, and what autodiff does to the focal loss."""
     rows = frames["relatives"]
-    float32 = rows[rows["format"] == "float32"]
+    formats = rows["format"].unique()
+
+    def most(problem: str, form: str, *only: str) -> Maximum:
+        targets = rows[rows["problem"] == problem]["target"].unique()
+        return known.largest(problem, form, only or formats, targets)
+
+    focal = [most(problem, form) for problem, form in STABLE_FOCAL.items()]
     return {
         **_cutoffs(frames["relatives_cutoff"].set_index("format")),
-        "naive": {problem: f"{_most(float32, problem, form):.2g}" for problem, form in NAIVE.items()},
-        "stable": {problem: f"{_most(rows, problem, form):.2g}" for problem, form in STABLE.items()},
-        "focal_stable": f"{max(_most(rows, problem, form) for problem, form in STABLE_FOCAL.items()):.2g}",
+        "naive": {problem: most(problem, form, "float32").marked for problem, form in NAIVE.items()},
+        "stable": {problem: most(problem, form).marked for problem, form in STABLE.items()},
+        "focal_stable": together(focal).said,
         **_autodiff(frames["relatives_gradient"].set_index(["problem", "kernel", "format"])),
     }
 
@@ -118,12 +125,6 @@ def _cutoffs(cutoffs: pd.DataFrame) -> dict[str, Any]:
         "gain_format": gain.idxmax(),
         "gain_cutoff": f"{float(cutoffs.loc[gain.idxmax(), 'best_from']):.3g}",
     }
-
-
-def _most(rows: pd.DataFrame, problem: str, form: str) -> float:
-    """Return the largest error of a form in some rows."""
-    of_form = rows[(rows["problem"] == problem) & (rows["kernel"] == form) & (rows["max_ulp"] != "")]
-    return of_form["max_ulp"].astype(float).max()
 
 
 def _autodiff(gradient: pd.DataFrame) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from harness.studies.softmax.measure import GAP_WAYS, GRADIENTS
 from harness.studies.softmax.vectors import CLASSES
 from harness.studies.study import Frames
 from harness.tables import views
+from harness.tables.strongest import Known
 from harness.tables.text import OUTCOME_LABELS, short
 from harness.tables.views import Cells, Column, View, plain
 
@@ -134,7 +135,7 @@ VIEWS: dict[str, View] = {
 # -- the answer ----------------------------------------------------------------------------------
 
 
-def facts(frames: Frames) -> dict[str, Any]:
+def facts(frames: Frames, known: Known) -> dict[str, Any]:
     """Compute what sums in 16 bits lose, what confident predictions lose, and what the advised form leaves."""
     return {**_sums(frames["softmax_equal"]), **_leads(frames["softmax_confident"]), **_advised(frames["softmax"])}
 

@@ -9,9 +9,11 @@ import pandas as pd
 
 from harness.studies.study import Frames
 from harness.studies.targets.formulas import EXPRESSIONS
+from harness.tables.strongest import Known
 from harness.tables.text import OUTCOME_LABELS, decimal_input, short
 from harness.tables.views import Cells, Column, plain
 
+PROBLEM = "bce_logits"
 FORMATS = ("float16", "bfloat16", "float32", "float64")
 *BEFORE_LOSS, WITH_LOGIT = EXPRESSIONS  # only the last one's result depends on the working format
 
@@ -126,13 +128,13 @@ VIEWS = {
 }
 
 
-def facts(frames: Frames) -> dict[str, Any]:
+def facts(frames: Frames, known: Known) -> dict[str, Any]:
     """Compute what labels outside [0, 1] do, where digits go next to 0 and 1, and what smoothing leaves as it is."""
     ones = frames["targets_identity"]
     ones = ones[ones["target"] == "1"].set_index("format")
     return {
         **_labels(frames["targets_labels"], frames["targets_formulas"]),
-        **_next_to_an_end(frames["targets"]),
+        **_next_to_an_end(frames["targets"], known),
         "keras_unchanged": decimal_input(ones.loc["bfloat16", "keras_unchanged_to"]),
         "mixed_unchanged": decimal_input(ones.loc["bfloat16", "mixed_unchanged_to"]),
     }
@@ -149,11 +151,16 @@ def _labels(labels: pd.DataFrame, formulas: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _next_to_an_end(rows: pd.DataFrame) -> dict[str, Any]:
+def _next_to_an_end(rows: pd.DataFrame, known: Known) -> dict[str, Any]:
     """Find the errors of the fused forms at the neighbour of 1 and next to 0, and the largest of softplus_pair."""
-    rows = rows[rows["problem"] == "bce_logits"].set_index(["kernel", "format", "target_name"])
+    rows = rows[rows["problem"] == PROBLEM].drop_duplicates(["format", "target_name"])
+    target = rows.set_index(["format", "target_name"])["target"]
+
+    def at(kernel: str, fmt: str, name: str) -> str:
+        return known.largest(PROBLEM, kernel, [fmt], [target.loc[fmt, name]]).marked
+
     return {
-        "next_to_1": {name: at_least(rows.loc[("lse_log1p", name, "1-2^-p")]) for name in FORMATS},
-        "next_to_0": at_least(rows.loc[("linear_softplus", "float32", "2^-p")]),
-        "pair": rows.loc["softplus_pair"]["max_ulp"].astype(float).max(),
+        "next_to_1": {fmt: at("lse_log1p", fmt, "1-2^-p") for fmt in FORMATS},
+        "next_to_0": at("linear_softplus", "float32", "2^-p"),
+        "pair": known.largest_at_any_target(PROBLEM, "softplus_pair", FORMATS).said,
     }

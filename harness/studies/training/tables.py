@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from harness.studies.study import Frames
+from harness.tables.strongest import Known
 from harness.tables.text import decimal_input, short
 from harness.tables.views import Cells, Column, plain, shown
 
@@ -126,7 +127,7 @@ VIEWS = {
 }
 
 
-def facts(frames: Frames) -> dict[str, Any]:
+def facts(frames: Frames, known: Known) -> dict[str, Any]:
     """Compute which losses kept all runs, what dead gradients cost, and what the worst error tells of that."""
     frame = frames["training_summary"]
     names = [loss_name(k, g) for k, g in zip(frame["kernel"], frame["gradient"])]
@@ -136,7 +137,9 @@ def facts(frames: Frames) -> dict[str, Any]:
         excess=[float(worst_excess(row) or "nan") for row in frame.to_dict("records")],
         most_stuck=frame[[f"stuck_{s}" for s in SETTINGS]].replace("", "0").astype(float).max(axis=1),
     )
-    return _kept(frame) | _dead(frame) | _misreported(frames["training"]) | _told(frame, frames["training_errors"])
+    return (
+        _kept(frame) | _dead(frame) | _misreported(frames["training"]) | _told(frame, frames["training_errors"], known)
+    )
 
 
 def _kept(frame: pd.DataFrame) -> dict[str, Any]:
@@ -177,7 +180,7 @@ def _misreported(runs: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _told(frame: pd.DataFrame, errors: pd.DataFrame) -> dict[str, Any]:
+def _told(frame: pd.DataFrame, errors: pd.DataFrame, known: Known) -> dict[str, Any]:
     """Compare a loss that errs much and is harmless with one that is nearly exact and loses runs."""
     far, near = COMPARED
     of = {
@@ -190,7 +193,7 @@ def _told(frame: pd.DataFrame, errors: pd.DataFrame) -> dict[str, Any]:
         "far_mean": max(of[far]["weighted_mean_ulp"], key=float),
         "far_lost": own[own["kernel"] == far]["lost"].sum(),
         "near": near,
-        "near_error": max(of[near]["max_ulp"], key=float),
+        "near_error": known.largest("bce_logits", near, ["float32"], of[near]["target"]).said,
         "near_lost": own[own["kernel"] == near]["lost"].sum(),
         "near_runs": len(SETTINGS) * own[own["kernel"] == near]["runs"].astype(int).sum(),
     }

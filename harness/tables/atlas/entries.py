@@ -7,7 +7,7 @@ kernels themselves are run again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_CEILING, Context, Decimal
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -35,7 +35,7 @@ from harness.tables.atlas.verdicts import (
 from harness.tables.basis import EVERY_INPUT
 from harness.tables.rows import Row
 from harness.tables.strongest import Known, checksums_beside
-from harness.tables.text import OUTCOME_LABELS, short
+from harness.tables.text import OUTCOME_LABELS, short, upward
 from harness.tables.views import Cells, Column, plain, shown
 from harness.workflow import files
 
@@ -224,7 +224,7 @@ def _elsewhere(e: Entry, row: Row, otherwise: bool) -> list[str]:
     if Decimal(str(row["max_ulp"] or 0)) > BUDGET:
         return [*texts, "in places " + _worst_known(e, [{**row, "target": ""}])]
     tried = "" if row["exhaustive"] == "true" else " tried"
-    within = f"within {_up(str(row['max_ulp']))} ulp at every {e.phrases.variable}{tried}"
+    within = f"within {upward(str(row['max_ulp']))} ulp at every {e.phrases.variable}{tried}"
     return [*texts, f"otherwise {within}" if otherwise or texts else within]
 
 
@@ -259,8 +259,3 @@ def glance(rows: Sequence[Row]) -> pd.DataFrame:
         verdicts.setdefault(r["kernel"], {})[str(r["format"])] = judged(r)
     lines = [{"kernel": kernel, **{f: of.get(f, "") for f in formats}} for kernel, of in verdicts.items()]
     return pd.DataFrame(lines)
-
-
-def _up(text: str) -> str:
-    """Round a number up to 3 significant digits."""
-    return f"{float(Context(prec=3, rounding=ROUND_CEILING).create_decimal(Decimal(text))):.3g}"
