@@ -12,7 +12,7 @@ from harness.systems.pages import FIGURES as SYSTEM_FIGURES
 from harness.systems.exhaustive import SHARDS as LIBRARY_SHARDS
 from harness.systems.exhaustive import swept_libraries
 from harness.systems.registry import libraries
-from harness.tables.strongest import checksums_beside
+from harness.tables.strongest import beyond_samples, checksums, checksums_beside
 from harness.workflow import experiments
 from harness.workflow.dependencies import sources
 from harness.workflow.progress import tell_time_left
@@ -83,6 +83,14 @@ CODE = {
     for stage in ("sweep.job", "search.job", "tables.job", "figures.job", "bounds.job")
     for name, e in EXPERIMENTS.items()
 }
+
+
+def stronger_than_samples(folder, but):
+    """Return name and checksum of each table of a folder that is of every input or of a search, one left out."""
+    paths = [p for p in beyond_samples(folder) if p.stem != but]
+    return [" ".join(pair) for pair in checksums(paths).items()]
+
+
 # Studies, special values and the atlas may use any kernel; a page's form does not touch its study's parts.
 KERNELS = sorted(map(str, Path("harness/kernels").glob("*.py")))
 PART_CODE = {
@@ -243,6 +251,12 @@ rule table:
         experiment="|".join(SWEEPS),
     conda:
         "environment.yaml"
+    params:
+        # A sample's cures are chosen by what sweeps over every input and searches know.  They are no inputs, or the main
+        # tables would ask for hours of them; their checksums rerun what is made of samples.
+        stronger=lambda w: (
+            [] if w.experiment in EXHAUSTIVE else stronger_than_samples(Path(w.root, "tables"), w.experiment)
+        ),
     message:
         "Table of {wildcards.experiment}"
     shell:

@@ -12,6 +12,9 @@ from harness import UsageError
 from harness.studies.page import page
 from harness.studies.study import Frames, Tables, load, measure_of, study_of
 from harness.tables import writer
+from harness.tables.advice import advised, cures_of
+from harness.tables.rows import Row
+from harness.tables.strongest import Known, of_contract
 from harness.workflow import files
 
 
@@ -34,6 +37,7 @@ def page_job(experiment: Path, parts: list[Path], root: Path, out: Path) -> None
     question = load(experiment)
     study = study_of(question)
     found = study.combine(question.parameters, [files.read_json(p, "what one part of a study found") for p in parts])
+    found = {name: cured(name, rows, root / "tables") for name, rows in found.items()}
     if set(found) != set(question.tables):
         captions, given = (", ".join(sorted(names)) or "none" for names in (question.tables, found))
         raise UsageError(f"{experiment} has captions for the tables {captions}; its parts gave {given}")
@@ -48,6 +52,13 @@ def page_job(experiment: Path, parts: list[Path], root: Path, out: Path) -> None
             )
         for stem in question.figures:
             style.save(study.draw[stem](frames), results / "figures", stem)
+
+
+def cured(name: str, rows: list[Row], folder: Path) -> list[Row]:
+    """Return a table's rows with cures that hold by the strongest that a folder's tables know, if it names any."""
+    if not rows or not of_contract(rows[0]) or "remedy" not in rows[0]:
+        return rows
+    return advised(rows, known=cures_of(rows, Known.beyond_samples(folder, name)))
 
 
 @contextmanager

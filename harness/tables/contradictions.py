@@ -1,7 +1,8 @@
 """Statements of the tables that contradict stronger ones.
 
 What was seen at one input binds every statement about a range that holds it.  So a sample's maximum may not lie above
-that over every input, the safe range over every input must lie within whatever a sample or a search allows, an a priori bound must hold for the largest error known, and the atlas and the README may
+that over every input, the safe range over every input must lie within whatever a sample or a search allows, an a
+priori bound must hold for the largest error known, a cure must hold by it, and the atlas, the README and the pages may
 claim no more than the strongest table.  `harness verify` looks for each of these.
 """
 
@@ -12,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from harness.tables import contract, writer
+from harness.tables import contract, views, writer
+from harness.tables.advice import unheld
 from harness.tables.basis import EVERY_INPUT, SEARCH
-from harness.tables.strongest import Ends, Known, TableRow, intersection, outer_bounds
+from harness.tables.strongest import Ends, Known, TableRow, intersection, is_contract, outer_bounds
 
 HARD = ("", "0", "1")
 ROUNDED = Decimal(1 + 1e-8)  # maxima have nine digits: two of one truth may differ in the last
@@ -34,6 +36,8 @@ def contradictions(results: Path) -> list[str]:
     for path in paths:
         if path.stem.startswith("bounds_"):
             found += bounds(path, known)
+        if is_contract(path):
+            found += cures(path, known)
     readme = results.parent / "README.md"
     return found + (list(quoted(readme, results)) if readme.is_file() else [])
 
@@ -142,6 +146,13 @@ def bounds(path: Path, known: Known) -> Iterator[str]:
                 f"{path.name}:{i + 2}: {' '.join(_key(row))}, target {row['target'] or 'none'}, is bounded by"
                 f" {row['max_bound_ulp']} ulp, {largest.table} has {largest.ulp}"
             )
+
+
+def cures(path: Path, known: Known) -> Iterator[str]:
+    """Tell which cures of a table do not hold by the strongest that any table knows."""
+    frame = writer.read(path)
+    if "remedy" in frame:
+        yield from (f"{path.name}: {text}" for text in unheld(views.records(frame), known))
 
 
 def quoted(readme: Path, results: Path) -> Iterator[str]:

@@ -13,9 +13,10 @@ from harness.sweep import stored
 from harness.sweep.grid import Grid
 from harness.sweep.shards import merged, shards_of
 from harness.tables import contract, views, writer
-from harness.tables.advice import advised
+from harness.tables.advice import advised, cures_of
 from harness.tables.basis import with_bases
 from harness.tables.rows import COLUMNS, Row, rows_of
+from harness.tables.strongest import Known
 from harness.truth.arb import oracle
 from harness.truth.certified import significant
 from harness.truth.fast import bound
@@ -26,7 +27,8 @@ from harness.workflow.provenance import functions_differ
 def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
     """Write an experiment's table, OUT.csv, .md, .tex and .json, from the summaries of all its formats and shards.
 
-    Rows stand in the order of problems, formats, kernels and targets.  Raises UsageError where a summary is missing,
+    Rows stand in the order of problems, formats, kernels and targets.  Their cures hold by the strongest that the tables
+    beside OUT know: a sample's rows are judged by those of every input and of searches.  Raises UsageError where a summary is missing,
     given twice, damaged, or of another sweep, and where an error that is computed again is not what the sweep found.
     """
     shards = shards_of(experiment, inputs)
@@ -46,7 +48,7 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
         audit[fmt.name] = _worst_audit(shards.paths[fmt.name])
     order = {p.name: i for i, p in enumerate(experiment.problems)}
     rows.sort(key=lambda r: order[str(r["problem"])])
-    rows = advised(rows)
+    rows = advised(rows, known=cures_of(rows, Known.beyond_samples(out.parent, out.stem)))
     writer.write(
         out.with_suffix(""), rows, COLUMNS, contract.readable(rows), experiment.question,
         note=contract.note(rows), measured_with=shards.provenance,
@@ -55,8 +57,11 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
 
 
 def rewrite_job(experiment: Experiment, path: Path) -> None:
-    """Write a sweep's table again from its own CSV, without a sweep: the bases of its figures, Markdown and LaTeX."""
+    """Write a sweep's table again from its own CSV, without a sweep: the bases of its figures, cures, Markdown and LaTeX."""
     frame = with_bases(writer.read(path))
+    rows: list[Row] = [{**row} for row in views.records(frame)]
+    rows = advised(rows, known=cures_of(rows, Known.beyond_samples(path.parent, path.stem)))
+    frame = frame.assign(**{name: [str(row[name]) for row in rows] for name in ("reason", "remedy")})
     shown, title = contract.readable(frame), experiment.question
     texts = {
         ".md": writer.to_markdown(shown, title, contract.note(frame)),

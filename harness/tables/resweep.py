@@ -29,8 +29,9 @@ from harness.problems import problem_named
 from harness.sweep.grid import GRIDS, Grid
 from harness.sweep.streaming import sweep
 from harness.sweep.summary import Summary, merge
-from harness.tables.advice import advised, figure
+from harness.tables.advice import advised, strongest_figure
 from harness.tables.rows import rows_of
+from harness.tables.strongest import Known
 from harness.tables.text import as_cell
 from harness.truth.errors import OUTCOMES
 
@@ -79,8 +80,11 @@ def swept(frame: pd.DataFrame) -> bool:
     return set(SWEPT) <= set(frame.columns) and bool(len(frame)) and set(frame["grid"]) <= set(GRIDS)
 
 
-def tasks(frame: pd.DataFrame, *, deep: bool, exhaustive: bool) -> list[Task]:
-    """Return what of a swept table is swept again: some rows, with `deep` all, large ones in cells unless `exhaustive`."""
+def tasks(frame: pd.DataFrame, stronger: Known, *, deep: bool, exhaustive: bool) -> list[Task]:
+    """Return what of a swept table is swept again: some rows, with `deep` all, large ones in cells unless `exhaustive`.
+
+    Cures are chosen by the table's own figures and stronger ones, as they were when it was made.
+    """
     found: list[Task] = []
     large = frame["points"].astype(int) > LARGE
     small = frame[~large] if deep else few(frame[~large])
@@ -91,7 +95,7 @@ def tasks(frame: pd.DataFrame, *, deep: bool, exhaustive: bool) -> list[Task]:
             alone = not deep and cells == ["all"]  # rows that were drawn have few targets in common
             for group in [g for _, g in together.groupby("kernel")] if alone else [together]:
                 if len(group):
-                    figures = _figures(frame[(frame["problem"] == problem) & (frame["format"] == fmt)])
+                    figures = _figures(frame[(frame["problem"] == problem) & (frame["format"] == fmt)], stronger)
                     found += [_task(problem, fmt, grid, group, part, figures) for part in cells]
     return found
 
@@ -116,11 +120,11 @@ def few(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.loc[sorted(chosen)]
 
 
-def _figures(rows: pd.DataFrame) -> Figures:
-    """Return what a table says of all kernels of a problem and format, by target."""
+def _figures(rows: pd.DataFrame, stronger: Known) -> Figures:
+    """Return what is known best of all kernels that a table has of a problem and format, by target."""
     found: Figures = {}
     for row in rows.to_dict("records"):
-        found.setdefault(row["target"], []).append(figure({str(k): v for k, v in row.items()}))
+        found.setdefault(row["target"], []).append(strongest_figure({str(k): v for k, v in row.items()}, stronger))
     return found
 
 

@@ -162,6 +162,14 @@ class Known:
         given = (row for name, frame in frames.items() if of_contract(frame.columns) for row in rows_of(name, frame))
         return cls([*(row for path in others for row in rows_in(path)), *given])
 
+    @classmethod
+    def beyond_samples(cls, folder: Path, but: str = "") -> Known:
+        """Read the tables of a folder that are stronger than a sample in every row, one left out.
+
+        They are sweeps over every input and searches, whose figures stand on no other table.
+        """
+        return cls(row for path in beyond_samples(folder) if path.stem != but for row in rows_in(path))
+
     @property
     def tables(self) -> list[str]:
         """Return the names of the tables that have rows here."""
@@ -250,9 +258,23 @@ def beside(paths: Iterable[Path]) -> list[Path]:
     return [p for p in sorted(others) if is_contract(p)]
 
 
+def beyond_samples(folder: Path) -> list[Path]:
+    """Return the contract's tables of a folder that have no figure of a sample, in order."""
+    return [
+        path
+        for path in sorted(folder.glob("*.csv"))
+        if (rows := rows_in(path)) and not any(SAMPLE in (row.max_basis, row.safe_basis) for row in rows)
+    ]
+
+
 def checksums_beside(paths: Iterable[Path]) -> dict[str, str]:
     """Return the checksums, by name, of the contract's tables beside the given ones."""
-    return {p.name: files.sha256(p) for p in beside(paths)}
+    return checksums(beside(paths))
+
+
+def checksums(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the checksums of tables by name."""
+    return {p.name: files.sha256(p) for p in paths}
 
 
 def _stated(row: TableRow) -> Maximum:

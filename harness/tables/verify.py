@@ -23,6 +23,7 @@ from harness.sweep.streaming import BUDGET
 from harness.tables import resweep, writer
 from harness.tables.contradictions import contradictions, shortfalls
 from harness.tables.rows import CONTRACT, certified_extreme, difference
+from harness.tables.strongest import Known
 from harness.truth.certified import significant
 from harness.workflow import files
 from harness.workflow.provenance import functions_differ
@@ -134,7 +135,13 @@ def _rows(table: TableCheck) -> None:
 
 def _sweeps(tables: list[TableCheck], deep: bool, exhaustive: bool) -> None:
     """Sweep rows of the tables again, on all cores at once, and note where they differ."""
-    owned = [(t, task) for t in tables for task in resweep.tasks(t.frame, deep=deep, exhaustive=exhaustive)]
+    owned = [
+        (t, task)
+        for t in tables
+        for task in resweep.tasks(
+            t.frame, Known.beyond_samples(t.path.parent, t.path.stem), deep=deep, exhaustive=exhaustive
+        )
+    ]
     found = [(t, task, f) for (t, task), f in zip(owned, resweep.run([task for _, task in owned]))]
     for table in tables:
         mine = [(task, f) for t, task, f in found if t is table]
