@@ -1,6 +1,7 @@
 """Kernels, their gradients, errors, outcomes and grids, each against something simpler."""
 
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from harness.sweep.grid import Grid
 from harness.sweep.streaming import Tallies, sweep
 from harness.sweep.tally import Block
 from harness.tables import outcomes, usual, writer
-from harness.tables.advice import advised, unheld
+from harness.tables.advice import ADVICE, advised, cures_of, unheld
 from harness.tables.rows import COLUMNS, CONTRACT, rows_of
+from harness.tables.strongest import Known
 from harness.truth import certified, errors
 from harness.truth.certified import round_to, truth
 from harness.truth.fast import evaluate
@@ -472,6 +474,29 @@ class TestRemedies:
             rows[chosen] = {**rows[chosen], "remedy": planted}
             (sentence,) = unheld(rows)
             assert f"{planted} is no remedy" in sentence
+
+    def test_a_cure_holds_by_what_is_known_of_every_input(self):
+        rows = list(swept("bce_logits", "float32", ("0.5",), "quick")[0].values())
+        first = next(r["remedy"] for r in advised(rows) if r["remedy"])
+        stronger = {**next(r for r in rows if r["kernel"] == first), "exhaustive": True, "max_ulp": "4.5"}
+        known = Known.with_tables({"every": writer.read(StringIO(writer.to_csv([stronger], COLUMNS)))}, Path("nowhere"))
+        found = advised(rows, known=cures_of(rows, known))
+        named = {r["remedy"] for r in found} - {""}
+        assert named and first not in named and not unheld(found, known)
+        planted = [{**r, "remedy": first} if r["remedy"] else r for r in found]  # which holds in this table alone
+        assert not unheld(planted) and all(f"{first} is no remedy: 4.5 ulp" in s for s in unheld(planted, known))
+        assert unheld(planted, known)
+
+    def test_advice_is_given_anew_and_not_twice(self):
+        rows = advised(list(swept("bce_logits", "float16", ("0", "0.5"))[0].values()))
+        assert advised(rows) == rows
+        told = "1 + 1 rounds to 1 (absorption): the loss 2 becomes 1"
+        for old in (
+            "; xlogy keeps it within 4 ulp.",
+            "; no built-in kernel comes closer.",
+            ".; no built-in kernel stays within 4 ulp; xlogy comes closest, with at least 5 ulp and 3 capped poles.",
+        ):
+            assert ADVICE.sub("", told + old).removesuffix(".") == told
 
     @pytest.mark.parametrize("name", ["logits", "probabilities", "gradients", "primitives"])
     def test_every_remedy_of_the_main_tables_holds(self, name):

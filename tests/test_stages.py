@@ -22,6 +22,7 @@ from harness.sweep.streaming import sweep
 from harness.tables import resweep, rows, verify, writer
 from harness.tables.advice import advised
 from harness.tables.job import table_job
+from harness.tables.strongest import Known
 from harness.workflow import experiments, files
 from harness.workflow.experiments import targets_in
 
@@ -420,7 +421,11 @@ class TestCellsOfLargeRows:
 
     def check(self, frame, monkeypatch):
         monkeypatch.setattr(resweep, "LARGE", 1000)
-        return [w for task in resweep.tasks(frame, deep=False, exhaustive=False) for w in resweep.again(task).wrong]
+        return [
+            w
+            for task in resweep.tasks(frame, Known([]), deep=False, exhaustive=False)
+            for w in resweep.again(task).wrong
+        ]
 
     def test_true_rows_stand(self, whole, monkeypatch):
         assert self.check(whole, monkeypatch) == []
@@ -446,7 +451,7 @@ class TestCellsOfLargeRows:
         monkeypatch.setattr(resweep, "LARGE", 1000)
         frame = whole.copy()
         frame.loc[3, "mean_ulp"] = "5"
-        chosen = resweep.tasks(frame, deep=True, exhaustive=True)
+        chosen = resweep.tasks(frame, Known([]), deep=True, exhaustive=True)
         assert len(chosen) == resweep.PARTS
         wrong = resweep.whole(chosen[0], [resweep.again(t) for t in chosen])
         assert [(line, text.split()[0]) for line, text in wrong] == [(5, "mean_ulp")]

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from harness.kernels import kernel_named
 from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS, gradient_of
+from harness.studies import study
 from harness.tables import contract, contradictions, text, verify, writer
 from harness.tables.basis import BASES, bases, with_bases
 from harness.tables.rows import COLUMNS, CONTRACT
@@ -31,7 +33,7 @@ SEARCHED = {**SWEPT, **dict.fromkeys(CONTRACT[11:], ""), "grid": "search", "capp
 def put(folder, name, *rows):
     """Write rows as a table's CSV into a results folder."""
     path = folder / "tables" / f"{name}.csv"
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(exist_ok=True, parents=True)
     path.write_text(writer.to_csv(rows, list(rows[0])))
     return path
 
@@ -146,6 +148,35 @@ class TestStrongest:
         assert found.at_any_target("bce_logits", "softplus_pair", "float32").ulp == "4.4"
         assert figures(found).maximum.ulp == "2.5"
 
+    def test_figures_of_several_are_complete_only_together(self, tmp_path):
+        found = known(tmp_path, every=EVERY, other={**SWEPT, "target": "1", "max_ulp": "2.4"})
+        names = ("bce_logits", "softplus_pair", ["float32"])
+        assert found.largest(*names, ["0"]).said == "at most 2.5" and found.largest(*names, ["0"]).marked == "2.5"
+        assert found.largest(*names, ["0", "1"]).said == "≥ 2.5"  # at 1 a sample alone, which may be surpassed
+        assert found.largest(*names, ["0", "0.5"]).said == "≥ 2.5"  # at 0.5 nothing is known
+        assert found.largest(*names, ["1"]).said == "≥ 2.4" and found.largest_at_any_target(*names).basis == "sample"
+        assert found.largest(*names, ["0"], "2.6").said == "≥ 2.6"
+        assert found.largest(*names, ["0"], "2.4").complete and found.largest(*names, ["0.5"], "2.4").said == "≥ 2.4"
+        with pytest.raises(ValueError, match="no table"):
+            found.largest(*names, ["0.5"])
+
+    @pytest.mark.parametrize(("ulp", "most", "least"), [("2.8861", "2.89", "2.88"), ("3e400", "3e+400", "3e+400")])
+    def test_what_is_printed_is_true(self, tmp_path, ulp, most, least):
+        found = figures(known(tmp_path, every={**EVERY, "max_ulp": ulp})).maximum
+        assert found.said == f"at most {most}" and replace(found, basis="search").said == f"≥ {least}"
+
+    def test_a_study_speaks_from_its_own_new_table_and_from_those_beside(self, tmp_path):
+        put(tmp_path, "own", {**SWEPT, "max_ulp": "9"})
+        put(tmp_path, "other", {**SWEPT, "max_ulp": "2.6"})
+        new = writer.read(put(tmp_path / "elsewhere", "own", {**SWEPT, "max_ulp": "3"}))
+        assert figures(Known.with_tables({"own": new}, tmp_path / "tables")).maximum.ulp == "3"
+        assert figures(Known.with_tables({}, tmp_path / "tables")).maximum.ulp == "9"
+
+    def test_stronger_than_samples_are_searches_and_every_input(self, tmp_path):
+        known(tmp_path, every=EVERY, worst=SEARCHED, sample=SWEPT, mixed=[EVERY, {**SWEPT, "target": "1"}])
+        assert Known.beyond_samples(tmp_path / "tables").tables == ["every", "worst"]
+        assert Known.beyond_samples(tmp_path / "tables", but="every").tables == ["worst"]
+
     def test_other_tables_are_passed_over(self, tmp_path):
         assert not rows_in(put(tmp_path, "systems", {**SWEPT, "system": "torch"}))
         assert not rows_in(put(tmp_path, "softmax", {**SWEPT, "k": "10"}))
@@ -162,6 +193,7 @@ ATLAS = {
     "max_ulp_hard": "2.5", "failure": "y = 0 and 1: within 2.5 ulp at every x",
 }  # fmt: skip
 BOUND = {**KEY, "bounded": "1", "max_bound_ulp": "3"}
+CURED = {"remedy": "lse_log1p"}
 CAN = {
     "every": EVERY,
     "sample": {**SWEPT, "max_ulp": "2", "safe_hi": "0x1p+7"},
@@ -185,6 +217,11 @@ PLANTED = {
     "an atlas statement exceeded": (
         {"atlas": {**ATLAS, "failure": "y = 0: within 2.49 ulp at every x tried"}}, "within 2.49 ulp for y = 0, every has 2.5"
     ),
+    "a cure that does not hold by a stronger table": (
+        {"sample": [{**SWEPT, **CURED}, {**SWEPT, "kernel": "lse_log1p"}],
+         "every": [{**EVERY, "kernel": "lse_log1p", "max_ulp": "4.5"}, EVERY]},
+        "sample.csv: bce_logits softplus_pair float32 0: lse_log1p is no remedy: 4.5 ulp",
+    ),
     "an a priori bound too small": ({"bounds_every": {**BOUND, "max_bound_ulp": "2.4"}}, "bounded by 2.4 ulp"),
 }  # fmt: skip
 
@@ -194,7 +231,7 @@ class TestContradictions:
         results = folder / "results"
         results.mkdir(exist_ok=True)
         for name, row in {**CAN, "atlas": ATLAS, "bounds_every": BOUND, **planted}.items():
-            put(results, name, row)
+            put(results, name, *(row if isinstance(row, list) else [row]))
         return [*contradictions.contradictions(results), *contradictions.shortfalls(results)]
 
     def test_nothing_is_found_in_tables_that_agree(self, tmp_path):
@@ -235,6 +272,31 @@ class TestContradictions:
 
     def test_the_readme_quotes_a_table(self):
         assert contradictions.README_TABLE.findall(Path("README.md").read_text(encoding="utf-8"))
+
+
+# -- the studies' answers
+
+
+@pytest.mark.parametrize(
+    ("name", "kernel", "problem", "target"),
+    [
+        ("epsilons", "softplus_pair", "bce_logits", "1"),
+        ("targets", "softplus_pair", "bce_logits", "0.3"),
+        ("pipeline", "softplus_pair", "bce_logits", "0"),
+        ("pipeline", "xlogy", "bce", "1"),
+        ("training", "maechler", "bce_logits", "0"),
+        ("relatives", "scipy", "logit", ""),
+        ("relatives", "direct", "focal_grad", ""),
+    ],
+)
+def test_an_answer_speaks_from_a_stronger_table(tmp_path, name, kernel, problem, target):
+    question = study.load(Path(f"experiments/{name}.yaml"))
+    code, frames = study.study_of(question), {t: writer.read(TABLES / f"{t}.csv") for t in question.tables}
+    row = {**SEARCHED, "problem": problem, "kernel": kernel, "target": target, "max_ulp": "777"}
+    before = code.answered(frames, Known.with_tables(frames, tmp_path / "tables"))
+    put(tmp_path, "planted", row)
+    after = code.answered(frames, Known.with_tables(frames, tmp_path / "tables"))
+    assert "≥ 777" in after and "777" not in before
 
 
 # -- the atlas's printed numbers ------------------------------------------------------------------

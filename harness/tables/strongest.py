@@ -100,10 +100,6 @@ class Maximum:
         """Write it alone, in three digits, after ≥ where more may be found."""
         return short(self.ulp) if self.complete else f"≥ {downward(self.ulp)}"
 
-    def or_more(self, ulp: str) -> Maximum:
-        """Return it, or where a table of its own kind has seen a larger error, that one, as a sample's."""
-        return self if Decimal(ulp) <= Decimal(self.ulp) else Maximum(ulp, "", "", "", SAMPLE, "")
-
 
 @dataclass(frozen=True)
 class SafeRange:
@@ -175,12 +171,19 @@ class Known:
         """Return the names of the tables that have rows here."""
         return sorted({row.table for rows in self.rows.values() for row in rows})
 
-    def largest(self, problem: str, kernel: str, formats: Iterable[str], targets: Iterable[str] = ("",)) -> Maximum:
+    def largest(
+        self, problem: str, kernel: str, formats: Iterable[str], targets: Iterable[str] = ("",), seen: str = ""
+    ) -> Maximum:
         """Return the largest error known in any of some formats at any of some targets, as a figure of them all.
 
-        It is complete only where that of each format and target is.  ValueError where no table has any.
+        It is complete only where that of each format and target is.  `seen` is what was seen there besides, by a table of
+        another kind.  ValueError where neither is anything.
         """
-        return together([self.figures(problem, kernel, f, t).maximum for f in formats for t in targets])
+        maxima = [self.figures(problem, kernel, f, t).maximum for f in formats for t in targets]
+        if seen and not any(maxima):
+            return Maximum(seen, "", "", "", SAMPLE, "")
+        found = together(maxima)
+        return Maximum(seen, "", "", "", SAMPLE, "") if seen and Decimal(seen) > Decimal(found.ulp) else found
 
     def largest_at_any_target(self, problem: str, kernel: str, formats: Iterable[str]) -> Maximum:
         """Return the largest error known in any of some formats at whatever target; ValueError where there is none."""

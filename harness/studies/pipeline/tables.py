@@ -115,8 +115,8 @@ def _most(known: Known, problem: str, kernel: str, frame: pd.DataFrame, column: 
     The pairs' own column has part of those inputs, of a format that the loss's includes.
     """
     own = frame[frame["kernel"].str.endswith("+" + kernel)]
-    found = known.largest(problem, kernel, own["format"].unique(), own["target"].unique())
-    return found.or_more(max(own[column], key=float))
+    seen = max(own[column], key=float)
+    return known.largest(problem, kernel, own["format"].unique(), own["target"].unique(), seen)
 
 
 def _logit(quantised: pd.DataFrame, a: str, b: str, column: str) -> str:
