@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.tables import contract, views, writer
 from harness.tables.advice import unheld
 from harness.tables.basis import EVERY_INPUT, SEARCH
+from harness.tables.prose import exceeded
 from harness.tables.strongest import Ends, Known, TableRow, intersection, is_contract, outer_bounds
 
 HARD = ("", "0", "1")
@@ -26,7 +27,7 @@ README_TABLE = re.compile(r"rows of `results/(tables/\w+)\.md`\):\n\n((?:\|.*\n)
 
 
 def contradictions(results: Path) -> list[str]:
-    """Return every contradiction among the tables of a results folder and the README beside it, one text each."""
+    """Return every contradiction among the tables of a results folder, the README and the docs beside it, one text each."""
     tables = results / "tables"
     paths = sorted(tables.glob("*.csv"))
     known = Known.of(paths)
@@ -39,6 +40,8 @@ def contradictions(results: Path) -> list[str]:
         if is_contract(path):
             found += cures(path, known)
     readme = results.parent / "README.md"
+    written = [*([readme] if readme.is_file() else []), *sorted((results.parent / "docs").rglob("*.md"))]
+    found += [text for page in written for text in exceeded(page, known)]
     return found + (list(quoted(readme, results)) if readme.is_file() else [])
 
 

@@ -116,5 +116,6 @@ def facts(frames: Frames, known: Known) -> dict[str, Any]:
         "whole": list(normal["format"][whole]),
         "bits_lost": math.floor(math.log2(float(after_sigmoid["worst"]))),  # of a sample: at least so many
         "bits": format_named("float32").precision,
-        "stable": known.largest("bce_logits", STABLE["bce_logits"], ["float32"], HARD).said,
+        "stable": STABLE["bce_logits"],
+        "stable_error": known.largest("bce_logits", STABLE["bce_logits"], ["float32"], HARD).said,
     }

@@ -193,7 +193,7 @@ def _told(frame: pd.DataFrame, errors: pd.DataFrame, known: Known) -> dict[str, 
         "far_mean": max(of[far]["weighted_mean_ulp"], key=float),
         "far_lost": own[own["kernel"] == far]["lost"].sum(),
         "near": near,
-        "near_error": known.largest("bce_logits", near, ["float32"], of[near]["target"]).said,
+        "near_error": known.largest("bce_logits", near, ["float32"], ("0", "1")).said,
         "near_lost": own[own["kernel"] == near]["lost"].sum(),
         "near_runs": len(SETTINGS) * own[own["kernel"] == near]["runs"].astype(int).sum(),
     }
