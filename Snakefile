@@ -11,10 +11,11 @@ from harness.studies import study
 from harness.systems.pages import FIGURES as SYSTEM_FIGURES
 from harness.systems.exhaustive import SHARDS as LIBRARY_SHARDS
 from harness.systems.exhaustive import swept_libraries
+from harness.systems.job import measuring as systems_code
 from harness.systems.registry import libraries
 from harness.tables.strongest import beyond_samples, checksums, checksums_beside
 from harness.workflow import experiments
-from harness.workflow.dependencies import sources
+from harness.workflow.dependencies import kernel_sources, sources
 from harness.workflow.progress import tell_time_left
 
 # Rules run the Python that runs Snakemake, whatever is on PATH; with --sdm conda, that of their environment.
@@ -92,10 +93,8 @@ def stronger_than_samples(folder, but):
 
 
 # Studies, special values and the atlas may use any kernel; a page's form does not touch its study's parts.
-KERNELS = sorted(map(str, Path("harness/kernels").glob("*.py")))
-PART_CODE = {
-    name: sources(["harness.studies.study", f"harness.studies.{name}.measure"]) + KERNELS for name in STUDIES
-}
+KERNELS = kernel_sources()
+PART_CODE = {name: question.measuring for name, question in STUDIES.items()}
 PAGE_CODE = {
     name: sources(
         [f"harness.studies.{m}" for m in ("job", f"{name}.measure", f"{name}.tables", f"{name}.figures")]
@@ -471,7 +470,7 @@ for name, question in STUDIES.items():
 
 rule library:
     input:
-        code=sources(["harness.systems.job"]) + sorted(map(str, Path("harness/systems").rglob("*.py"))),
+        code=systems_code(),
     output:
         "{root}/systems/{library}.json",
     log:

@@ -26,6 +26,7 @@ from harness.sweep.summary import Summary
 from harness.tables.rows import Row
 from harness.truth.arb import oracle
 from harness.workflow.experiments import Experiment, targets_in
+from harness.workflow.provenance import of_one_measurement
 
 CELLS = 2048  # bounded together
 
@@ -83,7 +84,10 @@ def bounds_job(
     bound; UsageError where a summary is missing or of another experiment.
     """
     shards = shards_of(experiment, inputs)
-    known = _known_functions(exhaustive)
+    known, functions_with = _known_functions(exhaustive)
+    made_with = shards.provenance
+    if functions_with:  # other modules swept them, by the same functions
+        of_one_measurement([(inputs[0], made_with), (exhaustive[0], functions_with)], "sweep again", code=False)
     found = [_bounds_in(experiment, fmt, shards, known.get(fmt.name)) for fmt in experiment.formats]
     _raise_if_exceeded(found)
     from harness.bounds.figure import FigureData, draw  # loads the drawing library
@@ -98,7 +102,9 @@ def bounds_job(
         whole = {f.fmt.name: f.exhaustive for f in found}
         draw(FigureData(problem, target if problem.has_target else None, by_format, whole), folder, name)
     used = {f.fmt.name: f.functions_described for f in found}
-    table.write(out.with_suffix(""), rows, {"grid": shards.grid, "function_errors": used, "oracle": oracle()})
+    table.write(
+        out.with_suffix(""), rows, {"grid": shards.grid, "function_errors": used, "oracle": oracle()}, made_with
+    )
 
 
 def _bounds_in(experiment: Experiment, fmt: Format, shards: Shards, known: dict[str, Summary] | None) -> FormatBounds:
@@ -170,10 +176,13 @@ def _drawn_row(fmt: Format, experiment: Experiment) -> int:
     return int(np.flatnonzero(values == targets_in(fmt, drawn_targets(experiment)[:1]))[0])
 
 
-def _known_functions(paths: Sequence[Path]) -> dict[str, dict[str, Summary]]:
-    """Read exhaustive errors of the library's functions, by format; UsageError where inputs are left out."""
+def _known_functions(paths: Sequence[Path]) -> tuple[dict[str, dict[str, Summary]], dict]:
+    """Read exhaustive errors of the library's functions, by format, and what they were measured with.
+
+    UsageError where inputs are left out.
+    """
     if not paths:
-        return {}
+        return {}, {}
     shards = shards_in(paths)
     if shards.grid != "exhaustive":
         raise UsageError(f"{paths[0]} is of the {shards.grid} grid; give summaries of the exhaustive one")
@@ -184,4 +193,4 @@ def _known_functions(paths: Sequence[Path]) -> dict[str, dict[str, Summary]]:
             if kernel not in summaries.get(problem, {}):
                 raise UsageError(f"the summaries of the functions in {name} lack {kernel} of {problem}")
         found[name] = {function: summaries[p][k] for function, (p, k) in MEASURED_AS.items()}
-    return found
+    return found, shards.provenance

@@ -78,9 +78,9 @@ def upward(bound: float) -> str:
     return significant(str(Context(prec=DIGITS, rounding=ROUND_CEILING).create_decimal(bound)), DIGITS)
 
 
-def write(path: Path, rows: Sequence[Row], extra: dict) -> None:
-    """Write PATH.csv, .md, .tex and .json; `extra` goes into the JSON."""
-    writer.write(path, rows, COLUMNS, readable(rows), TITLE, note=NOTE, extra=extra)
+def write(path: Path, rows: Sequence[Row], extra: dict, made_with: dict) -> None:
+    """Write PATH.csv, .md, .tex and .json; `extra` goes into the JSON, and what the measurements were made with."""
+    writer.write(path, rows, COLUMNS, readable(rows), TITLE, note=NOTE, extra=extra, measured_with=made_with)
 
 
 def readable(rows: Sequence[Row]) -> pd.DataFrame:

@@ -35,6 +35,8 @@ CORRECT = 0.5  # a correctly rounded result needs no explanation
 # A formula's exact value stands where twice the bits agree with it to 2^-80, in ulps or relatively.
 CONFIRMED = mp.ldexp(1, -80)
 MOST_BITS = 4096
+# `truth` is good to 2^-160 of itself and the formula's exact value to more: a smaller difference is noise, and means none.
+RESOLVED = mp.ldexp(1, -158)
 
 Call = Callable[..., Any]
 
@@ -98,6 +100,12 @@ class ProblemAt:
     def ulps(self, difference: expansions.Raw) -> mpmath.mpf:
         """Return a difference in ulps of the truth."""
         return mp.make_mpf(difference) * self._per_ulp
+
+    def bias(self, own: Expansion) -> mpmath.mpf:
+        """Return how far a formula's exact value lies from the truth, in ulps; 0 where that cannot be told from nothing."""
+        apart = mp.make_mpf(expansions.gap(own, self.truth))
+        none = mpmath.isfinite(self.exact) and apart <= abs(self.exact) * RESOLVED
+        return mp.mpf(0) if none else apart * self._per_ulp
 
     @cached_property
     def _per_ulp(self) -> mpmath.mpf:
@@ -169,7 +177,7 @@ def _traced(case: ProblemAt, function: Call, result: Shadow) -> Explanation:
 
 
 def _with_parts(case: ProblemAt, result: Shadow) -> Explanation:
-    modelling = case.ulps(expansions.gap(result.exact, case.truth))
+    modelling = case.bias(result.exact)
     rounding = case.ulps(result.error)
     total = total_ulp(case.fmt, result.number, case.exact)
     if total <= CORRECT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
@@ -10,33 +10,69 @@ from tempfile import TemporaryDirectory
 
 from harness import UsageError
 from harness.studies.page import page
-from harness.studies.study import Frames, Tables, load, measure_of, study_of
+from harness.studies.study import Frames, Question, Tables, load, measure_of, study_of
 from harness.tables import writer
 from harness.tables.advice import advised, cures_of
 from harness.tables.rows import Row
 from harness.tables.strongest import Known, of_contract
 from harness.workflow import files
+from harness.workflow.provenance import of_one_measurement, provenance
 
 
 def part_job(experiment: Path, part: str, out: Path) -> None:
-    """Run one part of a study and write what it found as JSON."""
+    """Run one part of a study and write what it found, and what it was measured with, as JSON."""
     question = load(experiment)
     if part not in question.parts:
         raise UsageError(f"{experiment} has no part {part!r}; its parts: {', '.join(question.parts)}")
-    files.write_json(out, measure_of(question)(question.parameters, part))
+    made_with = provenance(question.measuring)  # as it is when the part begins
+    found = measure_of(question)(question.parameters, part)
+    files.write_json(
+        out,
+        {
+            "study": question.name,
+            "part": part,
+            "study_sha256": question.digest,
+            "provenance": made_with,
+            "tables": found,
+        },
+    )
+
+
+def read_parts(question: Question, paths: Sequence[Path]) -> tuple[list[Tables], dict]:
+    """Read a study's parts in its order: what each found, and what all were measured with.
+
+    UsageError where a file is no part, is of another study, or is missing or given twice; where a part was run when the
+    study's parts or parameters were others; and where two were measured with other versions, sources or functions.
+    """
+    kind = "what one part of a study found"
+    read = [(path, files.read_json(path, kind)) for path in paths]
+    for path, found in read:
+        if not isinstance(found, dict) or not {"study", "part", "study_sha256", "provenance", "tables"} <= set(found):
+            raise UsageError(f"{path} is not {kind} (keys are missing); run the part again")
+        if (found["study"], found["study_sha256"]) != (question.name, question.digest):
+            raise UsageError(
+                f"{path} is of another study, or was run when {question.name} said something else; run it again"
+            )
+    given = [found["part"] for _, found in read]
+    if sorted(given) != sorted(question.parts):
+        raise UsageError(f"the parts of {question.name} are {', '.join(question.parts)}; given are {', '.join(given)}")
+    made_with = of_one_measurement([(path, found["provenance"]) for path, found in read], "run the parts again")
+    by_name = {found["part"]: found["tables"] for _, found in read}
+    return [by_name[part] for part in question.parts], made_with
 
 
 def page_job(experiment: Path, parts: list[Path], root: Path, out: Path) -> None:
     """Write a study's tables and figures under `root`, and its page to `out`.
 
-    `parts` are the files of all parts in the experiment's order.  What figures and page show is taken
+    `parts` are the files of all parts.  What figures and page show is taken
     from the tables as their CSV files hold them.  Nothing is written before all of it is made.
     """
     from harness.figures import style  # loads the drawing library
 
     question = load(experiment)
     study = study_of(question)
-    found = study.combine(question.parameters, [files.read_json(p, "what one part of a study found") for p in parts])
+    measured, made_with = read_parts(question, parts)
+    found = study.combine(question.parameters, measured)
     found = {name: cured(name, rows, root / "tables") for name, rows in found.items()}
     if set(found) != set(question.tables):
         captions, given = (", ".join(sorted(names)) or "none" for names in (question.tables, found))
@@ -48,8 +84,9 @@ def page_job(experiment: Path, parts: list[Path], root: Path, out: Path) -> None
             shown = study.shown(name, frames[name])
             wraps = writer.wrapped(shown)
             writer.write(
-                results / "tables" / name, found[name], list(frames[name]), shown, caption, column_format=wraps
-            )
+                results / "tables" / name, found[name], list(frames[name]), shown, caption,
+                column_format=wraps, measured_with=made_with, extra={"study_sha256": question.digest},
+            )  # fmt: skip
         for stem in question.figures:
             style.save(study.draw[stem](frames), results / "figures", stem)
 

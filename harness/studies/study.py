@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,9 @@ from harness.tables import contract, templates, views
 from harness.tables.rows import CONTRACT, Row
 from harness.tables.strongest import Known
 from harness.tables.views import View
+from harness.workflow.dependencies import kernel_sources, sources
 from harness.workflow.experiments import read
+from harness.workflow.files import sha256_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +61,16 @@ class Question:
     parts: list[str]
     tables: dict[str, str]  # name: caption
     figures: dict[str, str]  # stem: caption
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256, 64 hex digits, of what is measured: parts and parameters; what is said of it does not count."""
+        return sha256_of(json.dumps([self.parts, self.parameters], sort_keys=True))
+
+    @property
+    def measuring(self) -> list[str]:
+        """Return the files of the code that the parts run, see workflow/dependencies.py."""
+        return sorted({*sources([__name__, f"{ROOM}.{self.name}.measure"]), *kernel_sources()})
 
 
 def joined(parameters: Parameters, parts: list[Tables]) -> Tables:

@@ -15,7 +15,7 @@ from harness import UsageError
 from harness.sweep import stored
 from harness.sweep.summary import Summary, merge
 from harness.workflow.experiments import Experiment
-from harness.workflow.provenance import measured_alike
+from harness.workflow.provenance import of_one_measurement
 
 File = tuple[Path, dict]  # a summary file and what it says of itself
 
@@ -100,21 +100,12 @@ def _in_order(files: Sequence[File], fmt: str, experiment: str) -> list[Path]:
 
 def _of_one_sweep(files: Sequence[File], digest: str) -> dict:
     """Return what all files were measured with; UsageError where they differ, or are of an experiment as it was once."""
-    first_path, first = files[0]
     for path, told in files:
         if "experiment_sha256" not in told:
             raise UsageError(f"{path} does not say what the experiment was when it was swept; sweep again")
         if told["experiment_sha256"] != digest:
             raise UsageError(f"{path} was swept when {told['experiment']} said something else than now; sweep again")
-        differ = measured_alike(_lasting(first["provenance"]), _lasting(told["provenance"]))
-        if differ:
-            raise UsageError(f"{first_path} and {path} were measured with {differ}; sweep again")
-    return _lasting(first["provenance"])
-
-
-def _lasting(provenance: Mapping) -> dict:
-    """Leave out the commit, which changes where nothing that is measured does."""
-    return {key: value for key, value in provenance.items() if key != "commit"}
+    return of_one_measurement([(path, told["provenance"]) for path, told in files], "sweep again")
 
 
 def _with_kernels(path: Path, told: Mapping, experiment: Experiment) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+import harness
 from harness import UsageError
 from harness.systems.measure.inputs import QUESTION, Combination, combinations
 from harness.systems.measure.rows import COLUMNS, Answers, measurements, requests
@@ -18,7 +19,8 @@ from harness.tables import writer
 from harness.tables.rows import Row
 from harness.truth.arb import oracle, oracles
 from harness.workflow import files
-from harness.workflow.provenance import provenance
+from harness.workflow.dependencies import sources
+from harness.workflow.provenance import of_one_measurement, provenance
 
 # A call takes up to 30 s where a compiler sees a format for the first time; ten times that is a hang.
 CALL_LIMIT_S = 300.0
@@ -30,6 +32,7 @@ def systems_job(library: str, grid: str, out: Path) -> None:
     The part holds rows of the table, what was returned at the probes, and audits of the reference.
     """
     entry = library_named(library)
+    made_with = provenance(measuring())  # as it is when the part begins
     asked = combinations(library, grid)
     began = time.monotonic()
     results = answers(entry, asked)
@@ -45,11 +48,17 @@ def systems_job(library: str, grid: str, out: Path) -> None:
             "probes": [at_probes(c, a.grid) for c, a in zip(asked, results)],
             "audit": done.audits,
             "oracle": oracle(),
-            "provenance": provenance(),
+            "provenance": made_with,
         },
     )
     spent = f"{called - began:.0f} s in the library, {time.monotonic() - called:.0f} s measuring"
     print(f"{library}: {len(asked)} rows, {spent}", file=sys.stderr, flush=True)
+
+
+def measuring() -> list[str]:
+    """Return the files of the code that a part runs, as the workflow names them for its rule."""
+    room = Path(harness.__file__).parent / "systems"
+    return sorted({*sources([__name__]), *(p.relative_to(room.parents[1]).as_posix() for p in room.rglob("*.py"))})
 
 
 def answers(library: Library, asked: list[Combination]) -> list[Answers]:
@@ -80,7 +89,7 @@ def read_part(path: Path) -> dict:
     """Read what `systems_job` wrote; UsageError where it is something else."""
     kind = "a part that `harness systems` wrote"
     part = files.read_json(path, kind)
-    if not {"library", "grid", "rows", "special", "probes", "audit"} <= set(part):
+    if not {"library", "grid", "rows", "special", "probes", "audit", "provenance"} <= set(part):
         raise UsageError(f"{path} is not {kind} (keys are missing)")
     return part
 
@@ -89,9 +98,14 @@ def systems_table_job(paths: list[Path], out: Path) -> None:
     """Make the systems' tables from the parts of all libraries, in the order of the register.
 
     OUT.csv is the table, OUT_special.csv that of special values, each with its Markdown, LaTeX and JSON; OUT_probes.csv
-    holds what was returned at the probes, of which the pages are made.
+    holds what was returned at the probes, of which the pages are made.  UsageError where parts are of different grids, or
+    were measured with different versions, sources or functions.
     """
-    parts = in_order([read_part(p) for p in paths])
+    read = [read_part(p) for p in paths]
+    made_with = of_one_measurement(
+        [(p, part["provenance"]) for p, part in zip(paths, read)], "measure the systems again"
+    )
+    parts = in_order(read)
     rows: list[Row] = [row for part in parts for row in part["rows"]]
     extra = {
         "grid": parts[0]["grid"],
@@ -99,9 +113,11 @@ def systems_table_job(paths: list[Path], out: Path) -> None:
         "oracle": oracles(part.get("oracle", "mpmath") for part in parts),
     }
     shown = table.shown(rows)
-    writer.write(out.with_suffix(""), rows, COLUMNS, shown, QUESTION, note=table.NOTE, extra=extra)
-    specials.write(out.with_name(f"{out.stem}_special"), [row for part in parts for row in part["special"]])
-    probes.write(out.with_name(f"{out.stem}_probes"), parts)
+    writer.write(
+        out.with_suffix(""), rows, COLUMNS, shown, QUESTION, note=table.NOTE, extra=extra, measured_with=made_with
+    )
+    specials.write(out.with_name(f"{out.stem}_special"), [row for part in parts for row in part["special"]], made_with)
+    probes.write(out.with_name(f"{out.stem}_probes"), parts, made_with)
 
 
 def systems_pages_job(table: Path, docs: Path, figures: Path) -> None:

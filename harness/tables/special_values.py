@@ -36,6 +36,8 @@ from harness.tables import templates, writer
 from harness.tables.rows import Row
 from harness.truth.arb import cited, oracle
 from harness.truth.certified import enclose, error_in_ulp, round_to
+from harness.workflow.dependencies import kernel_sources, sources
+from harness.workflow.provenance import provenance
 
 COLUMNS = ("problem", "kernel", "format", "input", "input_value", "target", "computed", "expected", "outcome")
 OUTCOMES = ("ok", "inexact", "nan", "inf", "zero", "sign", "finite", "number", "outside")
@@ -155,7 +157,7 @@ def special_values_job(out: Path) -> None:
     )  # fmt: skip
     writer.write(
         out.with_suffix(""), found, COLUMNS, read, TITLE,
-        markdown=page, column_format="lllp{10cm}", extra={"oracle": oracle()},
+        markdown=page, column_format="lllp{10cm}", extra={"oracle": oracle()}, measured_with=provenance({*sources([__name__]), *kernel_sources()}),
     )  # fmt: skip
 
 

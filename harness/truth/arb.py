@@ -54,9 +54,12 @@ def oracles(recorded: Iterable[str]) -> str:
 
 
 @lru_cache(maxsize=4096)  # a row's largest absolute, relative and ulp errors are often at one input
-def cited(problem: Problem, point: Point) -> mpmath.mpf:
-    """Return the exact value at finite inputs, as `truth` does, after Arb has confirmed it; for whatever is cited."""
-    value = truth(problem, point)
+def cited(problem: Problem, point: Point, bits: int = 160) -> mpmath.mpf:
+    """Return the exact value at finite inputs, as `truth` does, after Arb has confirmed it; for whatever is cited.
+
+    Arb confirms 2^-159 of it, also where more bits are asked for.
+    """
+    value = truth(problem, point, bits)
     confirm(problem, [_fraction(v) for v in point], value)
     return value
 

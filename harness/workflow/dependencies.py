@@ -41,6 +41,12 @@ def sources(modules: Iterable[str], experiment: Experiment | None = None) -> lis
     return sorted(str(f.relative_to(ROOT.parent)) for f in files)
 
 
+def kernel_sources() -> list[str]:
+    """Return the files of all kernels, for what may use any; paths as `sources` gives them."""
+    folder = ROOT.joinpath(*ALL_KERNELS.split(".")[1:])
+    return sorted(str(path.relative_to(ROOT.parent)) for path in folder.glob("*.py"))
+
+
 @cache
 def imports(module: str) -> tuple[str, ...]:
     """Return the harness modules that a module imports, wherever in its source."""

@@ -12,12 +12,13 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 import harness
+from harness import UsageError
 
 ROOT = Path(harness.__file__).parent
 PACKAGES = ("numpy", "ml_dtypes", "mpmath", "gmpy2", "numpy_quaddtype", "pandas", "matplotlib", "snakemake")
@@ -58,6 +59,21 @@ def measured_alike(one: Mapping, other: Mapping) -> str:
     differing = [k for k in keys if pairs[0].get(k) != pairs[1].get(k)]
     then, now = (", ".join(f"{k} {_text(p.get(k, 'unknown'))}" for k in differing) for p in pairs)
     return f"{then} and with {now}" if differing else ""
+
+
+def of_one_measurement(measured: Sequence[tuple[Path, Mapping]], again: str, code: bool = True) -> dict:
+    """Return what all files of a measurement were measured with, without the commit, which changes where nothing else does.
+
+    Each file comes with its provenance.  UsageError where two differ in more than what shows them, or `code` is false and
+    they differ in more than the sources; it ends in what to do `again`.
+    """
+    left_out = {"commit"} if code else {"commit", "sources"}
+    (first_path, first), *others = [(p, {k: v for k, v in told.items() if k not in left_out}) for p, told in measured]
+    for path, told in others:
+        differ = measured_alike(first, told)
+        if differ:
+            raise UsageError(f"{first_path} and {path} were measured with {differ}; {again}")
+    return first
 
 
 def functions_differ(recorded: dict) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from mpmath import mp
 
 from harness.sweep.case import Case
-from harness.truth.certified import truth
+from harness.truth.arb import cited
 
 Array = np.ndarray
 
@@ -68,7 +68,7 @@ def certified_parts(case: Case, form: str, eps: float, ordinal: int) -> tuple[mp
     with mp.workprec(bits):
         a, b = exact_pair(case.problem.input, x, float(case.target))  # type: ignore[arg-type]
         own = exact_bias(form, eps, a, b)
-        exact = truth(case.problem, (mp.mpf(x), mp.mpf(float(case.target))), bits)  # type: ignore[arg-type]
+        exact = cited(case.problem, (mp.mpf(x), mp.mpf(float(case.target))), bits)  # type: ignore[arg-type]
         rest = mp.mpf(float(computed)) - exact - own
         scale = mp.mpf(ulp.denominator) / ulp.numerator
         return abs(own) * scale, abs(rest) * scale

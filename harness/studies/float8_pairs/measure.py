@@ -10,7 +10,8 @@ from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
 from harness.studies.study import Parameters, Tables
 from harness.tables.rows import EXACT_DIGITS, Row, significant
-from harness.truth.certified import decimal, enclose, error_in_ulp, truth
+from harness.truth.arb import cited
+from harness.truth.certified import decimal, enclose, error_in_ulp
 from harness.truth.errors import SPURIOUS, Errors, measure
 from harness.truth.fast import evaluate
 
@@ -83,7 +84,7 @@ def in_domain(problem: Problem, kernel: Kernel, fmt: Format) -> tuple[Row, list[
         errors = measure(computed, exact, problem.nonnegative)
     t, n = np.unravel_index(int(errors.ulp.argmax()), errors.ulp.shape)
     point = tuple(mp.mpf(float(v)) for v in (x[0, n], y[t, 0]))
-    value = truth(problem, point)
+    value = cited(problem, point)
     extreme: Row = {
         "max_ulp": significant(error_in_ulp(fmt, computed[t, n], value)),
         "max_ulp_input": fmt.hex(x[0, n]),

@@ -36,7 +36,8 @@ from harness.sweep.streaming import BUDGET
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep.tally import bad_points
 from harness.tables.rows import CONTRACT, Row, extremes, safe_range
-from harness.truth.certified import error_in_ulp, significant, truth
+from harness.truth.arb import cited
+from harness.truth.certified import error_in_ulp, significant
 from harness.workflow.experiments import targets_in
 
 ALONE = "exact loss at p"  # beside the kernels: what the rounded probability alone allows
@@ -197,8 +198,8 @@ def parts_at(pipeline: Pipeline, ordinal: int, target: np.generic) -> tuple[mpma
     x = fmt.from_ordinal(np.array([ordinal]))
     with np.errstate(all="ignore"):
         computed = mp.mpf(float(pipeline(x[None, :], np.full((1, 1), target))[0, 0]))
-    at_logit = truth(AT_LOGIT, (mp.mpf(float(x[0])), y))
-    at_probability = truth(LOSS, (mp.mpf(float(probability_at(pipeline, ordinal))), y))
+    at_logit = cited(AT_LOGIT, (mp.mpf(float(x[0])), y))
+    at_probability = cited(LOSS, (mp.mpf(float(probability_at(pipeline, ordinal))), y))
     with mp.workprec(400):
         scale = mp.mpf(fmt.ulp(at_logit).denominator) / fmt.ulp(at_logit).numerator
         return (at_probability - at_logit) * scale, (computed - at_probability) * scale
@@ -218,7 +219,7 @@ def _quantisation(pipeline: Pipeline, summary: PercentSummary, t: int, target: n
     worst = summary.worst_at(t)
     x, p = fmt.from_ordinal(np.array([worst]))[0], probability_at(pipeline, worst)
     y = mp.mpf(float(target))
-    at_logit, at_probability = truth(AT_LOGIT, (mp.mpf(float(x)), y)), truth(LOSS, (mp.mpf(float(p)), y))
+    at_logit, at_probability = cited(AT_LOGIT, (mp.mpf(float(x)), y)), cited(LOSS, (mp.mpf(float(p)), y))
     with mp.workprec(400):
         error = abs(at_probability - at_logit) * fmt.ulp(at_logit).denominator / fmt.ulp(at_logit).numerator
     return {

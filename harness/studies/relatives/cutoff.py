@@ -1,6 +1,8 @@
 """Maechler's figure of log1mexp: two forms against a, and the best cutoff between them.
 
-A two-branch form with cutoff c takes log(-expm1(-a)) for a <= c and log1p(-e^-a) above.
+A two-branch form with cutoff c takes log(-expm1(-a)) for a <= c and log1p(-e^-a) above.  Both branches are measured over
+the window of a in which cutoffs are tried, at every input of formats up to 32 bits; what either errs by beyond, where
+no cutoff matters, is a figure of its own, taken from the sweep.
 """
 
 from __future__ import annotations
@@ -27,32 +29,29 @@ PROBLEM = problem_named("log1mexp")
 BELOW, ABOVE = "expm1", "log1p"  # kernels of the two branches
 DRAWN = (BELOW, ABOVE, "naive")
 WINDOW = (2.0**-3, 4.0)  # the cutoffs that are tried
+BLOCK = 1 << 20  # inputs that are measured together
 
 
 @dataclass(frozen=True)
 class Window:
-    """Hold inputs around log 2 in order, the ulp errors of both branches there, and the worst beyond.
+    """Hold inputs around log 2 in order, the ulp errors of both branches there, and the worst of either beyond.
 
-    `before` is the largest error of the lower branch at inputs below with its ordinal, `after` that of
-    the upper one above.
+    `exhaustive` tells whether every input is there; `beyond` is the largest error of the lower branch at smaller inputs
+    and of the upper one at larger, with its ordinal and kernel, and `beyond_exhaustive` whether all of those were visited.
     """
 
     fmt: Format
     ordinals: Array
     below: Array
     above: Array
-    before: tuple[float, int]
-    after: tuple[float, int]
-
-    @property
-    def a(self) -> Array:
-        """Return the inputs a in order, in float64, which holds those of every format exactly."""
-        return self.fmt.from_ordinal(self.ordinals).astype(np.float64)
+    exhaustive: bool
+    beyond: tuple[float, int, str]
+    beyond_exhaustive: bool
 
     def largest(self) -> tuple[Array, Array]:
-        """Return, for cutoffs before each input and after the last, the largest error of either branch; shape (n + 1,)."""
-        low = np.maximum.accumulate(np.append(self.before[0], self.below))
-        high = np.maximum.accumulate(np.append(self.above, self.after[0])[::-1])[::-1]
+        """Return, for cutoffs before each input and after the last, the largest error of each branch; shape (n + 1,)."""
+        low = np.maximum.accumulate(np.append(0, self.below))
+        high = np.maximum.accumulate(np.append(self.above, 0)[::-1])[::-1]
         return low, high
 
     def mean(self) -> Array:
@@ -62,7 +61,13 @@ class Window:
 
     def position(self, cutoff: float) -> int:
         """Return how many inputs are at most the cutoff."""
-        return int(np.searchsorted(self.a, cutoff, side="right"))
+        nearest = self.fmt.round(cutoff)
+        last = int(self.fmt.ordinal(np.array([nearest]))[0]) - (float(nearest) > cutoff)
+        return int(np.searchsorted(self.ordinals, last, side="right"))
+
+    def cutoff(self, position: int) -> float:
+        """Return the least cutoff with so many inputs at or below it."""
+        return float(self.fmt.from_ordinal(self.ordinals[[max(position - 1, 0)]])[0])
 
 
 def errors_at(name: str, fmt: Format, ordinals: Array) -> Errors:
@@ -79,19 +84,26 @@ def cells_between(fmt: Format, low: float, high: float) -> Array:
 
 
 def inputs_of(fmt: Format, cells: Array, points: int) -> Array:
-    """Return ordinals of cells, shape (cells, n): every input, or so many of each."""
+    """Return ordinals of cells, shape (cells, n): every input of a 16-bit format, or so many of each."""
     size = 1 << fmt.cell_shift
     return spread(cells, size if fmt.bits <= 16 else min(points, size), fmt.cell_shift)
 
 
-def window(fmt: Format, summaries: dict[str, Summary], points: int) -> Window:
-    """Measure both branches around log 2; beyond, the sweep's summaries have their largest errors."""
-    cells = cells_between(fmt, *WINDOW)
-    ordinals = inputs_of(fmt, cells, points).ravel()
-    below, above = (errors_at(name, fmt, ordinals).ulp[0] for name in (BELOW, ABOVE))
-    before = _worst(summaries[BELOW], summaries[BELOW].cells < cells[0])
-    after = _worst(summaries[ABOVE], summaries[ABOVE].cells > cells[-1])
-    return Window(fmt, ordinals, below, above, before, after)
+def window(fmt: Format, summaries: dict[str, Summary], points: int, every: int = 32) -> Window:
+    """Measure both branches around log 2: at every input of formats up to `every` bits, or so many of each cell.
+
+    Beyond, the sweep's summaries have their largest errors.
+    """
+    cells, complete = cells_between(fmt, *WINDOW), fmt.bits <= every
+    ordinals = spread(cells, 1 << fmt.cell_shift if complete else points, fmt.cell_shift).ravel()
+    below, above = np.empty(len(ordinals)), np.empty(len(ordinals))
+    for i in range(0, len(ordinals), BLOCK):
+        part = slice(i, i + BLOCK)
+        for branch, name in ((below, BELOW), (above, ABOVE)):
+            branch[part] = errors_at(name, fmt, ordinals[part]).ulp[0]
+    before = (*_worst(summaries[BELOW], summaries[BELOW].cells < cells[0]), BELOW)
+    after = (*_worst(summaries[ABOVE], summaries[ABOVE].cells > cells[-1]), ABOVE)
+    return Window(fmt, ordinals, below, above, complete, max(before, after), fmt.bits <= 16)
 
 
 def _worst(summary: Summary, chosen: Array) -> tuple[float, int]:
@@ -101,7 +113,7 @@ def _worst(summary: Summary, chosen: Array) -> tuple[float, int]:
 
 
 def cutoff_row(seen: Window) -> Row:
-    """Return the cutoffs of the least largest error, the error there and at log 2, and likewise the mean."""
+    """Return the cutoffs of the least largest error in the window, the error there and at log 2, and likewise the mean."""
     fmt = seen.fmt
     low, high = seen.largest()
     largest, mean = np.maximum(low, high), seen.mean()
@@ -110,34 +122,42 @@ def cutoff_row(seen: Window) -> Row:
     return {
         "format": fmt.name,
         "points": len(seen.ordinals),
-        "exhaustive": fmt.bits <= 16,
-        "best_from": significant(_cutoff(seen, int(best[0]))),
-        "best_to": significant(_cutoff(seen, int(best[-1]))),
+        "exhaustive": seen.exhaustive,
+        "best_from": significant(seen.cutoff(int(best[0]))),
+        "best_to": significant(seen.cutoff(int(best[-1]))),
         "best_max_ulp": _certified(seen, int(best[0])),
         "log2_max_ulp": _certified(seen, natural),
         "quarter_max_ulp": _certified(seen, seen.position(0.25)),
         "one_max_ulp": _certified(seen, seen.position(1.0)),
         "two_max_ulp": _certified(seen, seen.position(2.0)),
-        "mean_best": significant(_cutoff(seen, likeliest)),
+        "mean_best": significant(seen.cutoff(likeliest)),
         "mean_best_ulp": significant(float(mean[likeliest])),
         "mean_log2_ulp": significant(float(mean[natural])),
+        "beyond_max_ulp": str(_at(seen, *seen.beyond[1:])["max_ulp"]),
+        "beyond_exhaustive": seen.beyond_exhaustive,
+        **{f"log2_{name}": _largest(seen, natural)[f"max_ulp_{name}"] for name in ("input", "computed", "exact")},
     }
 
 
-def _cutoff(seen: Window, position: int) -> float:
-    """Return the least cutoff with so many inputs at or below it."""
-    return float(seen.a[max(position - 1, 0)])
-
-
 def _certified(seen: Window, position: int) -> str:
-    """Return the largest error over all inputs with a cutoff, computed again in mpmath."""
-    found = [(*seen.before, BELOW), (*seen.after, ABOVE)]
-    for errors, first, name in ((seen.below[:position], 0, BELOW), (seen.above[position:], position, ABOVE)):
-        if errors.size:
-            found.append((float(errors.max()), int(seen.ordinals[first + errors.argmax()]), name))
-    _, ordinal, name = max(found)
+    """Return the largest error in the window with a cutoff, computed again in mpmath."""
+    return str(_largest(seen, position)["max_ulp"])
+
+
+def _largest(seen: Window, position: int) -> Row:
+    """Return the largest error in the window with a cutoff, its input, and what is computed and exact there, certified."""
+    found = [
+        (float(errors.max()), int(seen.ordinals[first + errors.argmax()]), name)
+        for errors, first, name in ((seen.below[:position], 0, BELOW), (seen.above[position:], position, ABOVE))
+        if errors.size
+    ]
+    return _at(seen, *max(found)[1:])
+
+
+def _at(seen: Window, ordinal: int, name: str) -> Row:
+    """Return a branch's error at one input, certified."""
     case = Case(PROBLEM, name, kernel_named("log1mexp", name), Grid("standard", PROBLEM, seen.fmt), None)
-    return str(certified_extreme(case, ordinal)["max_ulp"])
+    return certified_extreme(case, ordinal)
 
 
 def cutoff_rows(seen: Window, count: int) -> list[Row]:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from harness.studies.study import Frames
 from harness.tables.strongest import Known, Maximum, together
-from harness.tables.text import OUTCOME_LABELS, decimal_input, short
-from harness.tables.views import Cells, Column, plain
+from harness.tables.text import OUTCOME_LABELS, decimal_input, downward, short, upward
+from harness.tables.views import Column, plain
 
 # The forms that the answer names: of the textbook, and those that keep their digits.
 NAIVE = {"logit": "naive", "binary_entropy": "naive", "bernoulli_kl": "rel_entr"}
@@ -69,10 +69,12 @@ def _four_digits(number: str) -> str:
 def _at_cutoff(heading: str, name: str) -> Column:
     """Return the column of the largest error with one cutoff."""
 
-    def text(row: Cells) -> str:
-        return ("" if row["exhaustive"] == "true" else "≥ ") + short(row[f"{name}_max_ulp"])
+    return Column(heading, lambda row: _seen(row[f"{name}_max_ulp"], row["exhaustive"]))
 
-    return Column(heading, text)
+
+def _seen(ulp: str, exhaustive: str) -> str:
+    """Write a largest error after ≥ where not every input was visited."""
+    return ("" if exhaustive == "true" else "≥ ") + short(ulp)
 
 
 VIEWS = {
@@ -85,6 +87,7 @@ VIEWS = {
         _at_cutoff("cutoff 1/4", "quarter"),
         _at_cutoff("cutoff 1", "one"),
         _at_cutoff("cutoff 2", "two"),
+        Column("beyond", lambda row: _seen(row["beyond_max_ulp"], row["beyond_exhaustive"])),
         Column("least mean error at", "mean_best", _four_digits),
         Column("mean there", "mean_best_ulp", short),
         Column("mean at log 2", "mean_log2_ulp", short),
@@ -116,14 +119,16 @@ def facts(frames: Frames, known: Known) -> dict[str, Any]:
 
 
 def _cutoffs(cutoffs: pd.DataFrame) -> dict[str, Any]:
-    """Compare the largest error with the cutoff log 2 with the least that any cutoff has."""
-    log2 = cutoffs["log2_max_ulp"].astype(float)
-    gain = log2 - cutoffs["best_max_ulp"].astype(float)
+    """Compare the largest error with the cutoff log 2 with the least that any cutoff has, where every input was visited."""
+    whole = cutoffs[cutoffs["exhaustive"] == "true"]
+    gain = whole["log2_max_ulp"].astype(float) - whole["best_max_ulp"].astype(float)
+    best = whole.loc[gain.idxmax()]
     return {
-        "log2": {name: f"{error:.2f}" for name, error in log2.items()},
-        "gain": f"{gain.max():.2g}",
+        "log2": {name: _seen(row["log2_max_ulp"], row["exhaustive"]) for name, row in cutoffs.iterrows()},
+        "gain": upward(gain.max()),
         "gain_format": gain.idxmax(),
-        "gain_cutoff": f"{float(cutoffs.loc[gain.idxmax(), 'best_from']):.3g}",
+        "gain_cutoffs": f"{_four_digits(best['best_from'])} to {_four_digits(best['best_to'])}",
+        "beyond": downward(max(cutoffs["beyond_max_ulp"], key=float)),
     }
 
 

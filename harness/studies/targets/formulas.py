@@ -13,7 +13,8 @@ from harness.kernels import kernels_of
 from harness.numbers.formats import Format
 from harness.problems import PROBLEMS
 from harness.tables.rows import Row
-from harness.truth.certified import significant, truth
+from harness.truth.arb import cited
+from harness.truth.certified import significant
 
 Array = Any
 LOGIT = 1.5  # a number of every format
@@ -136,5 +137,5 @@ def described(good: bool, finite: bool, kept: bool, dtype: str) -> str:
 
 
 def _near(problem: str, given: float, label: int, value: float) -> bool:
-    exact = truth(PROBLEMS[problem], (mp.mpf(given), mp.mpf(label)))
+    exact = cited(PROBLEMS[problem], (mp.mpf(given), mp.mpf(label)))
     return bool(abs(value - exact) <= NEAR * exact)

@@ -23,17 +23,16 @@ from harness.systems.measure.inputs import Combination, Inputs
 from harness.systems.run.supervise import Request, Result
 from harness.tables.basis import BASES, bases
 from harness.tables.rows import CONTRACT, Row, certified_extreme, extremes, significant
-from harness.truth.errors import NONE, Errors, measure
+from harness.truth.errors import NONE, SPURIOUS, Errors, measure
 from harness.truth.fast import Reference, audit, evaluate
 
 NEAR_COLUMNS = ("near_ulp", "near_ulp_input", "near_ulp_computed", "near_ulp_exact")
-NEAR_OUTCOMES = ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign")
 FLUSHED_COLUMNS = ("flushed", "unflushed_max_ulp", "unflushed_max_ulp_input", "unflushed_spurious_zero")
 FURTHER = (
     "system", "version", "mode", "refused", "unavailable", "reason",
     "replica", "agreement", "replica_max_steps", "upcast",
     "library", "label_smoothing", "replica_max_steps_input", "agreement_flushed", "replica_max_steps_flushed",
-    *NEAR_COLUMNS, *(f"near_{name}" for name in NEAR_OUTCOMES), "capped", "max_rel_input", "max_abs_input",
+    *NEAR_COLUMNS, *(f"near_{name}" for name in SPURIOUS), "capped", "max_rel_input", "max_abs_input",
     "id", *FLUSHED_COLUMNS, *alone.COLUMNS, *BASES,
 )  # fmt: skip
 COLUMNS = CONTRACT + FURTHER
@@ -189,10 +188,8 @@ def _near(case: Case, inputs: Inputs, errors: Errors) -> Row:
     if ulp[worst] >= 0:
         certified = certified_extreme(case, int(inputs.ordinals[worst]))
         found = {name: certified[name.replace("near", "max")] for name in NEAR_COLUMNS}
-    masks = {name: errors.outcomes[name][0] for name in NEAR_OUTCOMES if name in errors.outcomes}
-    return found | {
-        f"near_{name}": int((masks[name] & inputs.near).sum()) if name in masks else 0 for name in NEAR_OUTCOMES
-    }
+    masks = {name: errors.outcomes[name][0] for name in SPURIOUS if name in errors.outcomes}
+    return found | {f"near_{name}": int((masks[name] & inputs.near).sum()) if name in masks else 0 for name in SPURIOUS}
 
 
 def flushed(fmt: Format, x: np.ndarray, computed: np.ndarray, exact: Reference) -> np.ndarray:

@@ -79,11 +79,12 @@ def told(row: Row) -> bool:
     return str(row["target"]) in HARD and not row["label_smoothing"]
 
 
-def write(path: Path, parts: Sequence[dict]) -> None:
+def write(path: Path, parts: Sequence[dict], made_with: dict) -> None:
     """Write what was returned at the probes as PATH.csv, one line for each row of the table (its `id`) and probe.
 
     Only the rows of which the pages speak are there (see `told`).  Inputs are in the row's format, values in that of
-    `upcast` where it is not empty, both by the fewest digits that name them.  PATH.json holds the checksum.
+    `upcast` where it is not empty, both by the fewest digits that name them.  PATH.json holds the checksum and
+    what they were measured with.
     """
     lines = [
         {"id": row["id"], "x": x, "value": value}
@@ -93,7 +94,7 @@ def write(path: Path, parts: Sequence[dict]) -> None:
         for x, value in zip(probes["x"], probes["value"])
     ]
     csv, name = writer.to_csv(lines, COLUMNS), path.with_suffix(".csv")
-    described = writer.sidecar(path.name, len(lines), {name.name: files.sha256_of(csv)}, {})
+    described = writer.sidecar(path.name, len(lines), {name.name: files.sha256_of(csv)}, {}, made_with)
     files.write_texts({path.with_suffix(".json"): files.to_json(described), name: csv})
 
 

@@ -26,15 +26,17 @@ HEADLINES = {
 }
 
 
-def write(path: Path, rows: Sequence[Row]) -> None:
-    """Write the table, PATH.csv, .md, .tex and .json."""
+def write(path: Path, rows: Sequence[Row], made_with: dict) -> None:
+    """Write the table, PATH.csv, .md, .tex and .json, with what it was measured with."""
     read = unexpected(rows)
     page = render(
         TEMPLATE, title=TITLE, budget=f"{BUDGET:g}", counted=writer.bare_markdown(counted(rows)),
         headlines=[writer.bare_markdown(headline(rows, problem)) for problem in HEADLINES],
         unexpected=writer.bare_markdown(read),
     )  # fmt: skip
-    writer.write(path, rows, SPECIAL_COLUMNS, read, TITLE, markdown=page, column_format="llllp{8cm}")
+    writer.write(
+        path, rows, SPECIAL_COLUMNS, read, TITLE, markdown=page, column_format="llllp{8cm}", measured_with=made_with
+    )
 
 
 def headline(rows: Sequence[Row], problem: str, fmt: str = "float32") -> pd.DataFrame:

@@ -38,6 +38,8 @@ from harness.tables.strongest import Known, checksums_beside
 from harness.tables.text import OUTCOME_LABELS, short, upward
 from harness.tables.views import Cells, Column, plain, shown
 from harness.workflow import files
+from harness.workflow.dependencies import kernel_sources, sources
+from harness.workflow.provenance import of_one_measurement, provenance
 
 COLUMNS = (
     "problem", "kernel", "format", "verdict", "safe_lo_hard", "safe_hi_hard", "safe_lo_all", "safe_hi_all",
@@ -85,8 +87,13 @@ def atlas_job(paths: Sequence[Path], out: Path) -> None:
     """Write the atlas, OUT.csv, .md, .tex and .json, of the kernels in the given tables (CSV).
 
     Its figures are the strongest in these tables and in those of the contract that stand beside them; the JSON names
-    both with their checksums.
+    both with their checksums.  The kernels are run again, on this machine: UsageError where a given table was measured
+    with other versions or functions, as two halves of an entry would not be of one kernel.
     """
+    made_with = provenance({*sources(["harness.tables.atlas", "harness.kernels.gradients"]), *kernel_sources()})
+    sidecars = [p.with_suffix(".json") for p in paths if p.with_suffix(".json").is_file()]
+    told = [(p, files.read_json(p, "a table's sidecar").get("provenance", {})) for p in sidecars]
+    of_one_measurement([*told, (Path("this run"), made_with)], "make the tables again", code=False)
     given, known = Known.of(paths), Known.beside(paths)
     entries = survey({key[:3] for key in given.rows if key[3] in HARD_TARGETS}, known)
     if not entries:
@@ -96,7 +103,7 @@ def atlas_job(paths: Sequence[Path], out: Path) -> None:
     writer.write(
         out.with_suffix(""), rows, COLUMNS, shown(rows, PRINTED), TITLE,
         markdown=markdown(rows), column_format="lllll" + "p{9cm}",
-        extra={"tables": {p.name: files.sha256(p) for p in paths}, "beside": checksums_beside(paths)},
+        extra={"tables": {p.name: files.sha256(p) for p in paths}, "beside": checksums_beside(paths)}, measured_with=made_with,
     )  # fmt: skip
 
 
