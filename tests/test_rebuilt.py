@@ -122,7 +122,7 @@ def test_table_of_systems():
 
 
 def test_table_of_special_values_of_systems(tmp_path):
-    specials.write(tmp_path / "systems_special", rows_of("systems_special"))
+    specials.write(tmp_path / "systems_special", rows_of("systems_special"), {})
     for kind in ("csv", "md", "tex"):
         made = (tmp_path / f"systems_special.{kind}").read_text(encoding="utf-8")
         same(made, TABLES / f"systems_special.{kind}")

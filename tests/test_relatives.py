@@ -25,6 +25,8 @@ from harness.studies.relatives.measure import RELATIVES, run
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.tables.strongest import Known
+from harness.tables.text import as_cell, short
+from harness.tables.writer import read
 from harness.truth.certified import truth
 from harness.truth.errors import measure
 from harness.truth.fast import AuditFailure, audit, evaluate
@@ -256,7 +258,7 @@ def test_the_largest_error_by_cutoff_is_that_of_the_two_branch_kernel(seen, valu
     whole = sweep(problem, [kernel], grid, None).summaries["two"]
     low, high = seen.largest()
     at = seen.position(float(fmt.round(value)))
-    assert max(low[at], high[at]) == whole.max_ulp.max()
+    assert max(low[at], high[at], seen.beyond[0]) == whole.max_ulp.max() and seen.exhaustive and seen.beyond_exhaustive
 
 
 def test_log_2_is_among_the_best_cutoffs_in_16_bits(seen, bfloat16):
@@ -265,6 +267,26 @@ def test_log_2_is_among_the_best_cutoffs_in_16_bits(seen, bfloat16):
     assert row["best_max_ulp"] == row["log2_max_ulp"]
     assert float(row["two_max_ulp"]) > 2 * float(row["log2_max_ulp"])
     assert bfloat16["relatives_cutoff"][0]["best_max_ulp"] == bfloat16["relatives_cutoff"][0]["log2_max_ulp"]
+
+
+def test_positions_and_cutoffs_are_inverse(seen):
+    a = seen.fmt.from_ordinal(seen.ordinals).astype(float)
+    for value in (0.125, 0.3, math.log(2), 1.0, 3.9999):
+        assert seen.position(value) == (a <= value).sum() and seen.cutoff(seen.position(value)) <= value
+
+
+def test_float32_around_log_2_is_every_input():
+    """The worst of the committed table is not on the grid that 4096 inputs of each cell make."""
+    row = next(
+        r for r in read(Path("results/tables/relatives_cutoff.csv")).to_dict("records") if r["format"] == "float32"
+    )
+    assert (row["points"], row["exhaustive"], row["log2_input"]) == (str(5 << 23), "true", "0x1.03cbf8p+0")
+    figures = [float(row[c]) for c in ("log2_max_ulp", "best_max_ulp", "best_from", "best_to")]
+    assert figures == pytest.approx([4.0712, 3.5557, 1.03958, 1.04227], rel=1e-5)
+    at = FLOAT32.ordinal(np.array([float.fromhex(row["log2_input"])], np.float32))
+    assert float(row["log2_max_ulp"]) == pytest.approx(maechler.errors_at("log1p", FLOAT32, at).ulp[0, 0], rel=1e-6)
+    sampled = maechler.inputs_of(FLOAT32, FLOAT32.cell(at), 4096).ravel()
+    assert at[0] not in sampled and maechler.errors_at("log1p", FLOAT32, sampled).ulp.max() < 4
 
 
 def test_exchanged_branches_are_caught(seen):
@@ -313,7 +335,7 @@ def test_the_answer_is_three_sentences_with_numbers_of_the_tables(bfloat16):
     """The rows of one format stand in for all four."""
     frames = {
         name: pd.concat(
-            [pd.DataFrame(rows).assign(format=f).map(str) for f in EXPERIMENT["parts"]],
+            [pd.DataFrame(rows).assign(format=f).map(as_cell) for f in EXPERIMENT["parts"]],
             ignore_index=True,
         )
         for name, rows in bfloat16.items()
@@ -323,7 +345,7 @@ def test_the_answer_is_three_sentences_with_numbers_of_the_tables(bfloat16):
     assert len(sentences) == 3 and all(s.startswith("- ") for s in sentences)
     assert not re.search(r"\bnan\b", " ".join(sentences))
     worst = max(float(r["max_ulp"]) for r in bfloat16["relatives"] if r["kernel"] == "deviance")
-    assert f"({worst:.2g} ulp)" in sentences[1]
+    assert f"({short(worst)} ulp)" in sentences[1]
     for name, frame in frames.items():
-        shown = code.shown(name, frame.replace({"True": "true", "False": "false"}))
+        shown = code.shown(name, frame)
         assert len(shown) and not (shown == "nan").to_numpy().any()

@@ -58,6 +58,12 @@ def tiny(tmp_path, monkeypatch):
     return folder / "tiny.yaml"
 
 
+def rewritten(path: Path, **changed) -> None:
+    """Write a part again with other keys, or with none of those that are None."""
+    part = {**json.loads(path.read_text()), **changed}
+    path.write_text(json.dumps({k: v for k, v in part.items() if v is not None}))
+
+
 def parts_of(tiny: Path) -> list[Path]:
     paths = [tiny.parent / f"{p}.json" for p in ("first", "second")]
     for p in paths:
@@ -93,7 +99,7 @@ def test_the_page_says_what_the_table_holds(tiny):
     assert set(files) == {"page.md", "tables", *(f"tables/counts.{k}" for k in ("csv", "md", "tex", "json"))}
     assert b"The counts are 2, 3." in files["page.md"] and b"Is two less than three?" in files["page.md"]
     assert files["tables/counts.csv"] == b"part,count\nfirst,2\nsecond,3\n"
-    paths[1].write_text(json.dumps({"counts": [{"part": "second", "count": 9}]}))
+    rewritten(paths[1], tables={"counts": [{"part": "second", "count": 9}]})
     assert b"The counts are 2, 9." in made(tiny, paths)["page.md"]
 
 
@@ -104,24 +110,64 @@ def test_a_second_run_gives_the_same_bytes(tiny):
 @pytest.mark.parametrize(
     ("faulty", "said"),
     [
-        ('{"counts": [{"part": "a", "count": 1}, {"part": "b"}]}', "columns"),
-        ('{"other": [{"part": "a"}]}', "captions for the tables counts; its parts gave counts, other"),
+        ({"counts": [{"part": "a", "count": 1}, {"part": "b"}]}, "columns"),
+        ({"other": [{"part": "a"}]}, "captions for the tables counts; its parts gave counts, other"),
     ],
 )
 def test_a_failing_study_leaves_results_as_they_were(tiny, faulty, said):
     paths = parts_of(tiny)
     before = made(tiny, paths)
-    paths[0].write_text(faulty)
+    rewritten(paths[0], tables=faulty)
     with pytest.raises((UsageError, ValueError), match=said):
         made(tiny, paths)
     root = tiny.parent / "results"
     assert before == held(root)
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"provenance": {"libc": "another", "sources": "0"}},
+            r"first\.json and .*second\.json were measured with .*libc",
+        ),
+        ({"study_sha256": "0"}, "second.json is of another study, or was run when tiny said something else"),
+        ({"study": "other"}, "second.json is of another study"),
+        ({"part": "first"}, "the parts of tiny are first, second; given are first, first"),
+        ({"provenance": None}, "second.json is not what one part of a study found"),
+    ],
+)
+def test_parts_that_do_not_belong_together_are_refused(tiny, changed, said):
+    paths = parts_of(tiny)
+    before = made(tiny, paths)
+    rewritten(paths[1], **changed)
+    with pytest.raises(UsageError, match=said):
+        made(tiny, paths)
+    assert before == held(tiny.parent / "results")
+
+
+def test_a_table_says_what_its_parts_were_measured_with(tiny):
+    paths = parts_of(tiny)
+    told = {"libc": "of another machine", "sources": "1", "packages": {}}
+    for path in paths:
+        rewritten(path, provenance=told)
+    assert json.loads(made(tiny, paths[::-1])["tables/counts.json"])["provenance"] == told
+    assert made(tiny, paths[::-1]) == made(tiny, paths)  # in whichever order they are given
+
+
+def test_what_is_said_of_a_study_does_not_make_its_parts_another_study(tiny):
+    paths = parts_of(tiny)
+    tiny.write_text(tiny.read_text().replace("How many", "As many"))
+    made(tiny, paths)
+    tiny.write_text(tiny.read_text().replace("least: 2", "least: 3"))
+    with pytest.raises(UsageError, match="said something else"):
+        made(tiny, paths)
+
+
 def test_an_answer_that_fails_leaves_results_as_they_were(tiny, monkeypatch):
     paths = parts_of(tiny)
     before = made(tiny, paths)
-    paths[1].write_text(json.dumps({"counts": [{"part": "second", "count": 9}]}))
+    rewritten(paths[1], tables={"counts": [{"part": "second", "count": 9}]})
 
     def fails(frames, known):
         raise UsageError("no answer")
@@ -145,7 +191,7 @@ def test_an_answer_that_fails_leaves_results_as_they_were(tiny, monkeypatch):
 def test_an_undefined_fact_raises_and_leaves_results_as_they_were(tiny, monkeypatch, template, said):
     paths = parts_of(tiny)
     before = made(tiny, paths)
-    paths[1].write_text(json.dumps({"counts": [{"part": "second", "count": 9}]}))
+    rewritten(paths[1], tables={"counts": [{"part": "second", "count": 9}]})
     stand_in(monkeypatch, Study(run, template, facts))
     with pytest.raises(UsageError, match=said) as e:
         made(tiny, paths)
@@ -160,7 +206,7 @@ def test_what_fails_late_leaves_all_as_it_was(tiny, monkeypatch, fails):
     paths = parts_of(tiny)
     before = made(tiny, paths)
     assert {"tables/counts.csv", "tables/more.csv", "figures/bar.png", "figures/bar.svg"} <= set(before)
-    paths[1].write_text(json.dumps({"counts": [{"part": "second", "count": 9}], "more": [{"part": "x", "count": 1}]}))
+    rewritten(paths[1], tables={"counts": [{"part": "second", "count": 9}], "more": [{"part": "x", "count": 1}]})
 
     def broken(*given, **named):
         raise UsageError("broken")
@@ -210,7 +256,7 @@ def test_a_study_without_code_is_told(tiny):
 def test_a_table_without_rows_is_told(tiny):
     paths = parts_of(tiny)
     for p in paths:
-        p.write_text('{"counts": []}')
+        rewritten(p, tables={"counts": []})
     with pytest.raises(ValueError, match="table counts has no rows"):
         made(tiny, paths)
 
@@ -234,7 +280,7 @@ def test_the_links_of_a_page_lead_somewhere(tiny, monkeypatch):
 def test_a_long_table_is_cut_on_the_page_and_whole_in_the_csv(tiny):
     paths = parts_of(tiny)
     rows = [{"part": "first", "count": i} for i in range(100)]
-    paths[0].write_text(json.dumps({"counts": rows}))
+    rewritten(paths[0], tables={"counts": rows})
     files = made(tiny, paths)
     assert b"The first 60 of 101 rows" in files["page.md"] and b"| first | 60 |" not in files["page.md"]
     assert b"first,99\n" in files["tables/counts.csv"] and b"| first | 99 |" in files["tables/counts.md"]
