@@ -1,5 +1,8 @@
 """The atlas: known facts found by computation, planted faults described, sound kernels left alone."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
@@ -148,6 +151,20 @@ def test_tables_without_a_problem_of_the_atlas_are_refused(tmp_path):
     (tmp_path / "other.csv").write_text("problem,kernel,format\nexp,numpy,float32\n")
     with pytest.raises(UsageError, match=r"other\.csv has no row of bce_logits"):
         atlas.atlas_job([tmp_path / "other.csv"], tmp_path / "atlas")
+    assert not (tmp_path / "atlas.csv").exists()
+
+
+def test_tables_of_two_machines_are_refused(written, tmp_path):
+    paths = [tmp_path / path.name for path in written[1]]
+    for source, path in zip(written[1], paths):
+        for suffix in (".csv", ".json"):
+            shutil.copy(source.with_suffix(suffix), path.with_suffix(suffix))
+    sidecar = paths[1].with_suffix(".json")
+    told = json.loads(sidecar.read_text())
+    assert json.loads((written[0] / "atlas.json").read_text())["provenance"]["sources"] != told["provenance"]["sources"]
+    sidecar.write_text(json.dumps({**told, "provenance": {**told["provenance"], "simd": ["X86_V9"]}}))
+    with pytest.raises(UsageError, match="and with simd X86_V9; make the tables again"):
+        atlas.atlas_job(paths, tmp_path / "atlas")
     assert not (tmp_path / "atlas.csv").exists()
 
 

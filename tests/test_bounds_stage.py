@@ -252,6 +252,24 @@ def test_functions_that_leave_inputs_out_are_refused(
     assert sentence in capsys.readouterr().err and not (tmp_path / "r").exists()
 
 
+def test_functions_of_another_machine_are_refused(
+    swept: tuple[Experiment, list[Path]],
+    primitives: list[Path],
+    results: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A bound stands on the errors of the functions under the measurement, not on those of others."""
+    summaries, description = stored.read_summaries(primitives[0])
+    other = {**description["provenance"], "libc": "glibc 2.1"}
+    stored.write_summaries(tmp_path / "other.npz", summaries, {**description, "provenance": other})
+    assert main([*command(swept[1], tmp_path / "r"), "--functions", str(tmp_path / "other.npz")]) == 2
+    assert "and with libc glibc 2.1; sweep again" in capsys.readouterr().err and not (tmp_path / "r").exists()
+    told = json.loads((results / "tables" / "bounds_small.json").read_text())["provenance"]
+    swept_with = stored.read_description(swept[1][0])["provenance"]
+    assert told == {k: v for k, v in swept_with.items() if k != "commit"}
+
+
 # -- input that cannot be used ------------------------------------------------------------------
 
 

@@ -9,8 +9,17 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness import UsageError
 from harness.workflow.dependencies import sources
-from harness.workflow.provenance import all_sources, commit, digest, functions_differ, measured_alike, provenance
+from harness.workflow.provenance import (
+    all_sources,
+    commit,
+    digest,
+    functions_differ,
+    measured_alike,
+    of_one_measurement,
+    provenance,
+)
 
 VARIABLE = "NPY_DISABLE_CPU_FEATURES"
 FEATURES = "import numpy as np; print(*np.show_config(mode='dicts')['SIMD Extensions'].get('found', []))"
@@ -80,6 +89,20 @@ def test_measured_alike_counts_what_figures_depend_on():
     assert measured_alike(one, one) == ""
     assert measured_alike(one, {**one, "packages": {**one["packages"], "pandas": "0"}}) == ""
     assert measured_alike(one, {**one, "python": "3.99"}).endswith(" and with python 3.99")
+
+
+def test_files_of_one_measurement_agree_but_for_the_commit():
+    one = {**provenance(), "commit": "a"}
+    files = [(Path("a.json"), one), (Path("b.json"), {**one, "commit": "b"})]
+    assert of_one_measurement(files, "again") == provenance()
+    files.append((Path("c.json"), {**one, "sources": "0"}))
+    with pytest.raises(
+        UsageError, match=r"^a\.json and c\.json were measured with sources .* and with sources 0; again$"
+    ):
+        of_one_measurement(files, "again")
+    assert "sources" not in of_one_measurement(files, "again", code=False)
+    with pytest.raises(UsageError, match="and with libc b; again"):
+        of_one_measurement([*files, (Path("d.json"), {**one, "libc": "b"})], "again", code=False)
 
 
 class TestCommit:

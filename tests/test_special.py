@@ -11,6 +11,9 @@ from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
 from harness.tables import special_values, writer
 from harness.truth.certified import truth
+from harness.workflow import files
+from harness.workflow.dependencies import kernel_sources, sources
+from harness.workflow.provenance import provenance
 
 FLOAT32 = FORMATS["float32"]
 GROWING = [p for p in PROBLEMS.values() if p.input == "logit" or p.name in ("exp", "expm1", "tanh")]
@@ -92,6 +95,9 @@ def test_table_is_complete_and_its_bytes_repeat(tmp_path):
     for suffix in (".csv", ".md"):
         written = (tmp_path / f"special_values{suffix}").read_bytes()
         assert (tmp_path / f"again{suffix}").read_bytes() == written
+    told = files.read_json(tmp_path / "special_values.json")["provenance"]
+    ran = {*sources(["harness.tables.special_values"]), *kernel_sources()}
+    assert told == provenance(ran) and "harness/cli/main.py" not in ran and "harness/kernels/primitives.py" in ran
     frame = writer.read(tmp_path / "special_values.csv")
     assert tuple(frame.columns) == special_values.COLUMNS
     kernels = {(p, k.name) for p in PROBLEMS for k in kernels_of(p)}

@@ -229,6 +229,12 @@ def test_parts_that_cannot_be_merged_are_refused(known: Path, parts: list[dict],
         job.in_order([parts[0], {**parts[1], "grid": "standard"}])
     with pytest.raises(UsageError, match="unknown library 'gone'"):
         job.in_order([{**parts[0], "library": "gone"}])
+    fake, absent = (known / f"{name}.json" for name in ("fake", "absent"))
+    told = json.loads(absent.read_text())
+    (known / "other.json").write_text(json.dumps({**told, "provenance": {**told["provenance"], "libc": "glibc 2.1"}}))
+    assert main(["systems-table", str(fake), str(known / "other.json"), "--out", str(known / "x.csv")]) == 2
+    assert "and with libc glibc 2.1; measure the systems again" in capsys.readouterr().err
+    assert not (known / "x.csv").exists()
     (known / "broken.json").write_text("[]")
     with pytest.raises(UsageError, match="not a part"):
         job.read_part(known / "broken.json")

@@ -87,13 +87,14 @@ def atlas_job(paths: Sequence[Path], out: Path) -> None:
     """Write the atlas, OUT.csv, .md, .tex and .json, of the kernels in the given tables (CSV).
 
     Its figures are the strongest in these tables and in those of the contract that stand beside them; the JSON names
-    both with their checksums.  The kernels are run again, on this machine: UsageError where a given table was measured
-    with other versions or functions, as two halves of an entry would not be of one kernel.
+    both with their checksums.  The kernels are run again, by which the JSON's provenance is; the tables beside it have
+    their own.  UsageError where two of the given tables were measured with other versions or functions.
     """
     made_with = provenance({*sources(["harness.tables.atlas", "harness.kernels.gradients"]), *kernel_sources()})
     sidecars = [p.with_suffix(".json") for p in paths if p.with_suffix(".json").is_file()]
     told = [(p, files.read_json(p, "a table's sidecar").get("provenance", {})) for p in sidecars]
-    of_one_measurement([*told, (Path("this run"), made_with)], "make the tables again", code=False)
+    if told:
+        of_one_measurement(told, "make the tables again", code=False)
     given, known = Known.of(paths), Known.beside(paths)
     entries = survey({key[:3] for key in given.rows if key[3] in HARD_TARGETS}, known)
     if not entries:
