@@ -360,6 +360,20 @@ def test_a_wrong_counterpart_would_be_noticed(monkeypatch):
     assert e.bias_ulp > 1
 
 
+@pytest.mark.parametrize(("fmt", "x"), [("float32", "-20.25"), ("float64", "-700.5"), ("float16", "3.25"), ("float32", "0")])
+def test_a_formula_that_is_the_problem_has_no_bias(fmt, x):
+    """What the truth does not resolve is no bias; one of 2^-100 is (negative control: 1e-30 is added)."""
+    for kernel in ("softplus_pair", "lse_log1p"):
+        assert explained("bce_logits", kernel, fmt, x, 0).bias_ulp == 0
+
+    def almost(x, y):
+        return kernel_named("bce_logits", "softplus_pair")(x, y) * like(1, x) + np.float32(1e-30)
+
+    planted = Kernel("almost", "bce_logits", almost, "", "", "")
+    found = explain_module.explain(planted, PROBLEMS["bce_logits"], FORMATS["float32"], 3.25, 0.0).bias_ulp
+    assert 0 < found < 1e-20
+
+
 def test_too_few_bits_are_noticed(monkeypatch):
     """A bias that is only a lack of bits goes away: log(1 + e^172) - 172 needs more than 256."""
     e = explained("softplus", "naive", "float64", "172")
