@@ -107,6 +107,7 @@ def facts(frames: Frames, known: Known) -> dict[str, Any]:
     after_sigmoid = pick(frames["epsilons_best"], **at).iloc[0]
     return {
         "formats": len(clamp),
+        "sampled": list(clamp["format"][clamp["exhaustive"] != "true"]),
         "least_below_1": windows.to_dict(),
         "agreeing": sum(eps == windows[fmt] for fmt, eps in zip(clamp["format"], clamp["best_eps"])),
         "plateaus": {fmt: short(loss) for fmt, loss in zip(clamp["format"], clamp["largest_loss_y1"])},
