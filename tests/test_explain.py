@@ -360,7 +360,9 @@ def test_a_wrong_counterpart_would_be_noticed(monkeypatch):
     assert e.bias_ulp > 1
 
 
-@pytest.mark.parametrize(("fmt", "x"), [("float32", "-20.25"), ("float64", "-700.5"), ("float16", "3.25"), ("float32", "0")])
+@pytest.mark.parametrize(
+    ("fmt", "x"), [("float32", "-20.25"), ("float64", "-700.5"), ("float16", "3.25"), ("float32", "0")]
+)
 def test_a_formula_that_is_the_problem_has_no_bias(fmt, x):
     """What the truth does not resolve is no bias; one of 2^-100 is (negative control: 1e-30 is added)."""
     for kernel in ("softplus_pair", "lse_log1p"):
