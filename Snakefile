@@ -92,6 +92,12 @@ def stronger_than_samples(folder, but):
     return [" ".join(pair) for pair in checksums(paths).items()]
 
 
+def tables_beside(names):
+    """Return what gives name and checksum of each contract's table that is none of these, once a job needs it."""
+    paths = [Path(f"results/tables/{name}.csv") for name in names]
+    return lambda w: [" ".join(pair) for pair in checksums_beside(paths).items()]
+
+
 # Studies, special values and the atlas may use any kernel; a page's form does not touch its study's parts.
 KERNELS = kernel_sources()
 PART_CODE = {name: question.measuring for name, question in STUDIES.items()}
@@ -454,10 +460,7 @@ for name, question in STUDIES.items():
             "environment.yaml"
         params:
             # As with the atlas: the answer speaks from the strongest that any table knows.
-            beside=[
-                " ".join(pair)
-                for pair in checksums_beside(Path(f"results/tables/{t}.csv") for t in question.tables).items()
-            ],
+            beside=tables_beside(question.tables),
         message:
             f"Tables, figures and page of {name}"
         shell:
