@@ -95,6 +95,29 @@ def check(
 
 
 @cli.command()
+@click.argument("target_name", metavar="TARGET")
+@click.option("--problem", "-p", required=True, help="The problem it computes, such as bce_logits.")
+@options.format_
+@click.option("--input", "input_", required=True, help="The input, as a decimal or hex float.")
+@click.option("--target", "-t", help="The target, for a loss or its gradient.")
+def explain(target_name: str, problem: str, fmt: Format, input_: str, target: str | None) -> None:
+    """Say why a loss is wrong at one input, operation by operation.
+
+    TARGET is a kernel's name, path/to/file.py:function, or module:function.  Each row is one operation: what it
+    computed, its exact value, its own (local) error, how much the result magnifies that, and its share of the whole
+    error.  Code that cannot be followed is named, and judged by its values.
+
+    \b
+    Examples:
+      harness explain sigmoid_naive --problem bce_logits --format float32 --input 16.7 --target 0
+      harness explain my_loss.py:loss -p bce_logits -f bfloat16 --input -9 --target 0
+    """
+    from harness.cli import explain as explaining
+
+    click.echo(explaining.explanation(target_name, problem, fmt, input_, target))
+
+
+@cli.command()
 @click.argument("problem")
 @click.option("--logit", help="The input of a problem on logits, as a decimal or hex float.")
 @click.option("--probability", help="The input of a problem on probabilities.")

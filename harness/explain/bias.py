@@ -36,7 +36,7 @@ EPS_LIMIT = 2.0**-6  # no one adds a larger eps
 
 def bias(result: Shadow, truth: Expansion) -> Diagnosis:
     """Explain why the formula, evaluated exactly, differs from the problem."""
-    every, alive = nodes(result), _alive(result)
+    every, alive = nodes(result), living(result)
     options = _options(every)
     # A clamp and an eps may hide each other, so each pair is tried where no single one explains, then all.  A guard in
     # the branch not taken, as in where(x > 16, x, log1p(exp(min(x, 16)))), is never the cause: the cutoff is.
@@ -60,8 +60,8 @@ def bias(result: Shadow, truth: Expansion) -> Diagnosis:
     return kept[0] if kept else Diagnosis("formula", result)
 
 
-def _alive(result: Shadow) -> set[int]:
-    """Return the ids of the values that the result was made from, without those of branches not taken."""
+def living(result: Shadow) -> set[int]:
+    """Return the ids of the values that a result was made from, without those of branches not taken."""
     found: set[int] = set()
     waiting = [result]
     while waiting:

@@ -60,7 +60,7 @@ def exponent(a: Raw) -> float:
 
 def blame(result: Shadow, fmt: Format) -> Diagnosis:
     """Explain why a result is not the exact value of its own formula."""
-    path = _to_the_argument(_blame(result))
+    path = _blame(result)
     amplifier, gain = _amplifier(path)
     cause, node = _cause(path, amplifier, gain, fmt)
     effects = [e for e in (event(n) for n in reversed(path[:-1])) if e and e != cause]
@@ -71,7 +71,10 @@ def _blame(result: Shadow) -> list[Shadow]:
     """Return the values from the result to the root of its error."""
     path, node = [result], result
     while node.operands:
-        if not _passes(node) and _as_good_as_rounded(node):
+        # In log(sqrt(1 + a)) the root of a sum that was rounded to 1 is correct, and not to blame.
+        deeper = _near_one(node) and node.name not in ("add", "subtract", *SATURATING)
+        argument = deeper and any(n.name in LOGARITHMS for n in path[:-1])
+        if not _passes(node) and not argument and _as_good_as_rounded(node):
             break
         local = expansions.gap(node.machine, node.exactly([o.machine for o in node.operands]))
         if libmp.mpf_ge(libmp.mpf_shift(local, 1), node.error):
@@ -82,25 +85,6 @@ def _blame(result: Shadow) -> list[Shadow]:
         path.append(nxt)
         node = nxt
     return path
-
-
-def _to_the_argument(path: list[Shadow]) -> list[Shadow]:
-    """Lead a path that ends before the sum 1 + a, in functions of it that stay near 1, on to that sum.
-
-    log(sqrt(1 + a)) is wrong because 1 + a was rounded: the root of what is left is correct, and so is the log.
-    """
-    end = path[-1]
-    if not any(n.name in LOGARITHMS for n in path[:-1]) or end.name in ("add", "subtract") or not _near_one(end):
-        return path
-    further = [end]
-    while further[-1].operands and further[-1].name not in ("add", "subtract"):
-        wrong = [o for o in further[-1].operands if o.error != fzero and _near_one(o)]
-        if len(wrong) != 1:
-            return path
-        further.append(wrong[0])
-    # What the sum lost must be a good part of what the value is wrong by.
-    told = further[-1].operands and libmp.mpf_ge(libmp.mpf_shift(further[-1].error, 3), end.error)
-    return path + further[1:] if told else path
 
 
 def _near_one(node: Shadow) -> bool:
@@ -173,7 +157,7 @@ def _cause(path: list[Shadow], amplifier: int, gain: float, fmt: Format) -> tupl
         return "cancellation", node
     if root.name in ("add", "subtract"):
         return "absorption", root
-    if node.name in LOGARITHMS and root.name in SATURATING:
+    if node.name in LOGARITHMS and (root.name in SATURATING or _near_one(root)):
         return "saturation", root
     return "rounding", node
 
