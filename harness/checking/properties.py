@@ -76,6 +76,10 @@ def _ulps(fmt: Format, difference: float, at: float) -> float:
     return abs(difference) / float(fmt.ulp(at)) if math.isfinite(difference) and math.isfinite(at) else math.inf
 
 
+def _number(fmt: Format, v: Any) -> str:
+    return fmt.short(v) if math.isfinite(v) else str(float(v))
+
+
 def _at(target: float | None) -> str:
     return "" if target is None else f" for y = {target:g}"
 
@@ -86,7 +90,7 @@ def _sign(fmt: Format, x: Array, given: Array, target: float | None) -> BrokenPr
     if not below.any():
         return None
     worst = int(np.argmin(np.where(below, given.astype(np.float64), 0.0)))
-    told = f"below 0{_at(target)}, where no exact value is: {fmt.short(given[worst])} at {fmt.short(x[worst])}"
+    told = f"below 0{_at(target)}, where no exact value is: {_number(fmt, given[worst])} at {_number(fmt, x[worst])}"
     return BrokenProperty("sign", told, float(x[worst]), target, int(below.sum()))
 
 
@@ -107,8 +111,8 @@ def _direction(fmt: Format, x: Array, given: Array, exact: Array, target: float 
     sizes = [_ulps(fmt, float(step[i]), float(rounded[i])) for i in np.flatnonzero(against)]
     i = int(np.flatnonzero(against)[int(np.argmax(sizes))])
     verbs = ("falls", "rise") if way[i] > 0 else ("rises", "fall")
-    told = f"{verbs[0]}{_at(target)} where it should {verbs[1]}, by {max(sizes):.3g} ulp: {fmt.short(given[i])} at "
-    told += f"{fmt.short(x[i])}, {fmt.short(given[i + 1])} at {fmt.short(x[i + 1])}"
+    told = f"{verbs[0]}{_at(target)} where it should {verbs[1]}, by {max(sizes):.3g} ulp: {_number(fmt, given[i])} at "
+    told += f"{_number(fmt, x[i])}, {_number(fmt, given[i + 1])} at {_number(fmt, x[i + 1])}"
     return BrokenProperty("direction", told, float(x[i + 1]), target, int(against.sum()))
 
 
@@ -128,7 +132,7 @@ def _symmetry(problem: Problem, fmt: Format, call: Call, x: Array) -> BrokenProp
         return None
     i = int(np.flatnonzero(apart)[int(np.argmax(sizes))])
     far = f"by up to {max(sizes):.3g} ulp" if math.isfinite(max(sizes)) else "without bound"
-    pair = f"{fmt.short(given[i])} and {fmt.short(fmt.dtype.type(mirror[i]))} at {fmt.short(right[i])}"
+    pair = f"{_number(fmt, given[i])} and {_number(fmt, fmt.dtype.type(mirror[i]))} at {_number(fmt, right[i])}"
     told = f"{_symmetric(problem, sign)} is broken {far}: {pair}"
     return BrokenProperty("symmetry", told, float(right[i]), own, int(sum(s > LEAST_ULP for s in sizes)))
 
