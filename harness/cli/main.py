@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness import UsageError, __version__
+from harness import Crash, UsageError, __version__
 from harness.cli import options
 from harness.cli.stages import stages
 
@@ -87,11 +87,11 @@ def check(
       harness check my_loss.py:loss --problem bce --format float16 --max-ulp 2
       harness check numpy:log1p --problem log1p --format float32 --grid quick --json
     """
-    from harness.cli import check as checking
+    from harness.checking.engine import check as measure
 
-    report = checking.check(target_name, problem, fmt, grid, targets, max_ulp)
-    click.echo(checking.to_json(report) if as_json else checking.to_text(report))
-    sys.exit(0 if report.within else 1)
+    report = measure(target_name, problem, fmt, targets=targets, grid=grid, max_ulp=max_ulp)
+    click.echo(report.to_json() if as_json else report.text())
+    sys.exit(0 if report.passed else 1)
 
 
 @cli.command()
@@ -116,11 +116,9 @@ def reference(
       harness reference bce --probability 0x1p-149 --target 1
       harness reference log1p --input 1e-10
     """
-    from harness.cli import check as checking
+    from harness.cli.reference import reference as exact
 
-    click.echo(
-        checking.reference(problem, {"logit": logit, "probability": probability, "input": plain}, target, digits)
-    )
+    click.echo(exact(problem, {"logit": logit, "probability": probability, "input": plain}, target, digits))
 
 
 @cli.command()
@@ -161,6 +159,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as e:
         click.echo(f"harness: {e}", err=True)
         return 2
+    except Crash as e:
+        click.echo(f"harness: {e}", err=True)
+        return 3
     except click.ClickException as e:
         click.echo(f"harness: {e.format_message()}", err=True)
         return 2
