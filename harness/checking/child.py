@@ -27,6 +27,7 @@ from harness.sweep.own import one_line
 POLL_S = 0.05  # between two looks at what memory is used
 GIB = 1 << 30
 MEMORY_GIB = 8.0
+NO_CHANNEL = 71  # the exit code of a child that cannot send its results
 
 
 class Here:
@@ -109,6 +110,8 @@ class Child:
                 code = os.waitstatus_to_exitcode(status)
                 if code < 0:
                     return f"crashed with signal {-code} ({signal.Signals(-code).name})"
+                if code == NO_CHANNEL:
+                    break
                 return f"ended its process with exit code {code}; it must return its results"
             time.sleep(0.01)
         return "closed the channel that its results come by; a loss must leave its surroundings as they are"
@@ -154,7 +157,7 @@ def _serve(channel: Connection, subject: Subject) -> None:
     except (EOFError, KeyboardInterrupt):
         code = 0
     except BaseException:
-        code = 71
+        code = NO_CHANNEL
     finally:
         os._exit(code)
 

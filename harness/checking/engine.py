@@ -15,7 +15,9 @@ from harness import UsageError
 from harness.checking.child import MEMORY_GIB, started
 from harness.checking.loops import other_loops
 from harness.checking.parts import ON_CPU, ON_DEVICE, CalledPart
+from harness.checking.probes import Probes
 from harness.checking.report import Report
+from harness.checking.special import SpecialResult, special_results
 from harness.checking.subject import Loaded, Options, Subject
 from harness.explain.remedies import measured
 from harness.kernels import Kernel, kernel_named, kernels_of
@@ -75,13 +77,17 @@ def check(
         loaded = process.ask("load")
         rows: list[Row] = []
         summaries: dict[str, Summary] = {}
+        special: dict[str, list[SpecialResult]] = {}
+        notes = [*loaded.notes, *other_loops()]
         for part in loaded.parts:
             of = problem_of(part, asked)
             called = CalledPart(process.ask, part, of, fmt, ON_DEVICE if loaded.device else ON_CPU)
+            notes += Probes(called, loaded.name, values, loaded.way).run()
+            special[of.name] = special_results(called)
             found, summary = _measured(called, loaded, of, Grid(grid, of, fmt), values, max_ulp)
             rows += found
             summaries[of.name] = summary
-        return Report(rows, max_ulp, (*loaded.notes, *other_loops()), summaries)
+        return Report(rows, max_ulp, notes, special, summaries, loaded)
 
 
 def _problem(problem: str | Problem) -> Problem:
@@ -122,7 +128,7 @@ def _check_kernel(
     for k, of, over in parts:
         found, summaries[of.name] = _swept(k, of, over, targets, max_ulp)
         rows += found
-    return Report(rows, max_ulp, (*other_loops(),), summaries)
+    return Report(rows, max_ulp, other_loops(), {}, summaries)
 
 
 def _measured(

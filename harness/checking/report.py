@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from mpmath import mp
 
 from harness.checking.judge import over, table_text, verdict
+from harness.checking.special import SpecialResult, sentence
+from harness.checking.subject import Loaded
 from harness.sweep.summary import Summary
 from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
 from harness.tables.rows import CONTRACT, Row
@@ -27,14 +29,17 @@ if TYPE_CHECKING:
 class Report:
     """Hold the rows of one check and the budget they are judged by.
 
-    `notes` are sentences about the function and how it was called; `summaries` has the errors of every cell by
-    problem, from which `plot` draws.
+    `notes` are sentences about the function and how it was called; `special` has by problem what it makes of infinities,
+    NaN and an empty batch; `summaries` has the errors of every cell by problem, from which `plot` draws; `loaded` is what
+    the function turned out to be, None for a built-in kernel.
     """
 
     rows: Sequence[Row]
     max_ulp: float
     notes: Sequence[str] = ()
+    special: Mapping[str, Sequence[SpecialResult]] = field(default_factory=dict)
     summaries: Mapping[str, Summary] = field(default_factory=dict, repr=False)
+    loaded: Loaded | None = None
 
     @property
     def passed(self) -> bool:
@@ -62,7 +67,7 @@ class Report:
         """Return what `harness check` prints: a table for each problem, then the verdicts and the notes."""
         names = dict.fromkeys(r["problem"] for r in self.rows)
         tables = [table_text([r for r in self.rows if r["problem"] == name]) for name in names]
-        notes = [f"NOTE  {note}" for note in self.notes]
+        notes = [f"NOTE  {note}" for note in (*self.notes, *map(sentence, self.special.values()))]
         return "\n\n".join([*tables, "\n".join([*self.verdict.splitlines(), *notes])])
 
     def to_json(self) -> str:

@@ -6,6 +6,7 @@ function does to its surroundings, from a patched NumPy to a thread that never e
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ class Subject:
         if pair and getattr(self.arrays.taken(result[0]), "shape", None) == inputs[0].shape:
             self.parts = {"gradient": lambda *a: called(*a)[0], "hessian": lambda *a: called(*a)[1]}
         for part in self.parts:
-            self._evaluate(part, *inputs)
+            self.evaluate(part, *inputs)
 
     def _trial_inputs(self) -> tuple[np.ndarray, np.ndarray | None]:
         lo, hi = max(self.problem.domain[0], -4.0), min(self.problem.domain[1], 4.0)
@@ -144,43 +145,67 @@ class Subject:
         x, y = self._trial_inputs()
         part = next(iter(self.parts))
         start = time.perf_counter()
-        self._evaluate(part, x, *(() if y is None else (y,)))
+        self.evaluate(part, x, *(() if y is None else (y,)))
         return (time.perf_counter() - start) / len(x)
 
     # -- calls --------------------------------------------------------------------------------------
 
     def evaluate(self, part: str, *inputs: np.ndarray) -> np.ndarray:
         """Return the results of a part for inputs of shape (n,); UsageError where they cannot be used."""
-        result = self._evaluate(part, *inputs)
-        self.surroundings.check(self.name)
-        return result
-
-    def _evaluate(self, part: str, *inputs: np.ndarray) -> np.ndarray:
         length = len(inputs[0])
         if self.arrays.pads and self.way == "whole" and length:
             inputs = tuple(padded(a) for a in inputs)
-        result = self._raw(self.parts[part], inputs)
-        if result.__class__ is not np.ndarray:
+        return self.unpadded(part, *inputs)[:length]
+
+    def unpadded(self, part: str, *inputs: np.ndarray) -> np.ndarray:
+        """Return the results of a part for arrays of just their own length."""
+        return self._accepted(self._raw(self.parts[part], inputs), inputs[0])
+
+    def alone(self, part: str, *inputs: np.ndarray) -> np.ndarray:
+        """Return the results of a part asked for one at a time, in arrays of one element."""
+        return np.concatenate([self.unpadded(part, *(a[i : i + 1] for a in inputs)) for i in range(len(inputs[0]))])
+
+    def elsewhere(self, part: str, *inputs: np.ndarray) -> np.ndarray:
+        """Return the results of a part for arrays that begin one element after a multiple of 64 bytes."""
+        return self._accepted(self._raw(self.parts[part], inputs, offset=1), inputs[0])
+
+    def draws(self, part: str, *inputs: np.ndarray) -> bool:
+        """Tell whether a call draws random numbers of Python or NumPy."""
+        before = _generators()
+        self._raw(self.parts[part], inputs)
+        return _generators() != before
+
+    def _accepted(self, result: Any, x: np.ndarray) -> np.ndarray:
+        """Return a result as a plain NumPy array of the inputs' shape and format, whatever library's array it is."""
+        if type(result) is not np.ndarray:
             result = self.arrays.taken(result)
-        if np.ndim(result) <= 1 and np.size(result) == 1 < len(inputs[0]) and self.way == "whole":
+        shape = getattr(result, "shape", () if isinstance(result, float) else None)
+        if shape in ((), (1,)) and len(x) > 1:
             raise UsageError(
-                f"{self.name} returned {np.shape(result)} for an input of shape {inputs[0].shape}; return one value for "
+                f"{self.name} returned {shape} for an input of shape {x.shape}; return one value for "
                 "each input, or add --reduction mean (or sum) and it is called for each input by itself"
             )
-        return accepted(result, inputs[0], self.name)[:length]
+        return accepted(result, x, self.name)
 
-    def _raw(self, function: Function, inputs: Sequence[np.ndarray]) -> Any:
+    def _raw(
+        self,
+        function: Function,
+        inputs: Sequence[np.ndarray],
+        offset: int = 0,
+    ) -> Any:
         """Call a function in its way on copies of the inputs, which it must leave as they are."""
-        kept = [a.copy() for a in inputs]
-        with np.errstate(all="ignore"), self.surroundings.watched():
-            try:
+        kept = [aligned(a, offset) for a in inputs]
+        try:
+            with np.errstate(all="ignore"), self.surroundings.watched():
                 result = self._in_its_way(function, kept)
-            except (UsageError, Crash):
-                raise
-            except SystemExit as e:
-                raise UsageError(f"{self.name} called sys.exit({e.code!r}); it must return its results") from e
-            except BaseException as e:
-                raise UsageError(f"{self.name} raised {one_line(e)}") from e
+        except (UsageError, Crash):
+            raise
+        except BaseException as e:
+            self.surroundings.check(self.name)
+            if isinstance(e, SystemExit):
+                raise UsageError(f"{self.name} called sys.exit; it must return its results") from e
+            raise UsageError(f"{self.name} raised {one_line(e)}") from e
+        self.surroundings.check(self.name)
         if any(a.tobytes() != b.tobytes() for a, b in zip(kept, inputs)):
             raise UsageError(f"{self.name} changed its input; it must leave its arrays as they are")
         return result
@@ -220,7 +245,7 @@ class Subject:
         with np.errstate(all="ignore"), self.surroundings.watched():
             function = self.parts[part]
             if self.arrays.name != "numpy" or self.way != "whole":
-                function = lambda *given: self._evaluate(part, *given)  # noqa: E731
+                function = lambda *given: self.evaluate(part, *given)  # noqa: E731
             return explain_function(function, problem_named(problem_name), self.fmt, x, y)
 
 
@@ -228,3 +253,18 @@ def padded(array: np.ndarray) -> np.ndarray:
     """Return an array lengthened to a power of two, LEAST_PADDED at least, by its last element."""
     length = max(LEAST_PADDED, 1 << (len(array) - 1).bit_length())
     return np.concatenate([array, np.full(length - len(array), array[-1])])
+
+
+def aligned(array: np.ndarray, offset: int) -> np.ndarray:
+    """Return a copy that begins some elements after a multiple of 64 bytes, what a vector register holds at most."""
+    room = np.empty(array.nbytes + 64 + offset * array.itemsize, np.uint8)
+    start = -room.ctypes.data % 64 + offset * array.itemsize
+    copy = room[start : start + array.nbytes].view(array.dtype)
+    copy[:] = array
+    return copy
+
+
+def _generators() -> tuple[Any, ...]:
+    """Return the states of Python's and NumPy's global random numbers, to be compared."""
+    name, keys, *rest = np.random.get_state(legacy=True)
+    return random.getstate(), name, np.asarray(keys).tobytes(), *rest
