@@ -41,10 +41,14 @@ LEAST = 6  # values that a guess must hold at
 
 @dataclass(frozen=True)
 class Recognition:
-    """Say which other function a function is: in a sentence, and with the option under which it is checked, if any."""
+    """Say which other function a function is: in a sentence, and with the option under which it is checked, if any.
+
+    `of_array` tells that it is no function of one input at all, but of the array: a mean, or divided by the size.
+    """
 
     sentence: str
     option: str = ""
+    of_array: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ def recognise(problem: Problem, fmt: Format, call: Call) -> Recognition | None:
         lambda: _by_size(problem, fmt, call, hard, tolerance),
         lambda: _multiple(problem, hard, tolerance),
     ] if everywhere else []
+    if "@" in problem.name:  # of a weighted problem the plain one is no multiple
+        guesses.insert(0, lambda: _another(problem, fmt, call, tolerance))
     if tolerance < COARSEST:
         guesses += [lambda: _another(problem, fmt, call, tolerance), lambda: _swapped(problem, fmt, call, tolerance)]
     if tolerance < COARSEST and everywhere:
@@ -171,7 +177,7 @@ def _reduced(problem: Problem, hard: list[Probed], tolerance: float) -> Recognit
         spread = all(float(np.ptp(p.exact)) > 0 and float(np.ptp(p.given)) == 0 for p in hard)
         if spread and all(_same(a, b, tolerance) for a, b in values):
             said = f"every result is the {name} of the problem's values: return one value for each input"
-            return Recognition(f"{said}, or check the {name} itself with --reduction {name}", f"--reduction {name}")
+            return Recognition(f"{said}, or check the {name} itself with --reduction {name}", f"--reduction {name}", True)
     return None
 
 
@@ -182,7 +188,8 @@ def _by_size(problem: Problem, fmt: Format, call: Call, hard: list[Probed], tole
     whole = len(_inputs(problem))
     if all(a and b and _close(a * whole, 1, tolerance) and _close(b * LEAST, 1, tolerance) for a, b in ratios):
         return Recognition(
-            "the problem divided by the number of inputs, 1/n of it in an array of n: leave out the division by the size"
+            "the problem divided by the number of inputs, 1/n of it in an array of n: leave out the division by the size",
+            of_array=True,
         )
     return None
 
@@ -213,7 +220,8 @@ def _multiple(problem: Problem, hard: list[Probed], tolerance: float) -> Recogni
     if _close(positive + negative, 1, 2 * tolerance):
         option = f"--weights alpha={_written(positive)}"
         return Recognition(f"{told}: this looks like alpha = {_written(positive)}; check it with {option}", option)
-    return Recognition(f"{told}: this looks like weights of the classes; leave them out, and weigh the results")
+    option = f"--weights weight={_written(negative)},pos={_written(rounded(positive / negative, tolerance))}"
+    return Recognition(f"{told}: this looks like weights of the classes; check it with {option}", option)
 
 
 def _times(ratio: float, equal: bool) -> str:
@@ -223,13 +231,15 @@ def _times(ratio: float, equal: bool) -> str:
 def _everywhere(ratio: float, tolerance: float) -> Recognition:
     if ratio == 0:
         return Recognition("0 everywhere")
+    if ratio < 0 and not _close(ratio, -1, APART * tolerance):
+        return Recognition(f"{_written(ratio)} times the problem everywhere: this looks like a missing minus, and a weight")
     if _close(ratio, -1, APART * tolerance):
         return Recognition("the problem with its sign turned, everywhere: this looks like a missing minus")
     told = f"{_written(ratio)} times the problem everywhere"
     for value, base in BASES.items():
         if _close(abs(ratio), value, tolerance):
             return Recognition(f"{told}, which is 1/ln {base}: this looks like logarithms to base {base}")
-    option = f"--weights sample={_written(ratio)}"
+    option = f"--weights weight={_written(ratio)}"
     return Recognition(f"{told}: this looks like a weight; check it with {option}", option)
 
 
@@ -384,10 +394,16 @@ def _modulated(problem: Problem, hard: list[Probed], tolerance: float) -> Recogn
     gamma, weights = found[0][0], [w for _, w in found]
     if math.isnan(gamma) or not _close(found[-1][0], gamma, 8 * tolerance):
         return None
-    alpha = f", alpha = {_written(weights[-1])}" if not _close(weights[-1], 1, 8 * tolerance) else ""
-    told = f"the cross-entropy times {'' if not alpha else 'a weight and '}(1 - p)^{_written(gamma)}"
-    return Recognition(f"{told}, p being the probability of the true class: this looks like the focal loss with "
-                       f"gamma = {_written(gamma)}{alpha}; check it with --problem focal")  # fmt: skip
+    weight, none = weights[-1], _close(weights[-1], 1, 8 * tolerance) and _close(weights[0], 1, 8 * tolerance)
+    alpha = len(weights) == 2 and not none and _close(sum(weights), 1, 8 * tolerance)
+    named = f"gamma = {_written(gamma)}" + ("" if none else f", {'alpha' if alpha else 'weight'} = {_written(weight)}")
+    told = f"the cross-entropy times {'' if none else 'a weight and '}(1 - p)^{_written(gamma)}"
+    said = f"{told}, p being the probability of the true class: this looks like the focal loss with {named}"
+    given = named.replace(" ", "").replace("weights", "weight")
+    option = f"--problem {'focal_bce_logits' if problem.has_target else 'focal'} --weights {given}"
+    if problem.input == "probability" or (len(weights) == 2 and not none and not alpha):
+        return Recognition(f"{said}, of which the harness has the form from logits")
+    return Recognition(f"{said}; check it with {option}", option)
 
 
 def _power(values: Array, wrong: Array, tolerance: float) -> tuple[float, float]:
