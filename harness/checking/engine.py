@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness import UsageError
+from harness.checking.beside import as_flushed, as_met, as_other, other_function, property_notes
 from harness.checking.child import MEMORY_GIB, started
 from harness.checking.loops import other_loops
 from harness.checking.parts import ON_CPU, ON_DEVICE, CalledPart
@@ -82,11 +83,13 @@ def check(
         for part in loaded.parts:
             of = problem_of(part, asked)
             called = CalledPart(process.ask, part, of, fmt, ON_DEVICE if loaded.device else ON_CPU)
+            other = other_function(called, loaded.name)
             notes += Probes(called, loaded.name, values, loaded.way).run()
             special[of.name] = special_results(called)
             found, summary = _measured(called, loaded, of, Grid(grid, of, fmt), values, max_ulp)
-            rows += found
+            rows += as_met(as_flushed(as_other(found, other, max_ulp), called, max_ulp), called, max_ulp)
             summaries[of.name] = summary
+            notes += property_notes(called, other)
         return Report(rows, max_ulp, notes, special, summaries, loaded)
 
 

@@ -38,6 +38,10 @@ class Flushing:
     else_input: float
     spurious: int
 
+    def within(self, max_ulp: float) -> bool:
+        """Tell whether a function that flushes keeps a budget in ulp wherever nothing is flushed."""
+        return 0 <= self.else_ulp <= max_ulp and not self.spurious
+
     def sentence(self, max_ulp: float) -> str:
         """Write the verdict's clause: what is flushed, then the largest error of the rest against a budget in ulp."""
         what = " and ".join(n for n, has in (("inputs", self.inputs), ("results", self.results)) if has)
@@ -45,7 +49,7 @@ class Flushing:
         if self.else_ulp < 0:
             return f"{told}; else nothing finite is left"
         counted = f" and {self.spurious} spurious outcomes" if self.spurious else ""
-        verdict = "within" if self.else_ulp <= max_ulp and not self.spurious else "over"
+        verdict = "within" if self.within(max_ulp) else "over"
         return (
             f"{told}; else the largest error found is {self.else_ulp:.3g} ulp, at {self.else_input:.4g}{counted}, "
             f"{verdict} the budget of {max_ulp:g}"
@@ -108,5 +112,7 @@ def _inputs_flushed(fmt: Format, call: Call, x: Array, errors: Errors, target: f
     same = (given == at_zero) | (np.isnan(given) & np.isnan(at_zero))
     size = np.abs(x.astype(np.float64))
     above = errors.computed[0][(size >= fmt.min_normal) & (size < NEAR * fmt.min_normal)]
+    if np.isnan(at_zero):
+        return False
     differ = len(np.unique(rounded.astype(np.float64))) >= LEAST and bool((above != at_zero).any())
     return bool(inside.sum() >= LEAST and same.all() and differ)

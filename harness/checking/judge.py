@@ -17,6 +17,8 @@ from harness.tables.text import OUTCOME_LABELS, decimal_input, safe, short
 from harness.tables.usual import range_text
 from harness.truth.errors import SPURIOUS
 
+OTHER = "another function"  # the cause of a row whose function is not the problem
+
 
 def over(row: Row, max_ulp: float) -> bool:
     """Tell whether a row breaks the budget: max_ulp exceeds it or is missing, or an outcome is spurious."""
@@ -59,6 +61,8 @@ def verdict(row: Row, max_ulp: float) -> str:
     said = where + _errors(row, f" (budget {max_ulp:g})")
     if not over(row, max_ulp):
         return f"PASS  {said}."
+    if row.get("cause") == OTHER:
+        return f"FAIL  {where}another function than {row['problem']}: {row['reason']}"
     return f"FAIL  {'; '.join([said, *_outcomes(row)])}. {row.get('reason', '')}".rstrip()
 
 

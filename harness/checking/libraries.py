@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 
 from harness import UsageError
+from harness.explain.followed import NotFollowed, follow
+from harness.explain.shadow import Shadow
+from harness.explain.torch_operations import follow_torch
 from harness.numbers.formats import FORMATS
 from harness.sweep.own import Function, one_line
 
@@ -48,6 +51,15 @@ class NumpyArrays:
     def each(self, function: Function) -> Function | None:
         """Return a function that calls another for every element at once; None where the library has no such thing."""
         return None
+
+    def followed(self, function: Function, *inputs: np.ndarray, scalar: bool = False) -> Shadow:
+        """Return the result of a function on arrays of one element, or on scalars, with all that it was made from.
+
+        Raises NotFollowed where the code of a library, or what it does, cannot be followed.
+        """
+        if self.name != "numpy":
+            raise NotFollowed(f"code of {self.name}")
+        return follow(function, *(a.reshape(()) if scalar else a for a in inputs))
 
 
 class TorchArrays(NumpyArrays):
@@ -84,6 +96,10 @@ class TorchArrays(NumpyArrays):
         """Return the function mapped over arrays of one element by torch.func.vmap."""
         mapped = self.torch.func.vmap(lambda *one: function(*(v.reshape(1) for v in one)).reshape(()))
         return lambda *given: mapped(*given)
+
+    def followed(self, function: Function, *inputs: np.ndarray, scalar: bool = False) -> Shadow:
+        """Return the result of a function on tensors of one element, or on scalars, with all that it was made from."""
+        return follow_torch(function, *(a.reshape(()) if scalar else a for a in inputs))
 
 
 class JaxArrays(NumpyArrays):

@@ -188,4 +188,3 @@ def usual_inputs(problem: Problem, fmt: Format, count: int) -> Array:
     lo, hi = (float(v) for v in fmt.from_ordinal(np.array([first, last])))
     lo, hi = max(lo, -20.0), min(hi, 20.0)
     return np.unique(np.linspace(lo, hi, count)[1:-1].astype(fmt.dtype))
-

@@ -73,7 +73,12 @@ def _values(problem: Problem, fmt: Format, call: Call, x: Array, target: float |
 
 
 def _ulps(fmt: Format, difference: float, at: float) -> float:
-    return abs(difference) / float(fmt.ulp(at)) if math.isfinite(difference) and math.isfinite(at) else math.inf
+    """Return a difference in ulps of a value, infinite where it is; at a pole, of the largest number there is."""
+    return (
+        abs(difference) / float(fmt.ulp(at if math.isfinite(at) else fmt.max))
+        if math.isfinite(difference)
+        else math.inf
+    )
 
 
 def _number(fmt: Format, v: Any) -> str:
@@ -139,7 +144,9 @@ def _symmetry(problem: Problem, fmt: Format, call: Call, x: Array) -> BrokenProp
 
 def _symmetric(problem: Problem, sign: float) -> str:
     mirror = "1 - p" if problem.input == "probability" else "-x"
-    left, right = (f"f({v}{t})" for v, t in zip((problem.variable, mirror), (", 1", ", 0") if problem.has_target else ("", "")))
+    left, right = (
+        f"f({v}{t})" for v, t in zip((problem.variable, mirror), (", 1", ", 0") if problem.has_target else ("", ""))
+    )
     return f"{left} = {'-' if sign < 0 else ''}{right}"
 
 

@@ -13,30 +13,37 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from harness.checking.moderate import (
+    APART,
+    COARSEST,
+    LEAST,
+    LOGITS,
+    POSITIVE,
+    PROBABILITIES,
+    ROUNDINGS,
+    SOFT,
+    TRACE,
+    Array,
+    Call,
+    ModerateValues,
+    close,
+    exactly,
+    moderate_inputs,
+    moderate_values,
+    ratio_of,
+    rounded,
+    same,
+    written,
+)
 from harness.numbers.formats import Format
 from harness.problems import PROBLEMS, Problem
 
-Array = np.ndarray
-Call = Callable[..., Any]
 Guess = Callable[[], "Recognition | None"]
 
-LOGITS = (-2.5, -2.0, -1.5, -1.0, -0.75, -0.5, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5)
-PROBABILITIES = (0.125, 0.1875, 0.25, 0.3125, 0.375, 0.4375, 0.5625, 0.625, 0.6875, 0.75, 0.8125, 0.875)
-POSITIVE = (0.25, 0.375, 0.5, 0.625, 0.75, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0)
-SOFT = (0.25, 0.75)
-# What a guess may leave open: the roundings of a sensible formula at these inputs, in machine epsilons of the values'
-# size, and the trace of an eps of 1e-5, that a weighted loss may have besides.  Another function differs by APART times
-# that, or it is no other.
-ROUNDINGS = 8
-TRACE = 2.0**-12
-APART = 4
-COARSEST = 0.25  # for a format of 8 bits: too few for more than multiples of the problem
 TARGET = 2.0**-4  # to this, guesses at targets agree with each other, whatever the format
-LEAST = 6  # values that a guess must hold at
 
 
 @dataclass(frozen=True)
@@ -51,19 +58,6 @@ class Recognition:
     of_array: bool = False
 
 
-@dataclass(frozen=True)
-class Probed:
-    """Hold what a function gave at moderate inputs for one target, and the problem's values there, all in float64.
-
-    `mirrored` are the problem's values at −x (1 − p for a probability), `other` those at the opposite target.
-    """
-
-    x: Array
-    target: float | None
-    given: Array
-    exact: Array
-
-
 def recognise(problem: Problem, fmt: Format, call: Call) -> Recognition | None:
     """Return which other function `call` is, None where it is the problem or nothing that is known.
 
@@ -71,15 +65,19 @@ def recognise(problem: Problem, fmt: Format, call: Call) -> Recognition | None:
     passed on.
     """
     tolerance = min(max(ROUNDINGS * fmt.machine_epsilon, TRACE), COARSEST)
-    hard = [_probed(problem, fmt, call, t) for t in ((0.0, 1.0) if problem.has_target else (None,))]
-    if all(_same(p.given, p.exact, APART * tolerance) for p in hard):
+    hard = [moderate_values(problem, fmt, call, t) for t in ((0.0, 1.0) if problem.has_target else (None,))]
+    if all(same(p.given, p.exact, APART * tolerance) for p in hard):
         return _between(problem, fmt, call, tolerance) if problem.has_target else None
     everywhere = all(len(p.x) >= LEAST for p in hard)  # and not NaN, as logits given to a loss of probabilities are
-    guesses: list[Guess] = [
-        lambda: _reduced(problem, hard, tolerance),
-        lambda: _by_size(problem, fmt, call, hard, tolerance),
-        lambda: _multiple(problem, hard, tolerance),
-    ] if everywhere else []
+    guesses: list[Guess] = (
+        [
+            lambda: _reduced(problem, hard, tolerance),
+            lambda: _by_size(problem, fmt, call, hard, tolerance),
+            lambda: _multiple(problem, hard, tolerance),
+        ]
+        if everywhere
+        else []
+    )
     if "@" in problem.name:  # of a weighted problem the plain one is no multiple
         guesses.insert(0, lambda: _another(problem, fmt, call, tolerance))
     if tolerance < COARSEST:
@@ -97,96 +95,32 @@ def recognise(problem: Problem, fmt: Format, call: Call) -> Recognition | None:
     return next((found for guess in guesses if (found := guess()) is not None), None)
 
 
-# -- values -----------------------------------------------------------------------------------------
-
-
-def _inputs(problem: Problem) -> Array:
-    if problem.input == "probability":
-        return np.array(PROBABILITIES)
-    lo, hi = problem.domain
-    return np.array(POSITIVE if lo == 0 else LOGITS if math.isinf(lo) else [v for v in LOGITS if lo < v < hi])
-
-
-def exactly(problem: Problem, x: Array, y: Array | float | None = None) -> Array:
-    """Return the problem's values at float64 inputs, and targets, to nearly the precision of float64."""
-    with np.errstate(all="ignore"):
-        if y is None:
-            return np.asarray(problem.fast(x[None, :]))[0]
-        targets = np.broadcast_to(y, x.shape)
-        return np.array([problem.fast(a[None, None], b[None, None])[0, 0] for a, b in zip(x, targets)])
-
-
-def _probed(problem: Problem, fmt: Format, call: Call, target: float | None, x: Array | None = None) -> Probed:
-    rounded = (_inputs(problem) if x is None else x).astype(fmt.dtype)
-    inputs = (rounded,) if target is None else (rounded, np.full(len(rounded), target).astype(fmt.dtype))
-    given = np.asarray(call(*inputs)).astype(np.float64)
-    wide = rounded.astype(np.float64)
-    exact = exactly(problem, wide, None if target is None else float(inputs[1][0]))
-    kept = np.isfinite(given) & np.isfinite(exact)
-    return Probed(wide[kept], target, given[kept], exact[kept])
-
-
-def _same(given: Array, expected: Array, tolerance: float) -> bool:
-    """Tell whether values agree to within a tolerance, relative to their size, or for small ones to that of the rest."""
-    if len(given) < LEAST:
-        return False
-    size = np.maximum(np.abs(expected), np.median(np.abs(expected)) / 4)
-    return bool((np.abs(given - expected) <= tolerance * size).all())
-
-
-def _constant(values: Array, tolerance: float) -> float | None:
-    """Return what values have in common, rounded to what people write, None where they differ."""
-    if len(values) < LEAST or not np.isfinite(values).all():
-        return None
-    middle = float(np.median(values))
-    if np.abs(values - middle).max() > tolerance * max(abs(middle), tolerance):
-        return None
-    return rounded(middle, tolerance)
-
-
-def rounded(value: float, tolerance: float) -> float:
-    """Return the number of fewest digits within a relative tolerance, the value itself if that has more than four."""
-    for digits in range(1, 5):
-        short = float(f"{value:.{digits}g}")
-        if abs(short - value) <= tolerance * abs(value):
-            return short
-    return value
-
-
-def _ratio(p: Probed, tolerance: float) -> float | None:
-    """Return the constant by which values are a multiple of the problem's; 0 where they are all 0."""
-    if not p.given.any():
-        return 0.0
-    with np.errstate(all="ignore"):
-        return _constant(p.given / p.exact, tolerance) if (p.exact != 0).all() else None
-
-
-def _written(value: float) -> str:
-    return f"{value:.4g}"
-
-
 # -- guesses ----------------------------------------------------------------------------------------
 
 BASES = {1 / math.log(2): "2", 1 / math.log(10): "10"}
 
 
-def _reduced(problem: Problem, hard: list[Probed], tolerance: float) -> Recognition | None:
+def _reduced(problem: Problem, hard: list[ModerateValues], tolerance: float) -> Recognition | None:
     """Recognise a mean or a sum over the array, given for every element."""
     for name, reduce in (("mean", np.mean), ("sum", np.sum)):
         values = [(p.given, np.full_like(p.exact, reduce(p.exact))) for p in hard]
         spread = all(float(np.ptp(p.exact)) > 0 and float(np.ptp(p.given)) == 0 for p in hard)
-        if spread and all(_same(a, b, tolerance) for a, b in values):
+        if spread and all(same(a, b, tolerance) for a, b in values):
             said = f"every result is the {name} of the problem's values: return one value for each input"
-            return Recognition(f"{said}, or check the {name} itself with --reduction {name}", f"--reduction {name}", True)
+            return Recognition(
+                f"{said}, or check the {name} itself with --reduction {name}", f"--reduction {name}", True
+            )
     return None
 
 
-def _by_size(problem: Problem, fmt: Format, call: Call, hard: list[Probed], tolerance: float) -> Recognition | None:
+def _by_size(
+    problem: Problem, fmt: Format, call: Call, hard: list[ModerateValues], tolerance: float
+) -> Recognition | None:
     """Recognise a result that is divided by the number of elements: its ratio changes with the array's length."""
-    some = [_probed(problem, fmt, call, p.target, _inputs(problem)[:LEAST]) for p in hard]
-    ratios = [(_ratio(p, tolerance), _ratio(q, tolerance)) for p, q in zip(hard, some)]
-    whole = len(_inputs(problem))
-    if all(a and b and _close(a * whole, 1, tolerance) and _close(b * LEAST, 1, tolerance) for a, b in ratios):
+    some = [moderate_values(problem, fmt, call, p.target, moderate_inputs(problem)[:LEAST]) for p in hard]
+    ratios = [(ratio_of(p, tolerance), ratio_of(q, tolerance)) for p, q in zip(hard, some)]
+    whole = len(moderate_inputs(problem))
+    if all(a and b and close(a * whole, 1, tolerance) and close(b * LEAST, 1, tolerance) for a, b in ratios):
         return Recognition(
             "the problem divided by the number of inputs, 1/n of it in an array of n: leave out the division by the size",
             of_array=True,
@@ -194,20 +128,16 @@ def _by_size(problem: Problem, fmt: Format, call: Call, hard: list[Probed], tole
     return None
 
 
-def _close(a: float, b: float, tolerance: float) -> bool:
-    return abs(a - b) <= tolerance * abs(b)
-
-
-def _multiple(problem: Problem, hard: list[Probed], tolerance: float) -> Recognition | None:
+def _multiple(problem: Problem, hard: list[ModerateValues], tolerance: float) -> Recognition | None:
     """Recognise a multiple of the problem: sign, another base, weights of the classes."""
-    ratios = [_ratio(p, tolerance) for p in hard]
+    ratios = [ratio_of(p, tolerance) for p in hard]
     if any(r is None for r in ratios):
         return None
     known = [float(r) for r in ratios if r is not None]
-    one = [_close(r, 1, 2 * tolerance) for r in known]
+    one = [close(r, 1, 2 * tolerance) for r in known]
     if all(one):
         return None
-    if len(known) == 1 or _close(known[0], known[1], tolerance):
+    if len(known) == 1 or close(known[0], known[1], tolerance):
         return _everywhere(known[0], tolerance)
     negative, positive = known
     told = f"{_times(positive, one[1])} at y = 1, {_times(negative, one[0])} at y = 0"
@@ -215,35 +145,37 @@ def _multiple(problem: Problem, hard: list[Probed], tolerance: float) -> Recogni
         missing = "y = 1" if positive == 0 else "y = 0"
         return Recognition(f"{told}: the term of {missing} is missing")
     if one[0]:
-        option = f"--weights pos={_written(positive)}"
-        return Recognition(f"{told}: this looks like pos_weight = {_written(positive)}; check it with {option}", option)
-    if _close(positive + negative, 1, 2 * tolerance):
-        option = f"--weights alpha={_written(positive)}"
-        return Recognition(f"{told}: this looks like alpha = {_written(positive)}; check it with {option}", option)
-    option = f"--weights weight={_written(negative)},pos={_written(rounded(positive / negative, tolerance))}"
+        option = f"--weights pos={written(positive)}"
+        return Recognition(f"{told}: this looks like pos_weight = {written(positive)}; check it with {option}", option)
+    if close(positive + negative, 1, 2 * tolerance):
+        option = f"--weights alpha={written(positive)}"
+        return Recognition(f"{told}: this looks like alpha = {written(positive)}; check it with {option}", option)
+    option = f"--weights weight={written(negative)},pos={written(rounded(positive / negative, tolerance))}"
     return Recognition(f"{told}: this looks like weights of the classes; check it with {option}", option)
 
 
 def _times(ratio: float, equal: bool) -> str:
-    return "equal" if equal else f"{_written(ratio)} times the problem"
+    return "equal" if equal else f"{written(ratio)} times the problem"
 
 
 def _everywhere(ratio: float, tolerance: float) -> Recognition:
     if ratio == 0:
         return Recognition("0 everywhere")
-    if ratio < 0 and not _close(ratio, -1, APART * tolerance):
-        return Recognition(f"{_written(ratio)} times the problem everywhere: this looks like a missing minus, and a weight")
-    if _close(ratio, -1, APART * tolerance):
+    if ratio < 0 and not close(ratio, -1, APART * tolerance):
+        return Recognition(
+            f"{written(ratio)} times the problem everywhere: this looks like a missing minus, and a weight"
+        )
+    if close(ratio, -1, APART * tolerance):
         return Recognition("the problem with its sign turned, everywhere: this looks like a missing minus")
-    told = f"{_written(ratio)} times the problem everywhere"
+    told = f"{written(ratio)} times the problem everywhere"
     for value, base in BASES.items():
-        if _close(abs(ratio), value, tolerance):
+        if close(abs(ratio), value, tolerance):
             return Recognition(f"{told}, which is 1/ln {base}: this looks like logarithms to base {base}")
-    option = f"--weights weight={_written(ratio)}"
+    option = f"--weights weight={written(ratio)}"
     return Recognition(f"{told}: this looks like a weight; check it with {option}", option)
 
 
-def _targets(problem: Problem, hard: list[Probed], tolerance: float) -> Recognition | None:
+def _targets(problem: Problem, hard: list[ModerateValues], tolerance: float) -> Recognition | None:
     """Recognise other targets: inverted, smoothed, or −1 and 1; where the problem is linear in its target."""
     if len(hard) != 2 or not _linear(problem) or len(hard[0].x) != len(hard[1].x):
         return None
@@ -261,14 +193,16 @@ def _targets(problem: Problem, hard: list[Probed], tolerance: float) -> Recognit
     if (low, high) == (0.0, 1.0):
         return None
     if (low, high) == (1.0, 0.0):
-        return Recognition("the problem with 0 and 1 exchanged in the targets: this looks like 1 - y for y, or -x for x")
-    told = f"the targets 0 and 1 taken as {_written(low)} and {_written(high)}"
+        return Recognition(
+            "the problem with 0 and 1 exchanged in the targets: this looks like 1 - y for y, or -x for x"
+        )
+    told = f"the targets 0 and 1 taken as {written(low)} and {written(high)}"
     if low == high:
         return Recognition(f"{told}: the target is not used")
     if (low, high) == (-1.0, 1.0):
         return Recognition(f"{told}: this looks like 2y - 1 in the place of y")
     if abs(low + high - 1) <= 2 * near and 0 < low < 0.5:
-        smoothing = _written(rounded(2 * low, near))
+        smoothing = written(rounded(2 * low, near))
         option = f"--weights smoothing={smoothing}"
         return Recognition(f"{told}: this looks like label smoothing {smoothing}; check it with {option}", option)
     return Recognition(f"{told}: this looks like smoothed targets; smooth them before the loss")
@@ -280,11 +214,11 @@ def _target(value: float, near: float) -> float:
     return whole if abs(value - whole) <= near else rounded(value, near)
 
 
-def _labels(problem: Problem, hard: list[Probed], tolerance: float) -> Recognition | None:
+def _labels(problem: Problem, hard: list[ModerateValues], tolerance: float) -> Recognition | None:
     """Recognise a loss for the labels -1 and 1: log(1 + e^(-y x)) is log 2 for the label 0."""
-    if problem.input != "logit" or len(hard) != 2 or not _same(hard[1].given, hard[1].exact, tolerance):
+    if problem.input != "logit" or len(hard) != 2 or not same(hard[1].given, hard[1].exact, tolerance):
         return None
-    if not _same(hard[0].given, np.full_like(hard[0].given, math.log(2)), tolerance):
+    if not same(hard[0].given, np.full_like(hard[0].given, math.log(2)), tolerance):
         return None
     return Recognition("log 2 for every input at y = 0: this looks like a loss for targets -1 and 1; give it 2y - 1")
 
@@ -293,24 +227,25 @@ def _between(problem: Problem, fmt: Format, call: Call, tolerance: float) -> Rec
     """Recognise another problem that differs from this one at soft targets alone, as a divergence does."""
     if tolerance >= COARSEST:
         return None
-    soft = [_probed(problem, fmt, call, t) for t in SOFT]
-    if all(_same(p.given, p.exact, APART * tolerance) for p in soft):
+    soft = [moderate_values(problem, fmt, call, t) for t in SOFT]
+    if all(same(p.given, p.exact, APART * tolerance) for p in soft):
         return None
     for other in PROBLEMS.values():
-        if other.name != problem.name and other.has_target and other.input == problem.input:
-            if all(_same(p.given, exactly(other, p.x, p.target), tolerance) for p in soft):
-                told = f"equal at y = 0 and y = 1, but at soft targets the values of {other.name}"
-                return Recognition(f"{told}; check it with --problem {other.name}", f"--problem {other.name}")
+        if other.name == problem.name or not other.has_target or other.input != problem.input:
+            continue
+        if all(same(p.given, exactly(other, p.x, p.target), tolerance) for p in soft):
+            told = f"equal at y = 0 and y = 1, but at soft targets the values of {other.name}"
+            return Recognition(f"{told}; check it with --problem {other.name}", f"--problem {other.name}")
     return None
 
 
 def _linear(problem: Problem) -> bool:
-    x = _inputs(problem)
+    x = moderate_inputs(problem)
     low, high, half = (exactly(problem, x, t) for t in (0.0, 1.0, 0.5))
     return bool(np.allclose((low + high) / 2, half, rtol=1e-9, atol=1e-12))
 
 
-def _mirrored(problem: Problem, hard: list[Probed], tolerance: float) -> Recognition | None:
+def _mirrored(problem: Problem, hard: list[ModerateValues], tolerance: float) -> Recognition | None:
     """Recognise the problem at -x, or at 1 - p."""
     told = "1 - p in the place of p" if problem.input == "probability" else "-x in the place of x"
     for sign in (1.0, -1.0):
@@ -321,8 +256,10 @@ def _mirrored(problem: Problem, hard: list[Probed], tolerance: float) -> Recogni
             if len(mirror) < LEAST or (mirror < lo).any() or (mirror > hi).any():
                 return None
             pairs.append((p.given, sign * exactly(problem, mirror, p.target)))
-        if all(_same(a, b, tolerance) for a, b in pairs):
-            return Recognition(f"{'minus ' if sign < 0 else ''}the problem at the mirrored input: this looks like {told}")
+        if all(same(a, b, tolerance) for a, b in pairs):
+            return Recognition(
+                f"{'minus ' if sign < 0 else ''}the problem at the mirrored input: this looks like {told}"
+            )
     return None
 
 
@@ -331,13 +268,13 @@ def _another(problem: Problem, fmt: Format, call: Call, tolerance: float) -> Rec
     for other in PROBLEMS.values():
         if other.name == problem.name or other.has_target != problem.has_target:
             continue
-        x = _inputs(problem) if other.input == problem.input else _shared(problem, other)
+        x = moderate_inputs(problem) if other.input == problem.input else _shared(problem, other)
         targets = (None,) if not problem.has_target else (0.0, 1.0)
-        probes = [_probed(problem, fmt, call, t, x) for t in targets]
+        probes = [moderate_values(problem, fmt, call, t, x) for t in targets]
         pairs = [(p.given, exactly(other, p.x, p.target)) for p in probes]
-        if len(x) < LEAST or not all(np.isfinite(b).all() and _same(a, b, tolerance) for a, b in pairs):
+        if len(x) < LEAST or not all(np.isfinite(b).all() and same(a, b, tolerance) for a, b in pairs):
             continue
-        if all(_same(p.exact, b, APART * tolerance) for p, (_, b) in zip(probes, pairs)):
+        if all(same(p.exact, b, APART * tolerance) for p, (_, b) in zip(probes, pairs)):
             continue  # at these inputs nobody can tell the two apart
         return Recognition(f"the values of {other.name}{_kind(problem, other)}; check it with --problem {other.name}",
                            f"--problem {other.name}")  # fmt: skip
@@ -361,24 +298,26 @@ def _swapped(problem: Problem, fmt: Format, call: Call, tolerance: float) -> Rec
     if not problem.has_target:
         return None
     for target in SOFT:
-        p = _probed(problem, fmt, call, target, np.array(PROBABILITIES))
+        p = moderate_values(problem, fmt, call, target, np.array(PROBABILITIES))
         expected = exactly(problem, np.full_like(p.x, target), p.x)
-        if not _same(p.given, expected, tolerance) or _same(p.exact, expected, APART * tolerance):
+        if not same(p.given, expected, tolerance) or same(p.exact, expected, APART * tolerance):
             return None
-    return Recognition("the problem with its arguments swapped: this looks like f(y, x); check a function f(x, y) of it")
+    return Recognition(
+        "the problem with its arguments swapped: this looks like f(y, x); check a function f(x, y) of it"
+    )
 
 
-def _squashed(problem: Problem, hard: list[Probed], tolerance: float) -> Recognition | None:
+def _squashed(problem: Problem, hard: list[ModerateValues], tolerance: float) -> Recognition | None:
     """Recognise a sigmoid taken twice: the loss of sigmoid(x) where x is the logit already."""
     if problem.input != "logit":
         return None
     sigmoid = [1 / (1 + np.exp(-p.x)) for p in hard]
-    if all(_same(p.given, exactly(problem, s, p.target), tolerance) for p, s in zip(hard, sigmoid)):
+    if all(same(p.given, exactly(problem, s, p.target), tolerance) for p, s in zip(hard, sigmoid)):
         return Recognition("the problem at sigmoid(x): this looks like a sigmoid taken twice; leave one out")
     return None
 
 
-def _modulated(problem: Problem, hard: list[Probed], tolerance: float) -> Recognition | None:
+def _modulated(problem: Problem, hard: list[ModerateValues], tolerance: float) -> Recognition | None:
     """Recognise the focal loss: a multiple of the problem times (1 - p)^gamma, p being that of the true class."""
     if problem.input not in ("logit", "probability") or not problem.nonnegative:
         return None
@@ -387,20 +326,20 @@ def _modulated(problem: Problem, hard: list[Probed], tolerance: float) -> Recogn
         wrong = p.x if problem.input == "probability" else 1 / (1 + np.exp(-p.x))
         wrong = 1 - wrong if p.target in (None, 1.0) else wrong
         own, none = _power(p.exact, wrong, TRACE)
-        given, weight = _power(p.given, wrong, 2 * tolerance)
-        if none != 1 or given - own < max(0.1, 8 * tolerance) and own == 0:
+        power, weight = _power(p.given, wrong, 2 * tolerance)
+        if none != 1 or (power - own < max(0.1, 8 * tolerance) and own == 0):
             return None
-        found.append((given, weight))
+        found.append((power, weight))
     gamma, weights = found[0][0], [w for _, w in found]
-    if math.isnan(gamma) or not _close(found[-1][0], gamma, 8 * tolerance):
+    if math.isnan(gamma) or not close(found[-1][0], gamma, 8 * tolerance):
         return None
-    weight, none = weights[-1], _close(weights[-1], 1, 8 * tolerance) and _close(weights[0], 1, 8 * tolerance)
-    alpha = len(weights) == 2 and not none and _close(sum(weights), 1, 8 * tolerance)
-    named = f"gamma = {_written(gamma)}" + ("" if none else f", {'alpha' if alpha else 'weight'} = {_written(weight)}")
-    told = f"the cross-entropy times {'' if none else 'a weight and '}(1 - p)^{_written(gamma)}"
+    weight, none = weights[-1], close(weights[-1], 1, 8 * tolerance) and close(weights[0], 1, 8 * tolerance)
+    alpha = len(weights) == 2 and not none and close(sum(weights), 1, 8 * tolerance)
+    named = f"gamma = {written(gamma)}" + ("" if none else f", {'alpha' if alpha else 'weight'} = {written(weight)}")
+    told = f"the cross-entropy times {'' if none else 'a weight and '}(1 - p)^{written(gamma)}"
     said = f"{told}, p being the probability of the true class: this looks like the focal loss with {named}"
-    given = named.replace(" ", "").replace("weights", "weight")
-    option = f"--problem {'focal_bce_logits' if problem.has_target else 'focal'} --weights {given}"
+    asked = named.replace(" ", "")
+    option = f"--problem {'focal_bce_logits' if problem.has_target else 'focal'} --weights {asked}"
     if problem.input == "probability" or (len(weights) == 2 and not none and not alpha):
         return Recognition(f"{said}, of which the harness has the form from logits")
     return Recognition(f"{said}; check it with {option}", option)
@@ -416,23 +355,23 @@ def _power(values: Array, wrong: Array, tolerance: float) -> tuple[float, float]
         return math.nan, math.nan
     gamma, weight = (float(v) for v in np.polyfit(np.log(wrong), np.log(values / entropy), 1))
     gamma, weight = _target(gamma, tolerance), rounded(math.exp(weight), tolerance)
-    fits = _same(values, weight * wrong**gamma * entropy, tolerance)
+    fits = same(values, weight * wrong**gamma * entropy, tolerance)
     return (gamma, weight) if fits else (math.nan, math.nan)
 
 
-def _scaled(problem: Problem, hard: list[Probed], tolerance: float) -> Recognition | None:
+def _scaled(problem: Problem, hard: list[ModerateValues], tolerance: float) -> Recognition | None:
     """Recognise f(k x) and f(k x) / k: a temperature, or a beta."""
     if problem.input == "probability" or not math.isinf(problem.domain[0]):
         return None
     for divided in (False, True):
         for k in _factors(problem, hard[0], divided):
             pairs = [(p.given, exactly(problem, k * p.x, p.target) / (k if divided else 1)) for p in hard]
-            if all(_same(a, b, tolerance) for a, b in pairs):
+            if all(same(a, b, tolerance) for a, b in pairs):
                 return _factor(k, divided)
     return None
 
 
-def _factors(problem: Problem, p: Probed, divided: bool) -> Iterator[float]:
+def _factors(problem: Problem, p: ModerateValues, divided: bool) -> Iterator[float]:
     """Yield the k for which f(k x), or f(k x) / k, is the value given at one input, by halving a range of them."""
     if len(p.x) < LEAST:
         return
@@ -454,11 +393,13 @@ def _factors(problem: Problem, p: Probed, divided: bool) -> Iterator[float]:
 
 def _factor(k: float, divided: bool) -> Recognition:
     if divided:
-        return Recognition(f"the problem at {_written(k)} x, divided by {_written(k)}: this looks like beta = {_written(k)}")
-    return Recognition(f"the problem at {_written(k)} x: this looks like a temperature of {_written(1 / k)}")
+        return Recognition(
+            f"the problem at {written(k)} x, divided by {written(k)}: this looks like beta = {written(k)}"
+        )
+    return Recognition(f"the problem at {written(k)} x: this looks like a temperature of {written(1 / k)}")
 
 
-def _shifted(problem: Problem, hard: list[Probed], tolerance: float) -> Recognition | None:
+def _shifted(problem: Problem, hard: list[ModerateValues], tolerance: float) -> Recognition | None:
     """Recognise a constant that is added to the problem."""
     shifts = []
     for p in hard:
@@ -467,7 +408,9 @@ def _shifted(problem: Problem, hard: list[Probed], tolerance: float) -> Recognit
         if len(difference) < LEAST or np.ptp(difference) > 2 * tolerance * size:
             return None
         shifts.append(rounded(float(np.median(difference)), tolerance))
-    if not _close(shifts[0], shifts[-1], 8 * tolerance):
+    if not close(shifts[0], shifts[-1], 8 * tolerance):
         return None
     more = "more" if shifts[0] > 0 else "less"
-    return Recognition(f"{_written(abs(shifts[0]))} {more} than the problem everywhere: this looks like an added constant")
+    return Recognition(
+        f"{written(abs(shifts[0]))} {more} than the problem everywhere: this looks like an added constant"
+    )

@@ -18,7 +18,9 @@ from harness import Crash, UsageError
 from harness.checking.functions import arranged, find
 from harness.checking.libraries import NumpyArrays, arrays_of, candidates
 from harness.checking.surroundings import Surroundings
-from harness.explain.explanation import Explanation, explain_function
+from harness.explain.explanation import Explanation, explain_function, traced_function
+from harness.explain.operations import table
+from harness.explain.remedies import exact_at
 from harness.numbers.formats import Format
 from harness.problems import Problem, problem_named
 from harness.sweep.own import Function, accepted, one_line
@@ -243,10 +245,30 @@ class Subject:
     def explain(self, part: str, problem_name: str, x: float, y: float | None) -> Explanation:
         """Explain the error of a part at one input, and target; see explain/explanation.py."""
         with np.errstate(all="ignore"), self.surroundings.watched():
-            function = self.parts[part]
-            if self.arrays.name != "numpy" or self.way != "whole":
-                function = lambda *given: self.evaluate(part, *given)  # noqa: E731
-            return explain_function(function, problem_named(problem_name), self.fmt, x, y)
+            return explain_function(self._followable(part), problem_named(problem_name), self.fmt, x, y)
+
+    def operations(self, part: str, problem_name: str, x: float, y: float | None) -> str:
+        """Return the table of a part's operations at one input, and target; see explain/operations.py.
+
+        UsageError, naming what it was, where it does what cannot be followed.
+        """
+        with np.errstate(all="ignore"), self.surroundings.watched():
+            problem = problem_named(problem_name)
+            result = traced_function(self._followable(part), problem, self.fmt, x, y)
+            return table(result, self.fmt, exact_at(problem_name, tuple(v for v in (x, y) if v is not None)))
+
+    def _followable(self, part: str) -> Function:
+        """Return a part as a function of NumPy arrays that can be followed, if its library's code can."""
+        function = self.parts[part]
+        if self.arrays.name == "numpy" and self.way == "whole":
+            return function
+
+        def called(*given: np.ndarray) -> np.ndarray:
+            return self.evaluate(part, *given)
+
+        called.__name__ = self.name
+        called.follow = lambda *given: self.arrays.followed(function, *given, scalar=self.way == "each")  # type: ignore[attr-defined]
+        return called
 
 
 def padded(array: np.ndarray) -> np.ndarray:

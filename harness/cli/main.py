@@ -112,7 +112,19 @@ def check(target_name: str, problem: str, fmt: Format, page: Path | None, as_jso
 @options.format_
 @click.option("--input", "input_", required=True, help="The input, as a decimal or hex float.")
 @click.option("--target", "-t", help="The target, for a loss or its gradient.")
-def explain(target_name: str, problem: str, fmt: Format, input_: str, target: str | None) -> None:
+@click.option("--library", type=click.Choice(["numpy", "torch", "jax", "tensorflow"]), help="What its arrays are.")
+@click.option("--each", is_flag=True, help="It takes one number at a time.")
+@click.option("--timeout", default=60.0, show_default=True, type=float, help="Seconds that all its calls may take.")
+def explain(
+    target_name: str,
+    problem: str,
+    fmt: Format,
+    input_: str,
+    target: str | None,
+    library: str | None,
+    each: bool,
+    timeout: float,
+) -> None:
     """Say why a loss is wrong at one input, operation by operation.
 
     TARGET is a kernel's name, path/to/file.py:function, or module:function.  Each row is one operation: what it
@@ -124,9 +136,11 @@ def explain(target_name: str, problem: str, fmt: Format, input_: str, target: st
       harness explain sigmoid_naive --problem bce_logits --format float32 --input 16.7 --target 0
       harness explain my_loss.py:loss -p bce_logits -f bfloat16 --input -9 --target 0
     """
-    from harness.cli import explain as explaining
+    from harness.checking.explaining import explanation
+    from harness.checking.subject import Options
 
-    click.echo(explaining.explanation(target_name, problem, fmt, input_, target))
+    asked = Options(library=library, each=each)
+    click.echo(explanation(target_name, problem, fmt, input_, target, timeout, asked))
 
 
 @cli.command()

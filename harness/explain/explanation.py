@@ -167,6 +167,7 @@ def _followed(case: ProblemAt, function: Call, computed: np.ndarray) -> tuple[Pr
     line = replace(case, inputs=tuple(a[0] for a in case.inputs))
     try:
         result = tracer(function)(function, *line.inputs)
+        result = result if result.shape else Shadow("positive", (result,), result.computed.reshape(1))
     except NotFollowed as e:
         return line, None, str(e)
     except Exception as e:  # code that meets another value than an array may raise anything

@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
-from unittest import mock
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -67,7 +66,7 @@ class Followed(NDArrayOperatorsMixin):
         return int(self.node.computed.ndim)
 
     @property
-    def T(self) -> Followed:  # noqa: N802  # NumPy's name
+    def T(self) -> Followed:  # NumPy's name
         """Return the value itself: of one element the transpose is the element."""
         return self
 
@@ -341,14 +340,25 @@ def _replacements() -> dict[str, dict[str, Callable[..., Any]]]:
 @contextmanager
 def _replaced(function: Callable[..., Any]) -> Iterator[None]:
     """Put the functions that followed values need in the place of NumPy's and math's while a function runs."""
-    own = getattr(function, "__globals__", {})
     with ExitStack() as stack:
         for module, names in ((np, _replacements()["numpy"]), (math, _replacements()["math"])):
             originals = {id(getattr(module, n)): new for n, new in names.items()}
-            stack.enter_context(mock.patch.multiple(module, **names))
+            own = getattr(function, "__globals__", {})
             here = {n: originals[id(v)] for n, v in own.items() if id(v) in originals}
-            stack.enter_context(mock.patch.dict(own, here))
+            stack.enter_context(_put(vars(module), names))
+            stack.enter_context(_put(own, here))
         yield
+
+
+@contextmanager
+def _put(scope: dict[str, Any], names: dict[str, Any]) -> Iterator[None]:
+    """Give names other values for a while; all others in the scope stay as the code inside leaves them."""
+    before = {n: scope[n] for n in names}
+    scope.update(names)
+    try:
+        yield
+    finally:
+        scope.update(before)
 
 
 def follow(function: Callable[..., Any], *inputs: Array) -> Shadow:
@@ -362,5 +372,3 @@ def follow(function: Callable[..., Any], *inputs: Array) -> Shadow:
     if not isinstance(result, Followed):
         raise NotFollowed(f"a result of type {type(result).__name__}, made by other means than NumPy's")
     return _shaped(result.node, result.node.computed)
-
-

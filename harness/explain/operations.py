@@ -9,7 +9,6 @@ operation makes good what others spoil.  Where the error is infinite or NaN, the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import mpmath
@@ -149,5 +148,3 @@ def percent(share: mpmath.mpf) -> str:
     if share and abs(share) < LEAST_SHARE:
         return f"{'>' if share < 0 else '<'} {'-' if share < 0 else ''}0.01 %"
     return f"{float(100 * share):.3g} %"
-
-

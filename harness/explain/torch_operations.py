@@ -330,4 +330,6 @@ def follow_torch(function: Callable[..., Tensor], *inputs: Array) -> Shadow:
     if not isinstance(result, torch.Tensor) or not record.has(result):
         raise NotFollowed("what does not pass torch's dispatcher")
     node = record.of(result)
-    return node if node.shape == inputs[0].shape else Shadow("positive", (node,), node.computed.reshape(inputs[0].shape))
+    return (
+        node if node.shape == inputs[0].shape else Shadow("positive", (node,), node.computed.reshape(inputs[0].shape))
+    )
