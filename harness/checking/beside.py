@@ -34,6 +34,11 @@ def other_function(called: CalledPart, name: str) -> Recognition | None:
     return found
 
 
+def reasoned(rows: Sequence[Row], other: Recognition | None, called: CalledPart, max_ulp: float) -> list[Row]:
+    """Return rows whose reasons tell another function, flushed subnormal numbers, and what a bias costs."""
+    return as_met(as_flushed(as_other(rows, other, max_ulp), called, max_ulp), called, max_ulp)
+
+
 def as_other(rows: Sequence[Row], other: Recognition | None, max_ulp: float) -> list[Row]:
     """Return rows whose reason, where they break the budget, is the other function that theirs is; no cure is named."""
     if other is None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness import UsageError
-from harness.checking.beside import as_flushed, as_met, as_other, other_function, property_notes
+from harness.checking.beside import other_function, property_notes, reasoned
 from harness.checking.child import MEMORY_GIB, started
 from harness.checking.loops import other_loops
 from harness.checking.parts import ON_CPU, ON_DEVICE, CalledPart
@@ -82,14 +82,22 @@ def check(
         notes = [*loaded.notes, *other_loops()]
         for part in loaded.parts:
             of = problem_of(part, asked)
+            if of is None:
+                notes.append(f"Its {part} is not checked: no problem is declared as that of {asked.name}.")
+                continue
             called = CalledPart(process.ask, part, of, fmt, ON_DEVICE if loaded.device else ON_CPU)
+            if asked.has_target and not of.has_target:
+                called.filled = values[:1] if values is not None else None
+            at = values if of.has_target else None
             other = other_function(called, loaded.name)
-            notes += Probes(called, loaded.name, values, loaded.way).run()
+            notes += Probes(called, loaded.name, at, loaded.way).run()
             special[of.name] = special_results(called)
-            found, summary = _measured(called, loaded, of, Grid(grid, of, fmt), values, max_ulp)
-            rows += as_met(as_flushed(as_other(found, other, max_ulp), called, max_ulp), called, max_ulp)
+            found, summary = _measured(called, loaded, of, Grid(grid, of, fmt), at, max_ulp)
+            rows += reasoned(found, other, called, max_ulp)
             summaries[of.name] = summary
             notes += property_notes(called, other)
+        if not rows:
+            raise UsageError(f"nothing of {loaded.name} can be checked: {' '.join(notes)}")
         return Report(rows, max_ulp, notes, special, summaries, loaded)
 
 
@@ -97,19 +105,17 @@ def _problem(problem: str | Problem) -> Problem:
     return problem if isinstance(problem, Problem) else problem_named(problem)
 
 
-def problem_of(part: str, problem: Problem) -> Problem:
-    """Return the problem that a part of a function is measured against: its own, its gradient, or the slope of that."""
+def problem_of(part: str, problem: Problem) -> Problem | None:
+    """Return the problem that a part of a function is measured against: its own, its gradient, or the slope of that.
+
+    None where none is declared.
+    """
     if part == "loss":
         return problem
     slope = gradient_of(problem)
-    if slope is None:
-        raise UsageError(f"{problem.name} names no gradient to check against")
-    if part == "gradient":
+    if part == "gradient" or slope is None:
         return slope
-    second = gradient_of(slope)
-    if second is None:
-        raise UsageError(f"{slope.name} names no derivative to check a Hessian against")
-    return second
+    return gradient_of(slope)
 
 
 def _kernel(name: str, problem: Problem) -> Kernel:
@@ -125,6 +131,8 @@ def _check_kernel(
     parts = [(kernel, problem, grid)]
     if options.gradient:
         slope = problem_of("gradient", problem)
+        if slope is None:
+            raise UsageError(f"{problem.name} has no gradient declared; leave out --gradient")
         parts.append((kernel_named(slope.name, kernel.name), slope, Grid(grid.name, slope, grid.fmt)))
     rows: list[Row] = []
     summaries = {}

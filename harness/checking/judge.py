@@ -32,19 +32,27 @@ HEADINGS = (
 )  # fmt: skip
 
 
-def table_text(rows: Sequence[Row]) -> str:
-    """Write the rows of one problem as a table under a line that says what was measured."""
+def cells(row: Row) -> tuple[str, ...]:
+    """Write a row's cells under HEADINGS."""
+    fmt = format_named(str(row["format"]))
+    exact = decimal_magnitude(str(row["max_ulp_exact"]), fmt)
+    found = (
+        row["target"], ulps(row["usual_max_ulp"]), row["usual_max_ulp_input"], ulps(row["max_ulp"]), row["max_ulp_input"],
+        row["max_ulp_computed"], exact, ulps(row["mean_ulp"]), *(row[name] for name in SPURIOUS), safe(row),
+    )  # fmt: skip
+    return tuple(str(cell) for cell in found)
+
+
+def first_line(rows: Sequence[Row]) -> str:
+    """Say what was measured: the function, the problem, the format, how many inputs."""
     first = rows[0]
     size = "all" if first["exhaustive"] else "a sample of"
-    fmt = format_named(str(first["format"]))
-    shown = [
-        (r["target"], ulps(r["usual_max_ulp"]), r["usual_max_ulp_input"], ulps(r["max_ulp"]), r["max_ulp_input"],
-         r["max_ulp_computed"], decimal_magnitude(str(r["max_ulp_exact"]), fmt), ulps(r["mean_ulp"]),
-         *(r[name] for name in SPURIOUS), safe(r))
-        for r in rows
-    ]  # fmt: skip
-    line = f"{first['kernel']} as {first['problem']} in {first['format']}, {size} {first['points']} inputs"
-    return f"{line}\n\n{tabulate(shown, HEADINGS, disable_numparse=True)}"
+    return f"{first['kernel']} as {first['problem']} in {first['format']}, {size} {first['points']} inputs"
+
+
+def table_text(rows: Sequence[Row]) -> str:
+    """Write the rows of one problem as a table under a line that says what was measured."""
+    return f"{first_line(rows)}\n\n{tabulate([cells(r) for r in rows], HEADINGS, disable_numparse=True)}"
 
 
 def ulps(value: object) -> str:

@@ -248,7 +248,7 @@ def candidates(function: Function, named: str | None) -> list[str]:
     for told in (_of_object, _of_annotations, _of_code, _of_module):
         found = told(function)
         if found:
-            return [found]
+            return [found] if told is _of_object else [found, *(["numpy"] if found != "numpy" else [])]
     loaded = [name for name in LIBRARIES[1:] if name in sys.modules]
     return ["numpy", *loaded]
 

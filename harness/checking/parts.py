@@ -30,6 +30,7 @@ class CalledPart:
 
     def __init__(self, ask: Ask, part: str, problem: Problem, fmt: Format, at_once: int = ON_CPU):
         self.ask, self.part, self.problem, self.fmt, self.at_once = ask, part, problem, fmt, at_once
+        self.filled: np.ndarray | None = None  # the target that a function wants, for a part whose problem has none
         self._ahead: Iterator[tuple[np.ndarray, np.ndarray]] | None = None
 
     def __call__(self, x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
@@ -40,12 +41,15 @@ class CalledPart:
             return results
         return self._results(x[0], y)
 
-    def on(self, x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
-        """Return the results for arrays of one dimension and one length."""
-        return self.ask("evaluate", self.part, *((x,) if y is None else (x, y)))
+    def on(self, x: np.ndarray, y: np.ndarray | None = None, how: str = "evaluate") -> np.ndarray:
+        """Return the results for arrays of one dimension and one length, asked for in one of the Subject's ways."""
+        if y is None and self.filled is not None:
+            y = np.full(len(x), self.filled[0])
+        return self.ask(how, self.part, *((x,) if y is None else (x, y)))
 
     def explained(self, problem: Problem, fmt: Format, x: object, y: object = None) -> Explanation:
         """Explain the error at one input, and target, where the function is: see explain/explanation.py."""
+        y = self.filled[0] if y is None and self.filled is not None else y
         values = [None if v is None else float(v) for v in (x, y)]  # type: ignore[arg-type]
         return self.ask("explain", self.part, problem.name, *values)
 

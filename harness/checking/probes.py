@@ -65,6 +65,7 @@ class Probes:
 
     def __init__(self, called: CalledPart, name: str, targets: Array | None, way: str):
         self.called, self.name, self.way = called, name, way
+        self.what = "Its results" if called.part == "loss" else f"Its {called.part}s"
         self.fmt, self.problem = called.fmt, called.problem
         x = usual_inputs(self.problem, self.fmt, POINTS // (1 if targets is None else len(targets)))
         self.row, self.targets = x, targets
@@ -74,7 +75,7 @@ class Probes:
 
     def asked(self, x: Array, y: Array | None, how: str = "evaluate") -> Array:
         """Return the function's results for some inputs, asked for in one of its Subject's ways."""
-        return self.called.ask(how, self.called.part, *((x,) if y is None else (x, y)))
+        return self.called.on(x, y, how)
 
     def run(self) -> list[str]:
         """Return sentences on ways that differ by a few ulp; UsageError says what the results depend on."""
@@ -90,7 +91,7 @@ class Probes:
         found = difference(self.fmt, self.first, second)
         if not found.found:
             return
-        draws = self.called.ask("draws", self.called.part, *((self.x,) if self.y is None else (self.x, self.y)))
+        draws = self.called.on(self.x, self.y, "draws")
         why = "it draws random numbers" if draws else "it depends on earlier calls, on the time, or on chance"
         self._refuse(found, self.first, second, "when it is called again with the same inputs", why)
 
@@ -165,7 +166,7 @@ class Probes:
             return ""
         errors = [self._largest_error(values, at) for values in (a, b)]
         return (
-            f"Its results differ {how}, at {len(found.at)} of {found.compared} inputs, by {int(found.steps.max())} ulp at "
+            f"{self.what} differ {how}, at {len(found.at)} of {found.compared} inputs, by {int(found.steps.max())} ulp at "
             f"most: the largest error among them is {errors[0]:.3g} ulp in the one array and {errors[1]:.3g} ulp {how}."
         )
 

@@ -206,7 +206,8 @@ class Subject:
             self.surroundings.check(self.name)
             if isinstance(e, SystemExit):
                 raise UsageError(f"{self.name} called sys.exit; it must return its results") from e
-            raise UsageError(f"{self.name} raised {one_line(e)}") from e
+            on = "" if self.arrays.name == "numpy" else f" on arrays of {self.arrays.name}"
+            raise UsageError(f"{self.name} raised {one_line(e)}{on}") from e
         self.surroundings.check(self.name)
         if any(a.tobytes() != b.tobytes() for a, b in zip(kept, inputs)):
             raise UsageError(f"{self.name} changed its input; it must leave its arrays as they are")
