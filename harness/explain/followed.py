@@ -156,7 +156,8 @@ class Followed(NDArrayOperatorsMixin):
             raise NotFollowed(f"np.{name} of {', '.join(type(v).__name__ for v in inputs)}")
         strong = [v.dtype for v in inputs if isinstance(v, (np.ndarray, np.generic, Followed)) and not _weak(v)]
         if dtype is None and any(_weak(v) for v in inputs) and strong:
-            dtype = np.result_type(*strong)
+            # NumPy makes float32 of a bfloat16 that meets a Python number.
+            dtype = np.result_type(*strong, *([] if all(d.kind == "f" for d in strong) else [np.float32]))
         shadows = [self._shadow(v) for v in inputs]
         if dtype is not None:
             shadows = [_cast(s, dtype) for s in shadows]
