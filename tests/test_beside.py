@@ -132,7 +132,9 @@ def flushes(function, inputs=True, results=True):
     def zero(a):
         return np.where(np.abs(a) < F32.min_normal, np.zeros_like(a), a)
 
-    return lambda *given: (zero if results else np.asarray)(function(*((zero if inputs else np.asarray)(a) for a in given)))
+    return lambda *given: (zero if results else np.asarray)(
+        function(*((zero if inputs else np.asarray)(a) for a in given))
+    )
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,9 @@ def test_a_loss_below_zero_and_a_lost_symmetry_are_located():
     assert "sign" not in names("bce_logits", loss) and "symmetry" not in names("bce_logits", loss)
     below = names("bce_logits", lambda x, y: np.where((x == 2) & (y == 1), np.float32(-1), loss(x, y)))["sign"]
     assert (below.input, below.target, below.count) == (2.0, 1.0, 1)
-    skewed = names("bce_logits", lambda x, y: loss(x, y) * np.where(y == 1, np.float32(1.01), np.float32(1)))["symmetry"]
+    skewed = names("bce_logits", lambda x, y: loss(x, y) * np.where(y == 1, np.float32(1.01), np.float32(1)))[
+        "symmetry"
+    ]
     assert "f(x, 1) = f(-x, 0) is broken" in skewed.sentence
     assert "symmetry" in names("tanh", lambda x: np.where(x < 0, np.float32(0.99), np.float32(1)) * np.tanh(x))
     assert "symmetry" not in names("tanh", np.tanh)

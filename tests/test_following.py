@@ -11,7 +11,7 @@ import pytest
 from mpmath import mp
 
 from harness.cli.main import main
-from harness.explain import explain_function, expansions
+from harness.explain import expansions, explain_function
 from harness.explain.followed import NotFollowed, follow
 from harness.explain.operations import operation_errors, written
 from harness.explain.shadow import trace

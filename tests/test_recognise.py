@@ -29,7 +29,9 @@ def of_probability(p, y):
 
 
 def focal(gamma, one=1.0, zero=1.0):
-    return lambda x, y: np.where(y == 1, one * sigmoid(-x) ** gamma * softplus(-x), zero * sigmoid(x) ** gamma * softplus(x))
+    return lambda x, y: np.where(
+        y == 1, one * sigmoid(-x) ** gamma * softplus(-x), zero * sigmoid(x) ** gamma * softplus(x)
+    )
 
 
 OTHERS = [

@@ -23,6 +23,7 @@ from harness.tables.rows import Row
 from harness.tables.text import decimal_input
 from harness.tables.usual import range_text, usual_range
 
+COSTS = "What that costs"
 LEAST_ABSOLUTE = 1e-3  # of a value, or of 1: what is off by less costs nothing
 
 
@@ -95,7 +96,7 @@ def _as_met(row: Row, called: CalledPart) -> Row:
     if off[i] <= LEAST_ABSOLUTE * max(1.0, abs(float(exact[i]))):
         return row
     at = decimal_input(fmt.hex(fmt.from_ordinal(ordinals[i : i + 1])[0]))
-    told = f"What that costs for {usual}: {given[i]:.6g} for {exact[i]:.6g} at {at}."
+    told = f"{COSTS} for {usual}: {given[i]:.6g} for {exact[i]:.6g} at {at}."
     return {**row, "reason": f"{row['reason']} {told}"}
 
 
