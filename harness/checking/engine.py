@@ -19,12 +19,12 @@ from harness.checking.probes import Probes
 from harness.checking.report import Report
 from harness.checking.special import SpecialResult, special_results
 from harness.checking.subject import Loaded, Options, Subject
-from harness.explain.remedies import measured
+from harness.explain.remedies import AUDITED_SHARE, measured
 from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, gradient_of, problem_named
 from harness.sweep.grid import Grid
-from harness.sweep.streaming import sweep
+from harness.sweep.streaming import remembering, sweep
 from harness.sweep.summary import Summary
 from harness.tables.advice import advised
 from harness.tables.rows import Row, rows_of
@@ -73,7 +73,7 @@ def check(
     if isinstance(function, str) and ":" not in function:
         return _check_kernel(_kernel(function, asked), asked, Grid(grid, asked, fmt), values, max_ulp, options)
     subject = Subject(function, asked, fmt, options)
-    with closing(started(subject, timeout, memory, grid == "exhaustive")) as process:
+    with remembering(), closing(started(subject, timeout, memory, grid == "exhaustive")) as process:
         loaded = process.ask("load")
         rows: list[Row] = []
         summaries: dict[str, Summary] = {}
@@ -160,10 +160,11 @@ def _swept(
     then: Callable[[], None] = lambda: None,
 ) -> tuple[list[Row], Summary]:
     label = f"{kernel.name} {grid.fmt.name}"
-    done = sweep(problem, [kernel], grid, targets, budget=max_ulp, progress=Progress(label, grid.size(grid.cells)))
+    told = Progress(label, grid.size(grid.cells))
+    done = sweep(problem, [kernel], grid, targets, budget=max_ulp, progress=told, audited_share=AUDITED_SHARE)
     then()
     summary = done.summaries[kernel.name]
     rows = rows_of(problem, kernel, grid, targets, summary, max_ulp)
     # Cures are judged by the whole standard grid, whichever grid the kernel itself is checked on.
     every = None if targets is None else tuple(float(v) for v in targets)
-    return advised(rows, max_ulp, lambda _: measured(problem.name, grid.fmt.name, every)), summary
+    return advised(rows, max_ulp, lambda _: measured(problem.name, grid.fmt.name, every, max_ulp)), summary
