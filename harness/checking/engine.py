@@ -15,7 +15,7 @@ from harness import UsageError
 from harness.checking.child import MEMORY_GIB, started
 from harness.checking.loops import other_loops
 from harness.checking.parts import ON_CPU, ON_DEVICE, CalledPart
-from harness.checking.probes import Probes
+from harness.checking.repeats import Repeats
 from harness.checking.report import Report
 from harness.checking.special import SpecialResult, special_results
 from harness.checking.subject import Loaded, Options, Subject
@@ -88,7 +88,8 @@ def check(
             if asked.has_target and not of.has_target:
                 called.filled = values[:1] if values is not None else None
             at = values if of.has_target else None
-            notes += Probes(called, loaded.name, at, loaded.way).run()
+            notes += _cost(loaded, Grid(grid, of, fmt), at, timeout)
+            notes += Repeats(called, loaded.name, at, loaded.way).run()
             special[of.name] = special_results(called)
             found, summary = _measured(called, loaded, of, Grid(grid, of, fmt), at, max_ulp)
             rows += found
@@ -96,6 +97,24 @@ def check(
         if not rows:
             raise UsageError(f"nothing of {loaded.name} can be checked: {' '.join(notes)}")
         return Report(rows, max_ulp, notes, special, summaries, loaded)
+
+
+def _cost(loaded: Loaded, grid: Grid, targets: np.ndarray | None, timeout: float) -> list[str]:
+    """Return a word on what calls for each input by itself cost; UsageError where they would take longer than is allowed."""
+    if not loaded.seconds:
+        return []
+    rows = 1 if targets is None else len(targets)
+    results = grid.size(grid.cells) * rows
+    took = loaded.seconds * results
+    told = f"called for each input by itself: {results} calls, about {took:.2g} s"
+    if took > timeout:
+        quick = Grid("quick", grid.problem, grid.fmt)
+        less = loaded.seconds * quick.size(quick.cells) * rows
+        raise UsageError(
+            f"{loaded.name} is {told} on the {grid.name} grid, more than the {timeout:g} s that it may take (--timeout); "
+            f"--grid quick takes about {less:.2g} s"
+        )
+    return [f"It is {told}."]
 
 
 def _problem(problem: str | Problem) -> Problem:
