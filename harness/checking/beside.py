@@ -31,7 +31,7 @@ def other_function(called: CalledPart, name: str) -> Recognition | None:
     """Return which other function a part is, None for none that is known; UsageError for a mean, a sum, or a share."""
     found = recognise(called.problem, called.fmt, lambda *given: called.ask("unpadded", called.part, *given))
     if found is not None and found.of_array:
-        raise UsageError(f"{name} is no function of one input: {found.sentence}")
+        raise UsageError(f"{name} is no function of its input alone; {found.sentence}")
     return found
 
 
@@ -106,6 +106,8 @@ def broken_notes(problem_name: str, broken: Sequence[BrokenProperty]) -> list[st
     return [f"{problem_name}: {'; '.join(b.sentence for b in broken if b.name == kind)}" for kind in kinds]
 
 
-def property_notes(called: CalledPart, other: Recognition | None) -> list[str]:
+def property_notes(called: CalledPart, other: Recognition | None, grid: str) -> list[str]:
     """Return notes on the properties of a problem that a part breaks; none where it is another function."""
-    return [] if other else broken_notes(called.problem.name, broken_properties(called.problem, called.fmt, called.on))
+    if other is not None:
+        return []
+    return broken_notes(called.problem.name, broken_properties(called.problem, called.fmt, called.on, grid))

@@ -96,7 +96,7 @@ def check(
             found, summary = _measured(called, loaded, of, Grid(grid, of, fmt), at, max_ulp)
             rows += reasoned(found, other, called, max_ulp)
             summaries[of.name] = summary
-            notes += property_notes(called, other)
+            notes += property_notes(called, other, grid)
         if not rows:
             raise UsageError(f"nothing of {loaded.name} can be checked: {' '.join(notes)}")
         return Report(rows, max_ulp, notes, special, summaries, loaded)

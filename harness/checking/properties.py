@@ -37,13 +37,13 @@ class BrokenProperty:
     count: int
 
 
-def broken_properties(problem: Problem, fmt: Format, call: Call) -> list[BrokenProperty]:
+def broken_properties(problem: Problem, fmt: Format, call: Call, grid: str = "standard") -> list[BrokenProperty]:
     """Return the properties that a function breaks: sign, direction, symmetry, each at its worst.
 
     `call(x)` or `call(x, y)` takes arrays of shape (n,) of the format and returns one of n values.  Every number of a
-    format of up to 16 bits is looked at, of others a sample; targets are 0 and 1.
+    format of up to 16 bits is looked at, unless the grid is quick, and of others a sample; targets are 0 and 1.
     """
-    x = _visited(problem, fmt)
+    x = _visited(problem, fmt, grid)
     found: list[BrokenProperty | None] = []
     for target in (0.0, 1.0) if problem.has_target else (None,):
         given, exact = _values(problem, fmt, call, x, target)
@@ -54,12 +54,12 @@ def broken_properties(problem: Problem, fmt: Format, call: Call) -> list[BrokenP
     return [f for f in found if f is not None]
 
 
-def _visited(problem: Problem, fmt: Format) -> Array:
-    if fmt.bits <= 16:
+def _visited(problem: Problem, fmt: Format, grid: str) -> Array:
+    if fmt.bits <= 16 and grid != "quick":
         return fmt.from_ordinal(Grid("standard", problem, fmt).ordinals())
-    grid = Grid("quick", problem, fmt)
-    ordinals = np.unique(grid.ordinals()[:, None] + np.arange(RUN))
-    return fmt.from_ordinal(ordinals[ordinals < grid.stop])
+    sample = Grid("quick", problem, fmt)
+    ordinals = np.unique(sample.ordinals()[:, None] + np.arange(RUN))
+    return fmt.from_ordinal(ordinals[ordinals < sample.stop])
 
 
 def _values(problem: Problem, fmt: Format, call: Call, x: Array, target: float | None) -> tuple[Array, Array]:

@@ -106,10 +106,9 @@ def _reduced(problem: Problem, hard: list[ModerateValues], tolerance: float) -> 
         values = [(p.given, np.full_like(p.exact, reduce(p.exact))) for p in hard]
         spread = all(float(np.ptp(p.exact)) > 0 and float(np.ptp(p.given)) == 0 for p in hard)
         if spread and all(same(a, b, tolerance) for a, b in values):
-            said = f"every result is the {name} of the problem's values: return one value for each input"
-            return Recognition(
-                f"{said}, or check the {name} itself with --reduction {name}", f"--reduction {name}", True
-            )
+            said = f"it depends on the other elements of its array: every result is the {name} of the problem's values"
+            told = f"{said}; return one value for each input, or check the {name} itself with --reduction {name}"
+            return Recognition(told, f"--reduction {name}", True)
     return None
 
 
@@ -122,7 +121,7 @@ def _by_size(
     whole = len(moderate_inputs(problem))
     if all(a and b and close(a * whole, 1, tolerance) and close(b * LEAST, 1, tolerance) for a, b in ratios):
         return Recognition(
-            "the problem divided by the number of inputs, 1/n of it in an array of n: leave out the division by the size",
+            "it depends on its array's length: it is the problem divided by the number of inputs; leave out the division",
             of_array=True,
         )
     return None
