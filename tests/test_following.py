@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import partial
 from math import exp  # a name of this module's own, which following must see
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -218,6 +220,13 @@ def test_explain_prints_the_operations(capsys, tmp_path):
     assert "operation  " not in out and "cannot be followed: an array's tobytes" in out
 
 
+def test_the_example_of_the_page_is_what_explain_prints(capsys):
+    page = (Path(__file__).parent.parent / "docs" / "own_loss.md").read_text(encoding="utf-8")
+    command, shown = re.search(r"\$ harness (explain [^\n]*)\n(.*?)\n```", page, re.DOTALL).groups()
+    assert main(command.split()) == 0
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == shown.splitlines()
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -316,3 +325,39 @@ def test_a_planted_wrong_rule_of_torch_is_noticed(monkeypatch):
     monkeypatch.setitem(RULES, "log1p", RULES["log"])
     found = follow_torch(lambda x: torch.log1p(x), np.ones(1, np.float32))
     assert abs(float(expansions.value(found.exact)) - found.number) > 0.5
+
+
+# -- JAX ----------------------------------------------------------------------------------------------
+
+
+def test_jax_is_followed_by_its_own_primitives():
+    jax = pytest.importorskip("jax", reason="JAX is an extra")
+    from harness.explain.jax_operations import follow_jax
+
+    jnp = jax.numpy
+
+    @jax.jit
+    def clipped(x, y):
+        p = jnp.clip(jax.nn.sigmoid(x), 1e-7, 1 - 1e-7)
+        return -(y * jnp.log(p) + (1 - y) * jnp.log(1 - p))
+
+    def naive(x, y):
+        return -(y * jnp.log(jax.nn.sigmoid(x)) + (1 - y) * jnp.log(1 - jax.nn.sigmoid(x)))
+
+    def slope(x, y):
+        return jax.grad(lambda v: (jax.nn.softplus(v) - v * y).sum())(x)
+
+    for function, problem, cause, operation in (
+        (clipped, "bce_logits", "clamp", "min(0.999999881, max(1e-07, expit(20)))"),
+        (naive, "bce_logits", "saturation", "expit(20)"),
+        (slope, "bce_logits_grad", "rounding", None),
+    ):
+
+        def called(*given, function=function):
+            return np.array(function(*(jnp.asarray(a) for a in given)))
+
+        called.follow = partial(follow_jax, function)
+        found = why(called, 20.0, 0.0, PROBLEMS[problem])
+        assert (found.like, found.cause) == (None, cause) and operation in (None, found.operation)
+    with pytest.raises(NotFollowed, match="sin"):
+        follow_jax(jnp.sin, np.ones(1, np.float32))

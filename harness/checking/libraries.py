@@ -18,6 +18,7 @@ import numpy as np
 
 from harness import UsageError
 from harness.explain.followed import NotFollowed, follow
+from harness.explain.jax_operations import follow_jax
 from harness.explain.shadow import Shadow
 from harness.explain.torch_operations import follow_torch
 from harness.numbers.formats import FORMATS
@@ -127,6 +128,10 @@ class JaxArrays(NumpyArrays):
     def each(self, function: Function) -> Function:
         """Return the function mapped over arrays of one element by jax.vmap."""
         return self.jax.vmap(lambda *one: function(*(v.reshape(1) for v in one)).reshape(()))
+
+    def followed(self, function: Function, *inputs: np.ndarray, scalar: bool = False) -> Shadow:
+        """Return the result of a function on arrays of one element, or on scalars, with all that it was made from."""
+        return follow_jax(function, *(a.reshape(()) if scalar else a for a in inputs))
 
 
 class TensorflowArrays(NumpyArrays):
