@@ -66,7 +66,7 @@ class Child:
                 stream.flush()  # else the child would write it a second time
         self.channel, theirs = Pipe()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 on, of NumPy's threads, which are idle
+            warnings.simplefilter("ignore")  # of Python 3.12 on, and of JAX, on threads: those of NumPy are idle
             self.process = os.fork()
         if self.process == 0:
             self.channel.close()
