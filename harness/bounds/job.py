@@ -25,8 +25,9 @@ from harness.sweep.shards import Shards, merged, shards_in, shards_of
 from harness.sweep.summary import Summary
 from harness.tables.rows import Row
 from harness.truth.arb import oracle
-from harness.workflow.experiments import Experiment, targets_in
+from harness.workflow.experiments import Experiment
 from harness.workflow.provenance import of_one_measurement
+from harness.workflow.targets import targets_in
 
 CELLS = 2048  # bounded together
 

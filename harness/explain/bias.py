@@ -6,14 +6,16 @@ nearest to the problem is the cause.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 from mpmath.libmp import fzero
 
-from harness.explain.blame import Diagnosis, event, exponent
-from harness.explain.expansions import Expansion, gap, is_finite, is_nan
-from harness.explain.shadow import Shadow, nodes
+from harness.explain.blame import Diagnosis, blame, event, exponent
+from harness.explain.expansions import Expansion, compare, gap, is_finite, is_nan
+from harness.explain.shadow import Shadow, nodes, taken
+from harness.numbers.formats import format_of
 
 Changes = dict[int, Shadow]  # by the id of a value, the value that takes its place
 
@@ -23,6 +25,10 @@ BIAS_CAUSES = {
     "branch": "a threshold took another formula",
     "formula": "the formula is another than the problem's",
 }
+COMPARED: dict[str, Callable[[int], bool]] = {
+    "less": lambda sign: sign < 0, "less_equal": lambda sign: sign <= 0, "greater": lambda sign: sign > 0,
+    "greater_equal": lambda sign: sign >= 0, "equal": lambda sign: sign == 0, "not_equal": lambda sign: sign != 0,
+}  # fmt: skip
 GUARDS = ("clamp", "added eps")
 LEAST_GAIN_BITS = 1  # a bias is explained if it shrinks by half
 EPS_LIMIT = 2.0**-6  # no one adds a larger eps
@@ -30,10 +36,15 @@ EPS_LIMIT = 2.0**-6  # no one adds a larger eps
 
 def bias(result: Shadow, truth: Expansion) -> Diagnosis:
     """Explain why the formula, evaluated exactly, differs from the problem."""
-    every = nodes(result)
+    every, alive = nodes(result), living(result)
     options = _options(every)
-    # A clamp and an eps may hide each other, so each pair is tried where no single one explains, then all.
-    pairs = [(a, {**with_a, **with_b}) for (a, with_a), (_, with_b) in combinations(options, 2)]
+    # A clamp and an eps may hide each other, so each pair is tried where no single one explains, then all.  A guard in
+    # the branch not taken, as in where(x > 16, x, log1p(exp(min(x, 16)))), is never the cause: the cutoff is.
+    pairs = [
+        (a if id(a.node) in alive else b, {**with_a, **with_b})
+        for (a, with_a), (b, with_b) in combinations(options, 2)
+        if id(a.node) in alive or id(b.node) in alive
+    ]
     guards = [(finding, changes) for finding, changes in options if finding.cause in GUARDS]
     together = [(guards[0][0], {k: v for _, changes in guards for k, v in changes.items()})] if guards else []
     for tried in (options, pairs, together):
@@ -43,10 +54,39 @@ def bias(result: Shadow, truth: Expansion) -> Diagnosis:
             if left < least:
                 best, least = finding, left
         if best:
-            return best
+            return _flipped(best.node) or best
     # What keeps the formula finite, at the price of a bias, leaves inf or NaN when it is left out.
     kept = [finding for finding, changes in guards if not is_finite(_without(every, changes))]
     return kept[0] if kept else Diagnosis("formula", result)
+
+
+def living(result: Shadow) -> set[int]:
+    """Return the ids of the values that a result was made from, without those of branches not taken."""
+    found: set[int] = set()
+    waiting = [result]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in found:
+            found.add(id(node))
+            waiting += [node.operands[0], taken(node)] if node.name == "where" else node.operands
+    return found
+
+
+def _flipped(node: Shadow) -> Diagnosis | None:
+    """Explain a branch that exact operands would not have taken: what made them wrong is the cause, not the branch."""
+    condition = node.operands[0] if node.name == "where" else node
+    wrong = [o for o in condition.operands if not is_finite(o.machine) and is_finite(o.exact)]
+    if node.name != "where" or condition.dtype != bool or not (wrong or _decides_otherwise(condition)):
+        return None
+    culprit = wrong[0] if wrong else max(condition.operands, key=lambda o: exponent(o.error))
+    return blame(culprit, format_of(culprit.dtype))
+
+
+def _decides_otherwise(condition: Shadow) -> bool:
+    """Tell whether a comparison of the exact operands has another answer than that of the computed ones."""
+    if condition.name not in COMPARED or any(is_nan(o.exact) or is_nan(o.machine) for o in condition.operands):
+        return False
+    return COMPARED[condition.name](compare(*(o.exact for o in condition.operands))) != bool(condition.number)
 
 
 def _options(every: list[Shadow]) -> list[tuple[Diagnosis, Changes]]:

@@ -37,6 +37,7 @@ EVENTS = {
     "inf - inf": "NaN",
     "division by zero": "infinite",
 }
+NEAR_ONE = 2.0**-4  # of its argument there, log multiplies the relative error by 2^4 or more
 AMPLIFIED_BITS = 3  # a relative error that grows less than eightfold in one operation is not singled out
 PASSING = ("where", "maximum", "minimum", "negative", "absolute", "positive")  # round nothing
 LOGARITHMS = ("log", "log1p", "logit", "xlogy", "xlog1py")
@@ -70,7 +71,10 @@ def _blame(result: Shadow) -> list[Shadow]:
     """Return the values from the result to the root of its error."""
     path, node = [result], result
     while node.operands:
-        if node.name not in PASSING and _as_good_as_rounded(node):
+        # In log(sqrt(1 + a)) the root of a sum that was rounded to 1 is correct, and not to blame.
+        deeper = _near_one(node) and node.name not in ("add", "subtract", *SATURATING)
+        argument = deeper and any(n.name in LOGARITHMS for n in path[:-1])
+        if not _passes(node) and not argument and _as_good_as_rounded(node):
             break
         local = expansions.gap(node.machine, node.exactly([o.machine for o in node.operands]))
         if libmp.mpf_ge(libmp.mpf_shift(local, 1), node.error):
@@ -81,6 +85,15 @@ def _blame(result: Shadow) -> list[Shadow]:
         path.append(nxt)
         node = nxt
     return path
+
+
+def _near_one(node: Shadow) -> bool:
+    return abs(abs(node.number) - 1) < NEAR_ONE
+
+
+def _passes(node: Shadow) -> bool:
+    """Tell whether an operation rounds nothing; a change of format does not where the wider one is the new one."""
+    return node.name in PASSING or (node.name == "astype" and node.number == node.operands[0].number)
 
 
 def _as_good_as_rounded(node: Shadow) -> bool:
@@ -144,7 +157,7 @@ def _cause(path: list[Shadow], amplifier: int, gain: float, fmt: Format) -> tupl
         return "cancellation", node
     if root.name in ("add", "subtract"):
         return "absorption", root
-    if node.name in LOGARITHMS and root.name in SATURATING:
+    if node.name in LOGARITHMS and (root.name in SATURATING or _near_one(root)):
         return "saturation", root
     return "rounding", node
 

@@ -74,6 +74,31 @@ def power(a: Expansion, b: Expansion) -> Expansion:
     return product if n > 0 else divide(ONE, product)
 
 
+def log_to(base: float) -> Callable[[Expansion], Expansion]:
+    """Return the logarithm to a base, log a / log base."""
+    return lambda a: divide(log(a), log(of(base)))
+
+
+def sinh(a: Expansion) -> Expansion:
+    """Return (e^a - e^-a) / 2; the difference loses nothing here."""
+    return divide(subtract(exp(a), exp(negative(a))), TWO)
+
+
+def cosh(a: Expansion) -> Expansion:
+    """Return (e^a + e^-a) / 2."""
+    return divide(add(exp(a), exp(negative(a))), TWO)
+
+
+def arctanh(a: Expansion) -> Expansion:
+    """Return log((1 + a) / (1 - a)) / 2, infinite at -1 and 1."""
+    return divide(log(divide(add(ONE, a), subtract(ONE, a))), TWO)
+
+
+def rel_entr(a: Expansion, b: Expansion) -> Expansion:
+    """Return a log(a / b), and 0 where a is 0."""
+    return ZERO if a == ZERO and not is_nan(b) else multiply(a, log(divide(a, b)))
+
+
 def sign(a: Expansion) -> Expansion:
     """Return -1, 0 or 1 as the sign of a says; NaN for NaN."""
     return a if is_nan(a) else of(compare(a, ZERO))
@@ -86,6 +111,9 @@ OPERATIONS: dict[str, Callable[..., Expansion]] = {
     "exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "tanh": tanh,
     "maximum": maximum, "minimum": minimum, "logaddexp": logaddexp, "expit": expit,
     "log_expit": lambda a: negative(log1p(exp(negative(a)))), "xlogy": xlogy,
+    "log2": log_to(2.0), "log10": log_to(10.0), "exp2": lambda a: exp(multiply(a, log(TWO))), "sinh": sinh,
+    "cosh": cosh, "arctanh": arctanh, "atanh": arctanh, "float_power": power, "entr": lambda a: negative(xlogy(a, a)),
+    "rel_entr": rel_entr, "kl_div": lambda a, b: add(rel_entr(a, b), subtract(b, a)), "fmax": maximum, "fmin": minimum,
     "xlog1py": lambda a, b: xlogy(a, add(ONE, b)), "logit": lambda a: log(divide(a, subtract(ONE, a))),
     "astype": lambda a: a,
 }  # fmt: skip

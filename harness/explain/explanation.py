@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import mpmath
@@ -22,6 +22,7 @@ from harness.explain import blackbox, expansions
 from harness.explain.bias import BIAS_CAUSES, bias, undefined
 from harness.explain.blame import EVENTS, ROUNDING_CAUSES, Diagnosis, blame
 from harness.explain.expansions import Expansion
+from harness.explain.followed import NotFollowed, follow
 from harness.explain.notation import expression, magnitude, number
 from harness.explain.remedies import BUDGET, compute, exact_at, total_ulp
 from harness.explain.shadow import Shadow, trace
@@ -126,29 +127,62 @@ def explain(kernel: Kernel, problem: Problem, fmt: Format, x: object, y: object 
     `x` and `y` are finite numbers of the format.  UsageError where they are not, or where a
     user's function raises.
     """
+    elsewhere = getattr(kernel.function, "explained", None)
+    if elsewhere is not None:  # a user's function in a process of its own
+        return elsewhere(problem, fmt, x, y)
     if isinstance(kernel.function, Guarded):
         return explain_function(kernel.function.function, problem, fmt, x, y)
     case = _case(problem, fmt, x, y)
-    return _traced(case, kernel, trace(kernel, *case.inputs))
+    return _traced(case, partial(trace, kernel), trace(kernel, *case.inputs))
 
 
 def explain_function(function: Call, problem: Problem, fmt: Format, x: object, y: object = None) -> Explanation:
     """Explain the error of a user's f(x) or f(x, y) on arrays at one input, and target.
 
     Ordinary NumPy code is followed operation by operation.  Other code is a black box, judged by
-    its values and by the built-in kernel that it behaves like.
+    its values and by the built-in kernel that it behaves like; the reason names what could not be followed.
     """
     case = _case(problem, fmt, x, y)
     guarded = Guarded(function, getattr(function, "__name__", "the function"))
     computed = compute(guarded, *case.inputs)
-    line = replace(case, inputs=tuple(a[0] for a in case.inputs))  # a user's function gets one dimension
+    line, result, why = _followed(case, function, computed)
+    if result is None:
+        return _black_box(case, guarded, float(computed.item()), why)
+    return _traced(line, partial(tracer(function), function), result)
+
+
+def traced_function(function: Call, problem: Problem, fmt: Format, x: object, y: object = None) -> Shadow:
+    """Return a user's function at one input, and target, as the Shadow of its result with all it was made from.
+
+    UsageError, naming what it was, where the function does what cannot be followed.
+    """
+    case = _case(problem, fmt, x, y)
+    guarded = Guarded(function, getattr(function, "__name__", "the function"))
+    _, result, why = _followed(case, function, compute(guarded, *case.inputs))
+    if result is None:
+        raise UsageError(f"{guarded.name} cannot be followed: {why}")
+    return result
+
+
+def tracer(function: Call) -> Callable[..., Shadow]:
+    """Return what follows a function: its own `follow`, which a function of another library has, or NumPy's."""
+    own: Callable[..., Shadow] | None = getattr(function, "follow", None)
+    return follow if own is None else lambda _, *inputs: own(*inputs)
+
+
+def _followed(case: ProblemAt, function: Call, computed: np.ndarray) -> tuple[ProblemAt, Shadow | None, str]:
+    """Return the case in one dimension, as users' functions get it, and the result followed, or why it cannot be."""
+    line = replace(case, inputs=tuple(a[0] for a in case.inputs))
     try:
-        result = trace(function, *line.inputs)
-    except Exception:  # code that a Shadow cannot follow may raise anything
-        return _black_box(case, guarded, float(computed.item()))
-    if result.dtype != fmt.dtype or not blackbox.same(result.computed, computed).all():
-        return _black_box(case, guarded, float(computed.item()))
-    return _traced(line, function, result)
+        result = tracer(function)(function, *line.inputs)
+        result = result if result.shape else Shadow("positive", (result,), result.computed.reshape(1))
+    except NotFollowed as e:
+        return line, None, str(e)
+    except Exception as e:  # code that meets another value than an array may raise anything
+        return line, None, f"{type(e).__name__}: {' '.join(str(e).split())}"
+    if result.dtype != case.fmt.dtype or not blackbox.same(result.computed, computed).all():
+        return line, None, "followed, it computes something else than by itself"
+    return line, result, ""
 
 
 def _case(problem: Problem, fmt: Format, x: object, y: object) -> ProblemAt:
@@ -162,13 +196,13 @@ def _case(problem: Problem, fmt: Format, x: object, y: object) -> ProblemAt:
     return ProblemAt(problem, fmt, inputs, exact_at(problem.name, tuple(values)))
 
 
-def _traced(case: ProblemAt, function: Call, result: Shadow) -> Explanation:
+def _traced(case: ProblemAt, again: Call, result: Shadow) -> Explanation:
     with mp.workprec(400):
         bits = 512
         # A bias of nothing is its own proof; any other must not come from too few bits.
         while bits <= MOST_BITS and case.ulps(expansions.gap(result.exact, case.truth)) > CONFIRMED:
             with expansions.working_bits(bits):
-                before, result = result.exact, trace(function, *case.inputs)
+                before, result = result.exact, again(*case.inputs)
                 size = abs(expansions.value(result.exact))
                 if not mp.make_mpf(expansions.gap(before, result.exact)) > size * CONFIRMED:
                     break
@@ -189,7 +223,7 @@ def _with_parts(case: ProblemAt, result: Shadow) -> Explanation:
     else:
         finding = bias(result, case.truth)
     switched = finding.node.name == "where" and finding.cause in BIAS_CAUSES
-    node = finding.node.operands[0] if switched else finding.node
+    node = _deciding(finding.node.operands[0]) if switched else finding.node
     operation = expression(node)
     value = str(bool(node.number)).lower() if switched else number(node.number, node.dtype)
     own = magnitude(expansions.value(result.exact), case.fmt)
@@ -201,6 +235,15 @@ def _with_parts(case: ProblemAt, result: Shadow) -> Explanation:
     return Explanation(result.number, case.exact, *parts, finding.cause, operation, finding.effects, reason)
 
 
+def _deciding(condition: Shadow) -> Shadow:
+    """Return the comparison that decided a condition made of several: the false one of an `and`, the true of an `or`."""
+    wanted = {"logical_and": False, "bitwise_and": False, "logical_or": True, "bitwise_or": True}
+    while condition.name in wanted or condition.name in ("logical_not", "invert", "positive"):
+        telling = [o for o in condition.operands if bool(o.number) == wanted.get(condition.name, bool(o.number))]
+        condition = (telling or list(condition.operands))[0]
+    return condition
+
+
 def _sentence(case: ProblemAt, computed: float, total: mpmath.mpf, told: str) -> str:
     if total <= CORRECT:
         return f"the {case.noun} {number(computed, case.fmt.dtype)} is correctly rounded."
@@ -210,7 +253,7 @@ def _sentence(case: ProblemAt, computed: float, total: mpmath.mpf, told: str) ->
     return told + (f", {significant(total, 3)} ulp off." if total <= BUDGET else ".")
 
 
-def _black_box(case: ProblemAt, function: Guarded, computed: float) -> Explanation:
+def _black_box(case: ProblemAt, function: Guarded, computed: float, why: str) -> Explanation:
     asked = case.problem, case.fmt, case.inputs
     twin = blackbox.twin(*asked, function)
     if twin is not None:
@@ -219,6 +262,6 @@ def _black_box(case: ProblemAt, function: Guarded, computed: float) -> Explanati
     total = total_ulp(case.fmt, computed, case.exact)
     cause = "rounding" if total <= BUDGET else blackbox.cause(computed, case.exact)
     cause = cause or ("plateau" if blackbox.flat(*asked, function) else "unknown")
-    told = f"the result is {blackbox.CAUSES[cause]} (operations that cannot be followed)"
+    told = f"the result is {blackbox.CAUSES[cause]} (operations that cannot be followed: {why})"
     reason = _sentence(case, computed, total, told)
     return Explanation(computed, case.exact, total, mp.nan, mp.nan, cause, "", (), reason)

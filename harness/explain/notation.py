@@ -16,14 +16,17 @@ OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", **COMP
 SHORT = {"absolute": "abs", "maximum": "max", "minimum": "min"}
 TRANSPARENT = ("where", "astype", "positive")
 READABLE = 40  # characters of an operation in a sentence
+SAYS_NOTHING, LONGER = ("1 / 1", "log(1)", "sqrt(1)"), 80  # what reads as exact is written out
 DIGITS = 6
 ROUND = 3  # a number written with so many digits less than it may have looks as if it were exact
 
 
 def expression(node: Shadow) -> str:
     """Write an operation, its operands as formulas if they are short and as numbers if not."""
-    written = (_parts(node, depth, top=True)[0] for depth in range(6, 1, -1))
-    return next((text for text in written if len(text) <= READABLE), None) or _parts(node, 1, top=True)[0]
+    shortest = _parts(node, 1, top=True)[0]
+    deepest, longest = (9, LONGER) if shortest in SAYS_NOTHING else (6, READABLE)
+    written = (_parts(node, depth, top=True)[0] for depth in range(deepest, 1, -1))
+    return next((text for text in written if len(text) <= longest), shortest)
 
 
 def _parts(node: Shadow, depth: int, top: bool = False) -> tuple[str, int]:

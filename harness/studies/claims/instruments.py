@@ -33,7 +33,7 @@ from harness.tables.strongest import Figures, Known, TableRow
 from harness.tables.text import as_cell
 from harness.truth.arb import cited
 from harness.truth.certified import error_in_ulp, significant
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
 FUNCTIONS = ("exp", "expm1", "log", "log1p", "tanh", "logaddexp")

@@ -38,7 +38,7 @@ from harness.sweep.tally import bad_points
 from harness.tables.rows import CONTRACT, Row, extremes, safe_range
 from harness.truth.arb import cited
 from harness.truth.certified import error_in_ulp, significant
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 
 ALONE = "exact loss at p"  # beside the kernels: what the rounded probability alone allows
 NEGLIGIBLE = 1e-300

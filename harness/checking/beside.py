@@ -1,0 +1,113 @@
+"""What a check finds besides errors: another function, flushed subnormal numbers, broken properties.
+
+A verdict that names an error of 10^7 ulp and a cure helps no one whose loss is weighted, or whose compiler flushes
+subnormal numbers; so both are looked for, and take the place of the reason that a row would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness import UsageError
+from harness.checking.flushing import Flushing, flushed
+from harness.checking.judge import OTHER, over
+from harness.checking.parts import CalledPart
+from harness.checking.properties import BrokenProperty, broken_properties
+from harness.checking.recognise import Recognition, recognise
+from harness.explain.bias import BIAS_CAUSES
+from harness.sweep.case import Case
+from harness.sweep.grid import Grid
+from harness.tables.rows import Row
+from harness.tables.text import decimal_input
+from harness.tables.usual import range_text, usual_range
+
+COSTS = "What that costs"
+LEAST_ABSOLUTE = 1e-3  # of a value, or of 1: what is off by less costs nothing
+
+
+def other_function(called: CalledPart, name: str) -> Recognition | None:
+    """Return which other function a part is, None for none that is known; UsageError for a mean, a sum, or a share."""
+    found = recognise(called.problem, called.fmt, lambda *given: called.ask("unpadded", called.part, *given))
+    if found is not None and found.of_array:
+        raise UsageError(f"{name} is no function of its input alone; {found.sentence}")
+    return found
+
+
+def reasoned(rows: Sequence[Row], other: Recognition | None, called: CalledPart, max_ulp: float) -> list[Row]:
+    """Return rows whose reasons tell another function, flushed subnormal numbers, and what a bias costs."""
+    return as_met(as_flushed(as_other(rows, other, max_ulp), called, max_ulp), called, max_ulp)
+
+
+def as_other(rows: Sequence[Row], other: Recognition | None, max_ulp: float) -> list[Row]:
+    """Return rows whose reason, where they break the budget, is the other function that theirs is; no cure is named."""
+    if other is None:
+        return list(rows)
+    told = {"cause": OTHER, "operation": "", "remedy": "", "reason": f"{other.sentence}."}
+    return [{**row, **told} if over(row, max_ulp) else row for row in rows]
+
+
+def as_flushed(rows: Sequence[Row], called: CalledPart, max_ulp: float) -> list[Row]:
+    """Return rows whose reason, where they break the budget and the function flushes, tells that from the rest."""
+    return [_as_flushed(row, called, max_ulp) if over(row, max_ulp) and row["cause"] != OTHER else row for row in rows]
+
+
+def _as_flushed(row: Row, called: CalledPart, max_ulp: float) -> Row:
+    target = None if row["target"] == "" else float(str(row["target"]))
+    found = flushed(called.problem, called.fmt, called.on, target, str(row["grid"]))
+    if found is None:
+        return row
+    sentence = f"It {found.sentence(max_ulp)}."
+    if found.within(max_ulp):
+        return {**row, "cause": "flush", "operation": "", "remedy": "", "reason": sentence}
+    return {**row, "reason": f"{sentence} {_elsewhere(found, called, target)}"}
+
+
+def _elsewhere(found: Flushing, called: CalledPart, target: float | None) -> str:
+    return called.explained(called.problem, called.fmt, found.else_input, target).reason
+
+
+def as_met(rows: Sequence[Row], called: CalledPart, max_ulp: float) -> list[Row]:
+    """Return rows whose reason, where a formula is biased, ends with what that costs at inputs that people meet.
+
+    An eps of 1e-5 is an error of 10^300 ulp where the loss is next to nothing, and no one minds; that 20 becomes 11.5 is
+    what spoils a training.
+    """
+    return [_as_met(row, called) if over(row, max_ulp) and row["cause"] in BIAS_CAUSES else row for row in rows]
+
+
+def _as_met(row: Row, called: CalledPart) -> Row:
+    problem, fmt = called.problem, called.fmt
+    usual = range_text(problem)
+    if not usual:
+        return row
+    target = None if row["target"] == "" else float(str(row["target"]))
+    first, last = usual_range(problem, fmt)
+    ordinals = Grid("quick", problem, fmt).ordinals()
+    ordinals = np.unique([first, *ordinals[(ordinals >= first) & (ordinals <= last)], last])
+    case = Case(
+        problem, called.part, called, Grid("quick", problem, fmt), None if target is None else fmt.dtype.type(target)
+    )
+    errors = case.errors(ordinals)
+    given, exact = errors.computed[0].astype(np.float64), errors.exact.high[0]
+    off = np.where(np.isfinite(given) & np.isfinite(exact), np.abs(given - exact), -1.0)
+    i = int(np.argmax(off))
+    if off[i] <= LEAST_ABSOLUTE * max(1.0, abs(float(exact[i]))):
+        return row
+    at = decimal_input(fmt.hex(fmt.from_ordinal(ordinals[i : i + 1])[0]))
+    told = f"{COSTS} for {usual}: {given[i]:.6g} for {exact[i]:.6g} at {at}."
+    return {**row, "reason": f"{row['reason']} {told}"}
+
+
+def broken_notes(problem_name: str, broken: Sequence[BrokenProperty]) -> list[str]:
+    """Write the properties that a function breaks, one note for each kind."""
+    kinds = dict.fromkeys(b.name for b in broken)
+    return [f"{problem_name}: {'; '.join(b.sentence for b in broken if b.name == kind)}" for kind in kinds]
+
+
+def property_notes(called: CalledPart, other: Recognition | None, grid: str) -> list[str]:
+    """Return notes on the properties of a problem that a part breaks; none where it is another function."""
+    if other is not None:
+        return []
+    return broken_notes(called.problem.name, broken_properties(called.problem, called.fmt, called.on, grid))

@@ -1,0 +1,118 @@
+"""Subnormal numbers flushed to zero: told apart from other errors, as compilers for machine learning flush them on purpose.
+
+XLA and TensorFlow put 0 in the place of a subnormal number, an input or a result.  At 1e-39 in float32 that is an error of
+7·10^6 ulp, larger than any that the formula makes, and would be all that a verdict names.  So a function that flushes is
+measured once more at the inputs at which neither the input nor the exact value is subnormal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.numbers.formats import Format
+from harness.problems import Problem
+from harness.sweep.grid import Grid
+from harness.truth.errors import SPURIOUS, Array, Errors, measure
+from harness.truth.fast import evaluate
+
+Call = Callable[..., Any]
+LEAST = 2  # subnormal numbers that must have been flushed, and none kept
+NEAR = 2.0**24  # numbers up to so many times the least normal one must be kept: a form that saturates is 0 there, too
+
+
+@dataclass(frozen=True)
+class Flushing:
+    """Hold what a function flushes, and what it is worth where nothing is: its largest error, and spurious outcomes.
+
+    `below` is the least normal number; `else_ulp` is −1 where nothing finite is left.
+    """
+
+    below: float
+    inputs: bool
+    results: bool
+    else_ulp: float
+    else_input: float
+    spurious: int
+
+    def within(self, max_ulp: float) -> bool:
+        """Tell whether a function that flushes keeps a budget in ulp wherever nothing is flushed."""
+        return 0 <= self.else_ulp <= max_ulp and not self.spurious
+
+    def sentence(self, max_ulp: float) -> str:
+        """Write the verdict's clause: what is flushed, then the largest error of the rest against a budget in ulp."""
+        what = " and ".join(n for n, has in (("inputs", self.inputs), ("results", self.results)) if has)
+        told = f"flushes subnormal {what} below {self.below:.3g} to 0"
+        if self.else_ulp < 0:
+            return f"{told}; else nothing finite is left"
+        counted = f" and {self.spurious} spurious outcomes" if self.spurious else ""
+        verdict = "within" if self.within(max_ulp) else "over"
+        return (
+            f"{told}; else the largest error found is {self.else_ulp:.3g} ulp, at {self.else_input:.4g}{counted}, "
+            f"{verdict} the budget of {max_ulp:g}"
+        )
+
+
+def flushed(problem: Problem, fmt: Format, call: Call, target: float | None, grid: str = "standard") -> Flushing | None:
+    """Return what a function flushes and how good it is else, for one target; None where it keeps subnormal numbers.
+
+    `call(x)` or `call(x, y)` takes arrays of shape (n,) of the format and returns one of n values.
+    """
+    few = fmt.from_ordinal(Grid("quick", problem, fmt).ordinals())
+    errors = _errors(problem, fmt, call, few, target)
+    results = _results_flushed(fmt, errors)
+    inputs = _inputs_flushed(fmt, call, few, errors, target)
+    if not results and not inputs:
+        return None
+    every = Grid(grid, problem, fmt)
+    largest, at, spurious = -1.0, 0.0, 0
+    for block in every.blocks(every.cells):
+        x = fmt.from_ordinal(block.ordinals)
+        errors = _errors(problem, fmt, call, x, target)
+        kept = ~((_subnormal(fmt, x) & inputs) | (_subnormal(fmt, errors.exact.high[0]) & results))
+        spurious += sum(int((m[0] & kept).sum()) for name, m in errors.outcomes.items() if name in SPURIOUS)
+        ulp = np.where(kept, errors.ulp[0], -1.0)
+        if len(ulp) and ulp.max() > largest:
+            largest, at = float(ulp.max()), float(x[int(ulp.argmax())])
+    return Flushing(float(fmt.min_normal), inputs, results, largest, at, spurious)
+
+
+def _errors(problem: Problem, fmt: Format, call: Call, x: Array, target: float | None) -> Errors:
+    inputs = (x,) if target is None else (x, np.full(len(x), target).astype(fmt.dtype))
+    column = () if target is None else (np.array([[target]]).astype(fmt.dtype),)
+    with np.errstate(all="ignore"):
+        exact = evaluate(problem, fmt, x[None, :], *column)
+        return measure(np.asarray(call(*inputs))[None, :], exact, problem.nonnegative)
+
+
+def _subnormal(fmt: Format, values: Array) -> Array:
+    size = np.abs(values.astype(np.float64))
+    return (size > 0) & (size < fmt.min_normal)
+
+
+def _results_flushed(fmt: Format, errors: Errors) -> bool:
+    """Tell whether each result whose exact value is well inside the subnormal numbers is 0."""
+    size = np.abs(errors.exact.high[0])
+    inside = _subnormal(fmt, size) & (size > 2 * fmt.smallest_subnormal)
+    above = (size >= 2 * fmt.min_normal) & (size < NEAR * fmt.min_normal)
+    zero = errors.computed[0] == 0
+    return bool(inside.sum() >= LEAST and zero[inside].all() and above.any() and not zero[above].any())
+
+
+def _inputs_flushed(fmt: Format, call: Call, x: Array, errors: Errors, target: float | None) -> bool:
+    """Tell whether a function gives at each subnormal input what it gives at 0, though the exact values differ there."""
+    inside = _subnormal(fmt, x)
+    rounded = errors.exact.rounded_working[0][inside]
+    zeros = (np.zeros(1, fmt.dtype), *(() if target is None else (np.full(1, target).astype(fmt.dtype),)))
+    at_zero = np.asarray(call(*zeros)).astype(np.float64)[0]
+    given = errors.computed[0][inside].astype(np.float64)
+    same = (given == at_zero) | (np.isnan(given) & np.isnan(at_zero))
+    size = np.abs(x.astype(np.float64))
+    above = errors.computed[0][(size >= fmt.min_normal) & (size < NEAR * fmt.min_normal)]
+    if np.isnan(at_zero):
+        return False
+    differ = len(np.unique(rounded.astype(np.float64))) >= LEAST and bool((above != at_zero).any())
+    return bool(inside.sum() >= LEAST and same.all() and differ)

@@ -1,0 +1,363 @@
+"""Users' code followed operation by operation: masks, in-place changes, branches, torch; and the table of operations."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import partial
+from math import exp  # a name of this module's own, which following must see
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mpmath import mp
+
+from harness.cli.main import main
+from harness.explain import expansions, explain_function
+from harness.explain.followed import NotFollowed, follow
+from harness.explain.operations import operation_errors, written
+from harness.explain.shadow import trace
+from harness.explain.torch_operations import RULES, follow_torch, to_array, to_tensor
+from harness.kernels import kernel_named
+from harness.numbers.formats import FORMATS
+from harness.problems import PROBLEMS
+
+F32 = FORMATS["float32"]
+LOSS, SOFTPLUS = PROBLEMS["bce_logits"], PROBLEMS["softplus"]
+
+
+def why(function, x, y=None, problem=LOSS, fmt="float32"):
+    f = FORMATS[fmt]
+    return explain_function(function, problem, f, float(f.round(x)), y)
+
+
+# -- NumPy ------------------------------------------------------------------------------------------
+
+
+def clamp_by_mask(x, y):
+    p = 1 / (1 + np.exp(-x))
+    p[p < 1e-7] = 1e-7
+    p[p > 1 - 1e-7] = 1 - 1e-7
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
+def parts_by_mask(x, y):
+    out = np.zeros(x.shape, x.dtype)
+    positive = x > 0
+    out[positive] = np.log1p(np.exp(-x[positive]))
+    out[~positive] = np.log1p(np.exp(x[~positive])) - x[~positive]
+    out += (1 - y) * x
+    return out
+
+
+def scalars(x, y):
+    return np.array([math.log(1 + exp(v)) - v * t for v, t in zip(x, y)], dtype=x.dtype)
+
+
+def made_finite(x, y):
+    with np.errstate(over="ignore"):
+        loss = np.log(1 + np.exp(x)) - x * y
+    return np.nan_to_num(np.asarray(loss, dtype=x.dtype))
+
+
+def into_arrays(x, y):
+    e = np.empty_like(x)
+    np.negative(np.abs(x), out=e)
+    np.exp(e, out=e)
+    np.log1p(e, out=e)
+    return e + np.maximum(x, 0) - x * y
+
+
+def in_pieces(x, y):
+    return np.piecewise(x, [x > 10, x <= 10], [lambda v: v, lambda v: np.log1p(np.exp(v))]) - x * y
+
+
+def scaled_in_place(x, y):
+    loss = np.where(y == 1, np.logaddexp(0, -x), np.logaddexp(0, x))
+    loss *= 2
+    loss /= 2
+    return loss.clip(0, 50)
+
+
+FOLLOWED = [clamp_by_mask, parts_by_mask, scalars, made_finite, into_arrays, in_pieces, scaled_in_place]
+
+
+@pytest.mark.parametrize("function", FOLLOWED)
+@pytest.mark.parametrize("fmt", ["float16", "bfloat16", "float32", "float64"])
+def test_what_is_followed_computes_what_the_code_computes(function, fmt):
+    dtype = FORMATS[fmt].dtype
+    for x in (-40.0, -3.0, 0.0, 5.0, 30.0, 100.0):
+        for y in (0.0, 1.0):
+            given = [np.array([v]).astype(dtype) for v in (x, y)]
+            with np.errstate(all="ignore"):
+                expected = function(*(a.copy() for a in given))
+            found = follow(function, *given)
+            assert found.dtype == dtype and found.shape == (1,)
+            np.testing.assert_array_equal(found.computed.astype(np.float64), expected.astype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "fmt", "cause", "operation"),
+    [
+        (clamp_by_mask, 20.0, "float32", "clamp", "min(1, 0.999999881)"),
+        (clamp_by_mask, -40.0, "float32", "clamp", "max(1 / (1 + exp(40)), 1e-07)"),
+        (parts_by_mask, -40.0, "float32", "cancellation", "40 + (1 - 0) * (-40)"),
+        (scalars, -40.0, "float64", "absorption", "1 + exp(-40)"),
+        (made_finite, 100.0, "float32", "overflow", "exp(100)"),
+        (in_pieces, 20.0, "float64", "branch", "20 <= 10"),
+        (scaled_in_place, 60.0, "float32", "clamp", "min(60, 50)"),
+    ],
+)
+def test_what_is_to_blame(function, x, fmt, cause, operation):
+    found = why(function, x, 0.0, fmt=fmt)
+    assert (found.cause, found.operation, found.like) == (cause, operation, None)
+
+
+@pytest.mark.parametrize("x", [9.0, 12.0])
+def test_a_guarded_branch_is_blamed_for_its_cutoff(x):
+    guarded = lambda x: np.where(x > 8, x, np.log1p(np.exp(np.minimum(x, 8))))  # noqa: E731
+    found = why(guarded, x, problem=SOFTPLUS)
+    assert (found.cause, found.operation) == ("branch", f"{x:g} > 8")
+    clamped = lambda x: np.log1p(np.exp(np.minimum(x, 8)))  # noqa: E731  # the control: a clamp that is no guard
+    assert why(clamped, x, problem=SOFTPLUS).operation == f"min({x:g}, 8)"
+
+
+@pytest.mark.parametrize(
+    ("x", "operation"),
+    [
+        ("-0x1.0a2b24p+4", "1 + exp(-16.6355)"),
+        ("-17.5", "1 + exp(-17.5)"),
+        ("-12", "1 + exp(-12)"),
+        ("-15.95", "sqrt(1 + exp(-15.95))"),  # here 1 + e is right to 0.01 ulp, and its root is rounded to 1
+    ],
+)
+def test_the_rounded_argument_is_blamed_and_not_the_log(x, operation):
+    found = why(lambda x: np.log(np.sqrt(1 + np.exp(x))) * 2, x, problem=SOFTPLUS)
+    assert found.operation == operation and found.cause in ("absorption", "saturation")
+
+
+@pytest.mark.parametrize(
+    ("function", "named"),
+    [
+        (lambda x, y: np.array([float(v) for v in x], x.dtype), "float()"),
+        (lambda x, y: np.frombuffer(x.tobytes(), x.dtype), "tobytes"),
+        (lambda x, y: np.sin(x), "sin"),
+        (lambda x, y: np.sort(x), "np.sort"),
+        (lambda x, y: np.add.accumulate(x), "np.add.accumulate"),
+        (lambda x, y: np.ones(3)[:1], "ndarray"),
+    ],
+)
+def test_what_is_not_followed_is_named(function, named):
+    with pytest.raises(NotFollowed) as raised:
+        follow(function, np.ones(1), np.ones(1))
+    assert named in str(raised.value)
+
+
+def test_following_leaves_numpy_math_and_the_module_as_they_were():
+    before = np.asarray, np.zeros, math.exp, exp
+    follow(scalars, np.ones(1), np.ones(1))
+    with pytest.raises(ZeroDivisionError):
+        follow(lambda x, y: 1 // 0, np.ones(1), np.ones(1))
+    assert before == (np.asarray, np.zeros, math.exp, exp)
+
+
+def test_a_planted_branch_of_rounding_is_traced_to_the_rounding():
+    """1 + e rounds to 1 and so takes the branch, which the exact value would not have taken."""
+
+    def branched(x):
+        u = 1 + np.exp(x)
+        return np.where(u == 1, np.float32(0), np.log(u))
+
+    assert why(branched, -17.5, problem=SOFTPLUS).operation == "1 + exp(-17.5)"
+
+
+# -- operations -------------------------------------------------------------------------------------
+
+
+def shares(problem, name, x, y, fmt=F32):
+    given = [np.full((1, 1), v).astype(fmt.dtype) for v in (x, y) if v is not None]
+    result = trace(kernel_named(problem, name), *given)
+    exact = PROBLEMS[problem].terms(*(mp.mpf(v) for v in (x, y) if v is not None))
+    with mp.workprec(400):
+        truth = exact[0] + mp.fsum(exact[1])
+        bias = expansions.value(expansions.subtract(result.exact, (truth._mpf_, expansions.ZERO[0])))
+        error = mp.mpf(result.number) - truth
+        return {written(e.node): e for e in operation_errors(result, truth)}, bias / error if error else mp.mpf(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "y"),
+    [("sigmoid_naive", 10, 0), ("lse_log1p", 3, 0.25), ("sigmoid_clip_1e-7", 12, 0), ("softplus_pair", -2, 1)],
+)
+def test_shares_add_up_to_the_whole_error(name, x, y):
+    found, bias = shares("bce_logits", name, float(x), float(y))
+    assert abs(sum(e.share for e in found.values()) + bias - 1) < 1e-6
+
+
+def test_the_operation_that_makes_a_result_infinite_has_it_all():
+    found, _ = shares("bce_logits", "sigmoid_naive", 16.75, 0.0)
+    assert found["1 + exp(-16.75)"].share == 1
+    assert sum(e.share for e in found.values()) == 1
+
+
+def test_local_errors_are_those_of_the_operations():
+    found, _ = shares("bce_logits", "sigmoid_naive", 10.0, 0.0)
+    add = found["1 + exp(-10)"]
+    assert 0 < add.local_ulp <= 0.5 and add.share > 0.5 and add.amplification > 1000
+    assert found["1 - 1 / (1 + exp(-10))"].local_ulp == 0  # the subtraction that cancels is exact
+
+
+def test_explain_prints_the_operations(capsys, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("import numpy as np\ndef f(x):\n    return np.log(np.sqrt(1 + np.exp(x))) * 2\n")
+    asked = ["explain", f"{path}:f", "-p", "softplus", "-f", "float32", "--input=-17.5"]
+    assert main(asked) == 0
+    out = capsys.readouterr().out
+    assert "1 + exp(-17.5)" in out and "100 %" in out and out.rstrip().endswith("the value 2.511e-8 becomes 0.")
+    path.write_text("import numpy as np\ndef f(x):\n    return np.frombuffer(np.exp(x).tobytes(), x.dtype).copy()\n")
+    assert main(asked) == 0
+    out = capsys.readouterr().out
+    assert "operation  " not in out and "cannot be followed: an array's tobytes" in out
+
+
+def test_the_example_of_the_page_is_what_explain_prints(capsys):
+    page = (Path(__file__).parent.parent / "docs" / "own_loss.md").read_text(encoding="utf-8")
+    command, shown = re.search(r"\$ harness (explain [^\n]*)\n(.*?)\n```", page, re.DOTALL).groups()
+    assert main(command.split()) == 0
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == shown.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["-p", "softplus", "--input", "1", "-t", "1"], "has no target"),
+        (["-p", "bce_logits", "--input", "1"], "needs --target"),
+        (["-p", "bce", "--input", "2", "-t", "1"], "outside [0, 1]"),
+        (["-p", "bce_logits", "--input", "one", "-t", "1"], "'one' is not a number"),
+    ],
+)
+def test_explain_refuses_in_a_sentence(capsys, more, said):
+    assert main(["explain", "naive", "-f", "float32", *more]) == 2
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
+
+
+# -- torch --------------------------------------------------------------------------------------------
+
+
+def torch_functions():
+    """Losses of torch with the problem they are of, and what is to blame at one input for y = 0."""
+    import torch
+    import torch.nn.functional as fn
+
+    def clamped(x, y):
+        p = torch.sigmoid(x) * 1
+        p[p < 1e-7] = 1e-7
+        p = p.clamp(max=1 - 1e-7)
+        return -(y * p.log() + (1 - y) * (1 - p).log())
+
+    def by_mask(x, y):
+        out, m = torch.zeros_like(x), x > 0
+        out[m] = torch.log1p(torch.exp(-x[m])) + x[m] * (1 - y[m])
+        out[~m] = torch.log1p(torch.exp(x[~m])) - x[~m] * y[~m]
+        return out
+
+    def gradient(x, y):
+        x = x.detach().requires_grad_(True)
+        return torch.autograd.grad(clamped(x, y).sum(), x)[0]
+
+    class Loss(torch.nn.Module):
+        def forward(self, x, y):
+            return torch.nan_to_num(fn.binary_cross_entropy(torch.sigmoid(x), y, reduction="none"))
+
+    return [
+        (clamped, "bce_logits", 20.0, "clamp", "min(1, 0.999999881)"),
+        (by_mask, "bce_logits", 3.0, "rounding", None),
+        (gradient, "bce_logits_grad", 20.0, "branch", "max(expit(20) * 1, 1e-07) <= 0.999999881"),
+        (Loss(), "bce_logits", 20.0, "saturation", "expit(20)"),
+        (lambda x, y: fn.softplus(x) - x * y, "bce_logits", 22.0, "rounding", None),
+        (lambda x, y: fn.binary_cross_entropy_with_logits(x, y, reduction="none"), "bce_logits", -40.0, "cancellation",
+         "(1 - 0) * (-40) - log_expit(-40)"),
+        (lambda x, y: -fn.logsigmoid(-x) - x * y, "bce_logits", -3.0, "rounding", None),
+    ]  # fmt: skip
+
+
+def of_numpy(function):
+    def called(*given):
+        return to_array(function(*map(to_tensor, given)))
+
+    called.follow = partial(follow_torch, function)
+    return called
+
+
+def test_torch_is_followed_through_its_dispatcher():
+    pytest.importorskip("torch", reason="torch is an extra")
+    for function, problem, x, cause, operation in torch_functions():
+        found = why(of_numpy(function), x, 0.0, PROBLEMS[problem])
+        assert found.like is None and found.cause == cause and operation in (None, found.operation)
+
+
+def test_torch_computes_what_is_recorded():
+    pytest.importorskip("torch", reason="torch is an extra")
+    for function, *_ in torch_functions():
+        for fmt in ("float32", "bfloat16", "float64"):
+            given = [np.array([v]).astype(FORMATS[fmt].dtype) for v in (-3.0, 1.0)]
+            found = follow_torch(function, *given)
+            expected = to_array(function(*map(to_tensor, given)))
+            assert found.dtype == expected.dtype and found.computed.item() == expected.item()
+            assert abs(float(expansions.value(found.exact)) - float(expected.item())) < 0.05
+
+
+def test_what_torch_does_otherwise_is_named():
+    torch = pytest.importorskip("torch", reason="torch is an extra")
+    ones = np.ones(1, np.float32)
+    for function, named in (
+        (lambda x: torch.special.i0(x), "i0"),
+        (lambda x: torch.tensor([x.item()]), "item()"),
+        (lambda x: torch.from_numpy(np.log(x.numpy())), "dispatcher"),
+    ):
+        with pytest.raises(NotFollowed, match=named.replace("(", r"\(").replace(")", r"\)")):
+            follow_torch(function, ones)
+
+
+def test_a_planted_wrong_rule_of_torch_is_noticed(monkeypatch):
+    torch = pytest.importorskip("torch", reason="torch is an extra")
+    monkeypatch.setitem(RULES, "log1p", RULES["log"])
+    found = follow_torch(lambda x: torch.log1p(x), np.ones(1, np.float32))
+    assert abs(float(expansions.value(found.exact)) - found.number) > 0.5
+
+
+# -- JAX ----------------------------------------------------------------------------------------------
+
+
+def test_jax_is_followed_by_its_own_primitives():
+    jax = pytest.importorskip("jax", reason="JAX is an extra")
+    from harness.explain.jax_operations import follow_jax
+
+    jnp = jax.numpy
+
+    @jax.jit
+    def clipped(x, y):
+        p = jnp.clip(jax.nn.sigmoid(x), 1e-7, 1 - 1e-7)
+        return -(y * jnp.log(p) + (1 - y) * jnp.log(1 - p))
+
+    def naive(x, y):
+        return -(y * jnp.log(jax.nn.sigmoid(x)) + (1 - y) * jnp.log(1 - jax.nn.sigmoid(x)))
+
+    def slope(x, y):
+        return jax.grad(lambda v: (jax.nn.softplus(v) - v * y).sum())(x)
+
+    for function, problem, cause, operation in (
+        (clipped, "bce_logits", "clamp", "min(0.999999881, max(1e-07, expit(20)))"),
+        (naive, "bce_logits", "saturation", "expit(20)"),
+        (slope, "bce_logits_grad", "rounding", None),
+    ):
+
+        def called(*given, function=function):
+            return np.array(function(*(jnp.asarray(a) for a in given)))
+
+        called.follow = partial(follow_jax, function)
+        found = why(called, 20.0, 0.0, PROBLEMS[problem])
+        assert (found.like, found.cause) == (None, cause) and operation in (None, found.operation)
+    with pytest.raises(NotFollowed, match="sin"):
+        follow_jax(jnp.sin, np.ones(1, np.float32))
