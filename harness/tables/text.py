@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from harness.numbers.formats import FORMATS
-from harness.problems import PROBLEMS
+from harness.problems import problem_named
 from harness.truth.errors import SPURIOUS
 
 # What goes wrong, in a word: outcome to label, in the order of the contract's columns.
@@ -78,7 +78,7 @@ def safe(row: Mapping[str, object]) -> str:
     """
     if row["safe_lo"] == "":
         return "none" if row["mean_ulp"] != "" else ""
-    fmt, domain = FORMATS[str(row["format"])], PROBLEMS[str(row["problem"])].domain
+    fmt, domain = FORMATS[str(row["format"])], problem_named(str(row["problem"])).domain
     ends = [max(domain[0], -fmt.max), min(domain[1], fmt.max)]
     outer = "" if row["exhaustive"] in (True, "true") else "⊆ "
     if [float.fromhex(str(row[c])) for c in ("safe_lo", "safe_hi")] == ends:

@@ -32,6 +32,8 @@ def certified(problem: Problem, point: Sequence[Fraction], digits: int, seconds:
     A rational value is rounded as it is.  Any other lies between two bounds that must print alike, so a digit
     that could be wrong is never shown.  Raises Undecided where the next step of Ziv's loop would end after `seconds`.
     """
+    if problem.at is not None:
+        problem, point = problem.at(point[1]), point[:1]
     known = problem.rational(*point)
     if known is not None:
         return decimal(known, digits)

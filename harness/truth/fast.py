@@ -51,9 +51,14 @@ BOUND_BITS = {True: 48, False: 107}
 FUNCTION_ULP = {True: 2, False: 1}
 
 
-def bound(fmt: Format) -> float:
-    """Return the stated relative error bound of the fast reference for a working format."""
-    return 2.0 ** -BOUND_BITS[wide_dtype(fmt) == FLOAT64]
+def bound(fmt: Format, problem: Problem | None = None) -> float:
+    """Return the stated relative error bound of the fast reference for a working format, of a problem whose own is weaker."""
+    return 2.0 ** -bound_bits(wide_dtype(fmt), problem)
+
+
+def bound_bits(wide: np.dtype, problem: Problem | None) -> int:
+    """Return the bits of the stated bound in a wide format, less those that the problem's fast form loses."""
+    return BOUND_BITS[wide == FLOAT64] - (problem.lost_bits if problem else 0)
 
 
 class AuditFailure(RuntimeError):
@@ -107,7 +112,7 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     value = problem.fast(*inputs)
     settle = partial(_settle, problem, inputs, value)
     ulp = ulp_of(value, fmt)  # a pole, which has no error, gets some finite ulp
-    open_ = near_power(value, BOUND_BITS[wide == FLOAT64])
+    open_ = near_power(value, bound_bits(wide, problem))
     if open_.any():
         open_ &= (abs(value) > 1.5 * power_two(fmt.emin, wide)) & (abs(value) < huge(wide))
         settle(ulp, open_, partial(_ulp_at, problem, fmt, value))
@@ -115,7 +120,7 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     rounded, distance = _nearest(fmt, value, ulp) if low is None else _nearest_float64(high, low, ulp64)
     # |value| <= 2^p ulp: nearer than this to a midpoint, the bound leaves the rounding open.
     distance -= 0.5
-    open_ = np.abs(distance, out=distance) <= 2.0 ** (fmt.precision + 1) * bound(fmt)
+    open_ = np.abs(distance, out=distance) <= 2.0 ** (fmt.precision + 1) * bound(fmt, problem)
     settle(rounded, open_, partial(_rounded_at, problem, fmt, value, ulp))
     ratio = ulp / np.maximum(abs(value), tiny(wide)) if low is None else _ulp_per_value(high, low, scales)
     return Reference(
@@ -228,13 +233,13 @@ def audit(problem: Problem, fmt: Format, x: Array, y: Array | None = None) -> fl
     wide = wide_dtype(fmt)
     columns = [a.astype(wide) for a in ((x[None, :],) if y is None else (x[None, :], y[:, None]))]
     value = problem.fast(*columns)
-    bits, worst, worst_at = BOUND_BITS[wide == FLOAT64] + 40, mp.mpf(0), None
+    bits, worst, worst_at = bound_bits(wide, problem) + 40, mp.mpf(0), None
     for index in np.ndindex(value.shape):
         point = tuple(exact_mpf(np.broadcast_to(a, value.shape)[index]) for a in columns)
         error = _relative_error(problem, point, value[index], bits, wide)
         if not error <= worst:
             worst, worst_at = error, point
-    if not worst <= bound(fmt):
+    if not worst <= bound(fmt, problem):
         at = ", ".join(mpmath.nstr(v, 20) for v in worst_at or ())
         raise AuditFailure(
             f"the fast reference of {problem.name} in {fmt.name} is off by 2^{float(mp.log(worst, 2)):.1f} "
