@@ -28,7 +28,7 @@ from harness.problems.problem import (
 from harness.problems.weighted import WEIGHTED_CROSS_ENTROPY
 from harness.problems.weights import Weights, weights_of
 
-register(*CROSS_ENTROPY, *FUNCTIONS, LOG1MEXP, LOGIT, *DIVERGENCES, *FOCAL)
+register(*CROSS_ENTROPY, *FUNCTIONS, *LOG1MEXP, LOGIT, *DIVERGENCES, *FOCAL)
 register_weighted(*WEIGHTED_CROSS_ENTROPY, *WEIGHTED_FOCAL)
 
 __all__ = [
