@@ -32,7 +32,7 @@ from harness.numbers.formats import to_fraction
 from harness.numbers.wide import exact_mpf, from_mpf, power_two, tiny
 from harness.problems.focal import FOCAL
 from harness.problems.problem import REAL, Array, Problem, Terms, WeightedFamily
-from harness.problems.weighted import rational_part, whole_and_rest
+from harness.problems.weighted import whole_and_rest
 from harness.problems.weights import Weights, decimal_text, in_wide, mpf_of, scaled
 
 LOST_BITS = 10
@@ -181,14 +181,47 @@ def _fast_slope(weights: Weights, x: Array, label: Array, other: Array, factor: 
     # m'/m = e (b-l) / ((1+e) (l e + b)), which is -1/(1+e) where b = 0, however small e is
     turning = np.where(b == 0, 0 * e - 1, e * (b - mine) / np.where(b == 0, 1 + 0 * e, mine * e + b)) / (1 + e)
     of_power = gamma * turning * loss
-    level = (b - mine) / (1 + e)
-    of_loss = np.where(b == 0, -np.maximum(e, tiny(x.dtype)) / (1 + e), level - mine * wide.expm1(-np.abs(x)) / (1 + e))
+    # c' = b - e / (1+e), below 1 as (b - l - l expm1(-|x|)) / (1+e), which does not cancel for l = 1/2
+    near, level, fall = np.abs(x) < 1, (b - mine) / (1 + e), -np.maximum(e, tiny(x.dtype)) / (1 + e)
+    rise = -mine * wide.expm1(-np.abs(x)) / (1 + e)
+    of_loss = np.where(b == 0, fall, np.where(near, level + rise, b + fall))
+    size_of_loss = np.where(b == 0, -fall, np.where(near, np.maximum(abs(level), abs(rise)), np.maximum(b, -fall)))
     total = of_power + of_loss
-    cancels = abs(total) < np.maximum(abs(of_power), np.maximum(abs(of_loss), abs(level) * (b != 0))) / 2
+    cancels = abs(total) < np.maximum(abs(of_power), size_of_loss) / 2
     value = root * total * root * factor
     least = tiny(x.dtype)
     value = np.where((total != 0) & (abs(value) < least), np.copysign(least + 0 * value, total), value)
     return np.where(x < 0, -value, value), cancels
+
+
+def exact_parts(weights: Weights, loss: bool, x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+    """Return the line that the loss becomes, or its slope, as two numbers, the rest's sign, and where both are known.
+
+    To first order in e, what the loss lacks of F b^(gamma+1) |x| is F b^gamma e (1 - g |x|), and its derivative of
+    F b^(gamma+1) the same with g (|x| - 1) - 1 in brackets, g = gamma (b - l).  Where e is below 2^-40 that is far below
+    a unit in the last place of the line, and no more than its sign counts.
+    """
+    label, other, _ = _labels(weights, y)
+    mine, b = np.where(x < 0, other, label), np.where(x < 0, label, other)
+    size, gamma = np.abs(x), Fraction(weights.gamma or 0)
+    e, steep = wide.exp(-size), in_wide(np.zeros((1, 1)).astype(x.dtype), lambda v: gamma)[0] * (b - mine)
+
+    def slope_of(v: Fraction) -> Fraction:
+        power = rational_power(v, gamma)
+        return Fraction(0) if power is None else power * v
+
+    lines = [in_wide(y, lambda v, f=f: weights.factor(weights.smoothed(v)) * slope_of(f(v)))  # type: ignore[misc]
+             for f in (lambda v: 1 - weights.smoothed(v), weights.smoothed)]  # fmt: skip
+    (high, lost), (other_high, other_lost) = lines
+    line, gone = np.where(x < 0, other_high, high), np.where(x < 0, other_lost, lost)
+    bracket = 1 - steep * size if loss else steep * (size - 1) - 1
+    rest = np.maximum(line * e, tiny(x.dtype)) * np.sign(bracket)
+    clear = abs(bracket) * 2.0**10 > abs(steep) * (size + 1) + 1
+    known = (e < 2.0**-40) & (line != 0) & (gone == 0) & clear
+    if loss:
+        return *wide.product(line, size + 0 * y), rest, known
+    flipped = np.where(x < 0, -1 + 0 * rest, 1 + 0 * rest)
+    return line * flipped, 0 * rest, rest * flipped, known
 
 
 def _resolved(weights: Weights, label: Fraction, factor: Fraction, x: mpmath.mpf) -> mpmath.mpf:
@@ -278,6 +311,7 @@ def _problem(name, weights, formula, forms, log_slope) -> Problem:  # type: igno
         terms=lambda x, y: terms(weights, *given(to_fraction(y)), x),
         rational=lambda x, y: rational(weights, *given(y), x),
         fast=partial(fast, weights), gradient=_slope_name(name) if loss else "",
+        exact_parts=partial(exact_parts, weights, loss),
         log_slope=log_slope, lost_bits=LOST_BITS + (not loss), weights=weights, at=at,
     )  # fmt: skip
     return made
@@ -304,6 +338,7 @@ def _true_class(plain: Problem, name: str, weights: Weights) -> Problem:
         terms=lambda x: terms(weights, one, factor, x),
         rational=lambda x: rational(weights, one, factor, x),
         fast=lambda x: fast(weights, x, np.ones((1, 1)).astype(x.dtype)),
+        exact_parts=lambda x: exact_parts(weights, loss, x, np.ones((1, 1)).astype(x.dtype)),
         monotone_beyond=0.0 if loss else math.inf,
         between=None,
         log_slope=None if loss else float(2 * gamma + 1),

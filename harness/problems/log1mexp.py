@@ -28,7 +28,6 @@ def _fast_log1mexp(a: Array) -> Array:
     return np.where(a > 1, wide.log1p(np.where(a > 1, far, 0 * a)), np.log(-wide.expm1(-a)))
 
 
-
 def _terms_grad(a: mpmath.mpf) -> Terms:
     """Return 1 / (e^a - 1) as e^-a / (1 - e^-a), which does not overflow."""
     return mp.mpf(0), [mp.exp(-a) / -mp.expm1(-a) if a else mp.inf]

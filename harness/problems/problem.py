@@ -47,6 +47,9 @@ class Problem:
     A problem whose values grow without bound has `split(x, *target)`: arrays (a, b, rest) of the wide format, a + b
     being exact to twice its precision, whose sum is the value; by them an absolute error is known where the value
     itself, to the last bit of the wide format, says nothing of it.
+    `exact_parts(x, *target)` gives arrays (a, b, rest, known): where `known`, a + b is an exact number and the value is
+    a + b + rest, the rest being of the right sign and, where it counts beside the numbers' last bits, good to 2^-20: how such a value rounds, and on which side of a
+    power of two it lies, is then seen from its parts, without mpmath.
     `critical` gives inputs of a format that every grid visits, besides the centre and those of the
     kind of input.  `inside` has the library functions, and the sign of the input that they are given,
     that computing it needs: the worst arguments published for them are searched around; where it is
@@ -77,6 +80,7 @@ class Problem:
     between: Callable[..., tuple[Array, Array]] | None = None
     gradient: str = ""
     split: Callable[..., tuple[Array, Array, Array]] | None = None
+    exact_parts: Callable[..., tuple[Array, Array, Array, Array]] | None = None
     critical: Callable[[Format], list[float]] | None = None
     inside: tuple[tuple[str, int], ...] = ()
     rational: Callable[..., Fraction | None] = lambda *point: None

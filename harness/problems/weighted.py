@@ -7,7 +7,6 @@ the input is a binary number, it is the exact part that the value saturates at.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -25,9 +24,7 @@ from harness.problems.problem import Array, Problem, Terms, WeightedFamily, with
 from harness.problems.weights import Weights, in_wide, mpf_of, scaled
 
 TAKES = ("pos", "weight", "alpha", "smoothing")
-WEIGHTED_TEXT = (
-    r"y' = y(1-s) + s/2,\ a = w\,p\,y',\ b = w\,(1-y'),\ \text{both times } \alpha y' + (1-\alpha)(1-y')\text{ if given}"
-)
+WEIGHTED_TEXT = r"y' = y(1-s) + s/2,\ a = w\,p\,y',\ b = w\,(1-y'),\ \text{both times } \alpha y' + (1-\alpha)(1-y')\text{ if given}"
 
 # -- mpmath forms ---------------------------------------------------------------------------------
 
@@ -121,6 +118,13 @@ def _split_loss_logits(weights: Weights, x: Array, y: Array) -> tuple[Array, Arr
     size = np.abs(x)
     whole, rest = wide.product(np.where(x < 0, a, b) + 0 * x, size + 0 * y)
     return whole, rest + np.where(x < 0, a_low, b_low) * size, np.maximum(s * _tail(x), tiny(x.dtype))
+
+
+def _exact_parts_loss_logits(weights: Weights, x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+    """Return the same, and where A |x| or B |x| is exact: where A and B are numbers of the wide format."""
+    lost = [in_wide(y, lambda v, i=i: weights.of_classes(v)[i])[1] for i in (0, 1)]  # type: ignore[misc]
+    first, second, rest = _split_loss_logits(weights, x, y)
+    return first, second, rest, np.broadcast_to((lost[0] == 0) & (lost[1] == 0), first.shape)
 
 
 def _fast_grad_logits(weights: Weights, x: Array, y: Array) -> Array:
@@ -217,6 +221,7 @@ def _weighted(plain: Problem, name: str, weights: Weights) -> Problem:
         rational=lambda x, y: rational(*weights.of_classes(y), x),
         fast=lambda x, y: fast(weights, x, y),
         split=(lambda x, y: _split_loss_logits(weights, x, y)) if plain.split else None,
+        exact_parts=(lambda x, y: _exact_parts_loss_logits(weights, x, y)) if plain.split else None,
     )
     return made
 

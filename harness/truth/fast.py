@@ -115,12 +115,16 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     open_ = near_power(value, bound_bits(wide, problem))
     if open_.any():
         open_ &= (abs(value) > 1.5 * power_two(fmt.emin, wide)) & (abs(value) < huge(wide))
+        if problem.exact_parts is not None and open_.any():
+            _ulps_by_parts(problem, fmt, inputs, value, ulp, open_)
         settle(ulp, open_, partial(_ulp_at, problem, fmt, value))
     high, low, ulp64, scales = _split(value, ulp)
     rounded, distance = _nearest(fmt, value, ulp) if low is None else _nearest_float64(high, low, ulp64)
     # |value| <= 2^p ulp: nearer than this to a midpoint, the bound leaves the rounding open.
     distance -= 0.5
     open_ = np.abs(distance, out=distance) <= 2.0 ** (fmt.precision + 1) * bound(fmt, problem)
+    if problem.exact_parts is not None and open_.any():
+        _rounded_by_parts(problem, fmt, inputs, value, ulp, rounded, open_)
     settle(rounded, open_, partial(_rounded_at, problem, fmt, value, ulp))
     ratio = ulp / np.maximum(abs(value), tiny(wide)) if low is None else _ulp_per_value(high, low, scales)
     return Reference(
@@ -140,6 +144,44 @@ def _nearest_float64(high: Array, low: Array, ulp: Array) -> tuple[Array, Array]
     """Do the same where the working format is float64: `high` is at most an ulp off, where it is subnormal."""
     distance = abs(low)
     return high + np.where(distance > 0.5, np.copysign(ulp, low), 0), distance
+
+
+def _sides_by_parts(
+    problem: Problem, inputs: list[Array], at: tuple[Array, ...], boundary: Array, shape: tuple[int, ...]
+) -> tuple[Array, Array]:
+    """Return the sign of value - boundary at points, and where an exact part and the rest beside it tell it.
+
+    3 x, of an x of 24 bits, is half-way between two numbers of 24 bits for every fourth x: what is beside it decides.
+    """
+    assert problem.exact_parts is not None
+    first, second, rest, known = (np.broadcast_to(v, shape)[at] for v in problem.exact_parts(*inputs))
+    off = (first - boundary) + second  # the first difference is exact, the two being close
+    clear = known & (abs(off + rest) > (abs(off) + abs(rest)) * 2.0**-18)
+    return np.where(off + rest > 0, 1, -1), clear & (abs(first) <= huge(first.dtype) * 2.0**-80)
+
+
+def _rounded_by_parts(
+    problem: Problem, fmt: Format, inputs: list[Array], value: Array, ulp: Array, rounded: Array, open_: Array
+) -> None:
+    """Round in place what parts decide, and leave the rest open."""
+    at = np.nonzero(open_)
+    unit, low = ulp[at], np.floor(value[at] / ulp[at])
+    sign, clear = _sides_by_parts(problem, inputs, at, (low + 0.5) * unit, value.shape)
+    chosen = tuple(a[clear] for a in at)
+    rounded[chosen] = _overflow(fmt, ((low + (sign > 0)) * unit)[clear].astype(np.float64))
+    open_[chosen] = False
+
+
+def _ulps_by_parts(problem: Problem, fmt: Format, inputs: list[Array], value: Array, ulp: Array, open_: Array) -> None:
+    """Put in place the ulps, next to a power of two, that parts decide, and leave the rest open."""
+    at = np.nonzero(open_)
+    near = value[at]
+    power = power_of_two_below(1.25 * abs(near))
+    sign, clear = _sides_by_parts(problem, inputs, at, np.copysign(power, near), value.shape)
+    above = np.where(near < 0, sign < 0, sign > 0)
+    chosen = tuple(a[clear] for a in at)
+    ulp[chosen] = (np.where(above, power, power / 2) * power_two(1 - fmt.precision, value.dtype))[clear]
+    open_[chosen] = False
 
 
 Decide = Callable[[tuple[mpmath.mpf, ...], int, int], object]
