@@ -176,7 +176,7 @@ def _fast_loss(weights: Weights, x: Array, label: Array, other: Array, factor: A
 
 def _fast_slope(weights: Weights, x: Array, label: Array, other: Array, factor: Array) -> tuple[Array, Array]:
     """Return the derivative, and where more than half of it cancels."""
-    mine, b, e, t, loss, root = _parts(weights, x, label, other)
+    mine, b, e, _, loss, root = _parts(weights, x, label, other)
     gamma, _ = in_wide(np.zeros((1, 1)).astype(x.dtype), lambda v: Fraction(weights.gamma or 0))
     # m'/m = e (b-l) / ((1+e) (l e + b)), which is -1/(1+e) where b = 0, however small e is
     turning = np.where(b == 0, 0 * e - 1, e * (b - mine) / np.where(b == 0, 1 + 0 * e, mine * e + b)) / (1 + e)

@@ -32,6 +32,7 @@ Array = np.ndarray
 
 REAL, UNIT = (-math.inf, math.inf), (0.0, 1.0)
 EXTRA_BITS = 16
+NONE = Weights()
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Problem:
     rational: Callable[..., Fraction | None] = lambda *point: None
     log_slope: float | None = None
     lost_bits: int = 0
-    weights: Weights = Weights()
+    weights: Weights = NONE
     at: Callable[[Fraction], Problem] | None = None
 
     @property
