@@ -9,7 +9,7 @@ ratio holds on a noisy machine.
 
 import argparse
 
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 from harness.numbers.formats import format_named
 from harness.sweep.grid import Grid
 from harness.kernels import kernels_of

@@ -12,7 +12,7 @@ import statistics
 import time
 from multiprocessing import get_context
 
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 from harness.numbers.formats import format_named
 from harness.sweep.grid import Grid
 from harness.kernels import kernels_of

@@ -1,8 +1,20 @@
-"""Measure the numerical error of cross-entropy losses against certified ground truth."""
+"""Measure the numerical error of cross-entropy losses against certified ground truth.
+
+`harness.check(function, problem, format)` measures a loss of one's own and returns a `Report`; see docs/own_loss.md.
+"""
+
+from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.checking.engine import check
+    from harness.checking.report import Report
 
 __version__ = "1.0.0"
+__all__ = ["Crash", "Report", "UsageError", "__version__", "check"]
 
 # NumPy chooses its loops by the CPU, and some of its AVX-512 loops (exp and expm1 in float16; log1p and expm1 in float32;
 # exp, log, log1p, expm1 and tanh in float64) round otherwise than those for AVX2: without this line, tables made on one
@@ -10,6 +22,25 @@ __version__ = "1.0.0"
 # empty one gives this CPU's own loops.  Names that a machine does not know do nothing.
 os.environ.setdefault("NPY_DISABLE_CPU_FEATURES", "X86_V4 AVX512_ICL AVX512_SPR")
 
+# What is loaded when it is first asked for, so that `import harness` loads neither NumPy nor anything else.
+_PUBLIC = {"check": "harness.checking.engine", "Report": "harness.checking.report"}
+
 
 class UsageError(ValueError):
     """Input that cannot be used; the message is the one sentence that a user sees."""
+
+
+class Crash(RuntimeError):
+    """A user's function ran out of time or memory, or its process ended; the message is one sentence."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -14,7 +14,7 @@ from harness.tables import atlas, contract, writer
 from harness.tables.atlas.failures import Sample, failures
 from harness.tables.atlas.phrases import Phrases
 from harness.tables.rows import COLUMNS, rows_of
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 
 FLOAT32 = FORMATS["float32"]
 NAMES = ["sigmoid_naive", "sigmoid_clip_1e-7", "sigmoid_clip_1e-15", "softplus_pair", "maechler", "lse_log"]

@@ -20,7 +20,7 @@ from harness.tables.rows import difference, rows_of
 from harness.truth.certified import error_in_ulp, significant
 from harness.truth.errors import measure
 from harness.truth.fast import evaluate
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 
 LOSS = PROBLEMS["bce_logits"]
 CASES = [

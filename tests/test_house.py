@@ -33,9 +33,9 @@ def imported(source, names):
 
 
 def arrows(package):
-    """Each module with those that it imports; a package's own namesake, `harness`, is no room."""
+    """Each module with those that it imports; a package's own namesake, `harness`, is no room: it offers others lazily."""
     found = dict(modules(package))
-    return {name: sorted(set(imported(text, found)) - {name}) for name, text in found.items()}
+    return {name: sorted(set(imported(text, found)) - {name}) for name, text in found.items() if name != package.name}
 
 
 def room(module):

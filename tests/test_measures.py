@@ -24,7 +24,7 @@ from harness.tables.rows import COLUMNS, CONTRACT, rows_of
 from harness.truth import certified, errors
 from harness.truth.certified import round_to, truth
 from harness.truth.fast import evaluate
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 
 KERNELS = all_kernels()
 IDS = [f"{k.problem}-{k.name}" for k in KERNELS]

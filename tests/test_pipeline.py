@@ -16,7 +16,7 @@ from harness.studies.pipeline.pipelines import CORRECTLY_ROUNDED, LOSS, Pair, Pi
 from harness.studies.pipeline.round_trip import EXACT, relative_errors, round_trip_rows
 from harness.sweep.streaming import BUDGET
 from harness.truth.fast import evaluate
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 
 EXPERIMENT = yaml.safe_load((Path(__file__).parent.parent / "experiments" / "pipeline.yaml").read_text("utf-8"))
 PARTS, PARAMETERS = EXPERIMENT["parts"], EXPERIMENT["parameters"]

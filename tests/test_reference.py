@@ -9,9 +9,9 @@ import pytest
 from mpmath import mp
 
 from harness import UsageError
-from harness.cli import check
-from harness.cli.check import reference
+from harness.cli import reference as command
 from harness.cli.main import main
+from harness.cli.reference import reference
 from harness.numbers.formats import parse_exact
 from harness.problems import PROBLEMS
 from harness.truth import digits as printing
@@ -137,7 +137,7 @@ class TestRefusals:
         ],
     )
     def test_what_takes_too_long_is_refused_in_one_sentence(self, capsys, monkeypatch, arguments):
-        monkeypatch.setattr(check, "PATIENCE", 3.0)
+        monkeypatch.setattr(command, "PATIENCE", 3.0)
         began = time.monotonic()
         status = main(["reference", *arguments])
         out, err = capsys.readouterr()

@@ -23,7 +23,7 @@ from harness.tables import resweep, rows, verify, writer
 from harness.tables.advice import advised
 from harness.tables.job import table_job
 from harness.workflow import experiments, files
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 
 SCHEMA = Path(__file__).parent.parent / "experiments" / "schema.yaml"
 # What is written into a column whose cells are no plain numbers.

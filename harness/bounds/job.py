@@ -25,7 +25,8 @@ from harness.sweep.shards import Shards, merged, shards_in, shards_of
 from harness.sweep.summary import Summary
 from harness.tables.rows import Row
 from harness.truth.arb import oracle
-from harness.workflow.experiments import Experiment, targets_in
+from harness.workflow.experiments import Experiment
+from harness.workflow.targets import targets_in
 
 CELLS = 2048  # bounded together
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness import UsageError, __version__
+from harness import Crash, UsageError, __version__
 from harness.cli import options
 from harness.cli.stages import stages
 
@@ -71,27 +71,39 @@ def list_(what: str, problem: str | None) -> None:
     help="A target in [0, 1]; repeat for several. [default: the nine of the tables]",
 )
 @click.option("--max-ulp", default=4.0, show_default=True, type=float, help="The error budget, in ulps.")
+@click.option("--gradient", is_flag=True, help="Check the gradient by the library's own autodiff, too.")
+@click.option("--gradient-function", metavar="FILE:F", help="Check this function as the gradient.")
+@click.option("--library", type=click.Choice(["numpy", "torch", "jax", "tensorflow"]), help="What its arrays are.")
+@click.option("--device", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]), help="Where it runs.")
+@click.option("--each", is_flag=True, help="It takes one number at a time.")
+@click.option("--reduction", type=click.Choice(["mean", "sum"]), help="It returns the mean, or sum, of all losses.")
+@click.option("--timeout", default=60.0, show_default=True, type=float, help="Seconds that all its calls may take.")
+@click.option("--memory", default=8.0, show_default=True, type=float, help="GiB that its process may hold.")
+@click.option("--html", "page", type=options.PATH, help="Also write the report as a page.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as a JSON list instead.")
-def check(
-    target_name: str, problem: str, fmt: Format, grid: str, targets: tuple[str, ...], max_ulp: float, as_json: bool
-) -> None:
+def check(target_name: str, problem: str, fmt: Format, page: Path | None, as_json: bool, **asked: Any) -> None:
     """Measure one loss and give a verdict with the reason.
 
     TARGET is a kernel's name, path/to/file.py:function, or module:function.  The function gets
-    NumPy arrays in the working format, f(x, y) or f(x), and returns an array of the same shape
-    and format.  Exit status: 0 within the budget, 1 over it, 2 for input that cannot be used.
+    arrays of its library (NumPy, torch, JAX, TensorFlow) in the working format, f(x, y) or f(x), and
+    returns an array of the same shape and format.  It runs in a process of its own; see
+    docs/own_loss.md.  Exit status: 0 within the budget, 1 over it, 2 for input that cannot be used,
+    3 for a function that ran out of time or memory or crashed.
 
     \b
     Examples:
       harness check lse_log1p --problem bce_logits --format float32 --target 0 --target 1
       harness check my_loss.py:loss --problem bce --format float16 --max-ulp 2
       harness check numpy:log1p --problem log1p --format float32 --grid quick --json
+      harness check losses.py:FocalLoss() --problem focal --format bfloat16 --gradient
     """
-    from harness.cli import check as checking
+    from harness.checking.engine import check as measure
 
-    report = checking.check(target_name, problem, fmt, grid, targets, max_ulp)
-    click.echo(checking.to_json(report) if as_json else checking.to_text(report))
-    sys.exit(0 if report.within else 1)
+    report = measure(target_name, problem, fmt, **asked)
+    if page is not None:
+        report.to_html(page)
+    click.echo(report.to_json() if as_json else report.text())
+    sys.exit(0 if report.passed else 1)
 
 
 @cli.command()
@@ -116,11 +128,9 @@ def reference(
       harness reference bce --probability 0x1p-149 --target 1
       harness reference log1p --input 1e-10
     """
-    from harness.cli import check as checking
+    from harness.cli.reference import reference as exact
 
-    click.echo(
-        checking.reference(problem, {"logit": logit, "probability": probability, "input": plain}, target, digits)
-    )
+    click.echo(exact(problem, {"logit": logit, "probability": probability, "input": plain}, target, digits))
 
 
 @cli.command()
@@ -161,6 +171,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as e:
         click.echo(f"harness: {e}", err=True)
         return 2
+    except Crash as e:
+        click.echo(f"harness: {e}", err=True)
+        return 3
     except click.ClickException as e:
         click.echo(f"harness: {e.format_message()}", err=True)
         return 2

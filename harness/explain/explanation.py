@@ -118,6 +118,9 @@ def explain(kernel: Kernel, problem: Problem, fmt: Format, x: object, y: object 
     `x` and `y` are finite numbers of the format.  UsageError where they are not, or where a
     user's function raises.
     """
+    elsewhere = getattr(kernel.function, "explained", None)
+    if elsewhere is not None:  # a user's function in a process of its own
+        return elsewhere(problem, fmt, x, y)
     if isinstance(kernel.function, Guarded):
         return explain_function(kernel.function.function, problem, fmt, x, y)
     case = _case(problem, fmt, x, y)

@@ -23,7 +23,8 @@ from harness.sweep.shards import shards_of
 from harness.sweep.summary import Summary
 from harness.tables import writer
 from harness.truth.errors import SPURIOUS
-from harness.workflow.experiments import Experiment, targets_in
+from harness.workflow.experiments import Experiment
+from harness.workflow.targets import targets_in
 
 
 class ErrorCurves:

@@ -26,7 +26,8 @@ from harness.tables.text import short
 from harness.tables.views import Column, needed, shown
 from harness.truth.arb import oracle, oracles
 from harness.workflow import files
-from harness.workflow.experiments import Experiment, targets_in
+from harness.workflow.experiments import Experiment
+from harness.workflow.targets import targets_in
 
 # Columns beside the contract's.
 FURTHER = (*BASES, "sampled_ulp", "improvement", "evaluations_to_best", "interpolated", "seed", "seeds", "least_ulp")

@@ -13,9 +13,10 @@ from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.sweep.summary import Summary
 from harness.workflow.dependencies import sources
-from harness.workflow.experiments import Experiment, targets_in
+from harness.workflow.experiments import Experiment
 from harness.workflow.progress import Progress
 from harness.workflow.provenance import commit, provenance
+from harness.workflow.targets import targets_in
 
 
 def sweep_job(experiment: Experiment, fmt: Format, shard: int, grid: str, out: Path) -> None:

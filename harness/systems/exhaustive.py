@@ -33,9 +33,9 @@ from harness.systems.registry import Call, System, libraries, library_named, sys
 from harness.tables import contract, writer
 from harness.tables.rows import COLUMNS, Row, row
 from harness.workflow import files
-from harness.workflow.experiments import targets_in
 from harness.workflow.progress import Progress
 from harness.workflow.provenance import provenance
+from harness.workflow.targets import targets_in
 
 FORMAT, TARGETS = "float32", ["0", "1"]
 SHARDS = 16  # a library's: a few minutes each, what a run that is cut off loses

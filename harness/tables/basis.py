@@ -13,10 +13,12 @@ swept before there were such columns gets them without a sweep.
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from harness.sweep.grid import GRIDS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PROVED, EVERY_INPUT, SEARCH, SAMPLE = "proved", "every_input", "search", "sample"
 STRENGTH = (PROVED, EVERY_INPUT, SEARCH, SAMPLE)  # the strongest first

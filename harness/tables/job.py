@@ -20,8 +20,9 @@ from harness.tables.rows import COLUMNS, Row, rows_of
 from harness.truth.arb import oracle
 from harness.truth.certified import significant
 from harness.truth.fast import bound
-from harness.workflow.experiments import Experiment, targets_in
+from harness.workflow.experiments import Experiment
 from harness.workflow.provenance import functions_differ
+from harness.workflow.targets import targets_in
 
 
 def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:

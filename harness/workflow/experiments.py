@@ -8,7 +8,6 @@ follows from a file's name.  Files are checked against experiments/schema.yaml, 
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import numpy as np
 import yaml
 
 from harness import UsageError
@@ -24,10 +22,7 @@ from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
 from harness.workflow.files import sha256_of
-
-# Targets that depend on the format are written as these words.
-NEAREST = {"next_up_0": lambda fmt: fmt.next_up(0.0), "next_down_1": lambda fmt: fmt.next_down(1.0)}
-STANDARD_TARGETS: tuple[str, ...] = ("0", "1", "0.05", "0.1", "0.5", "0.9", "0.95", *NEAREST)
+from harness.workflow.targets import STANDARD_TARGETS
 
 
 @dataclass(frozen=True)
@@ -65,23 +60,6 @@ class Experiment:
             "search": self.search,
         }
         return sha256_of(json.dumps(meaning, sort_keys=True))
-
-
-def targets_in(fmt: Format, targets: list[str] | tuple[str, ...]) -> np.ndarray:
-    """Return targets as numbers of the format, in the order given, each rounded once.
-
-    `all` stands for every number of the format in [0, 1].  Raises UsageError for a target that is
-    not a finite number in [0, 1].
-    """
-    if list(targets) == ["all"]:
-        return fmt.from_ordinal(np.arange(*fmt.finite_ordinals(0.0, 1.0)))
-    values = []
-    for text in targets:
-        value = NEAREST[text](fmt) if text in NEAREST else float(fmt.parse(text))
-        if not (math.isfinite(value) and 0 <= value <= 1):
-            raise UsageError(f"target {text!r} is not a number in [0, 1]")
-        values.append(value)
-    return np.array(values).astype(fmt.dtype)
 
 
 @cache

@@ -30,7 +30,7 @@ from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.tables.rows import row
 from harness.truth.certified import error_in_ulp, significant, truth
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
 FUNCTIONS = ("exp", "expm1", "log", "log1p", "tanh", "logaddexp")

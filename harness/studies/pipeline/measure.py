@@ -37,7 +37,7 @@ from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep.tally import bad_points
 from harness.tables.rows import CONTRACT, Row, extremes, safe_range
 from harness.truth.certified import error_in_ulp, significant, truth
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 
 ALONE = "exact loss at p"  # beside the kernels: what the rounded probability alone allows
 NEGLIGIBLE = 1e-300

@@ -18,7 +18,7 @@ from harness.tables.advice import advised
 from harness.tables.rows import Row, rows_of
 from harness.truth.certified import significant
 from harness.truth.errors import OUTCOMES
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 
 NAMES = (
     "log1mexp", "logit", "binary_entropy", "bernoulli_kl", "focal", "focal_grad", "focal_g0.5", "focal_g0.5_grad",

@@ -22,7 +22,7 @@ from harness.systems.measure.inputs import Combination, Inputs, near_values
 from harness.systems.registry import library_named
 from harness.systems.run.supervise import Request, Result
 from harness.tables.rows import Row, certified_extreme, significant
-from harness.tables.special_values import SpecialPoint, expected_at, inputs_of, outcome
+from harness.tables.special_points import SpecialPoint, expected_at, inputs_of, outcome
 
 COLUMNS = (
     "alone_points", "alone_max_steps", "alone_max_steps_input", "alone_value", "batch_value",

@@ -17,7 +17,7 @@ from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
 from harness.sweep.grid import Grid
 from harness.systems.registry import ALL_FORMATS, System, systems_of
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 
 QUESTION = "How wrong are the losses of real libraries, as they are called?"
 # Formats and targets of each grid; soft targets only of systems that take them.

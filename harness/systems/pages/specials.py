@@ -12,7 +12,7 @@ from harness.sweep.streaming import BUDGET
 from harness.systems.measure.alone import EMPTY, SPECIAL_COLUMNS
 from harness.tables import writer
 from harness.tables.rows import Row
-from harness.tables.special_values import OUTCOMES
+from harness.tables.special_points import OUTCOMES
 from harness.tables.templates import render
 
 TITLE = "Special values: what the losses of real libraries return"

@@ -1,0 +1,213 @@
+"""Run a function under check in a process of its own, within limits of time and memory.
+
+The process is forked from this one before the function is loaded, so it costs milliseconds, and whatever the function
+does happens there: what it prints goes to the standard error, and if it never returns, eats the memory or ends the
+process, that is told in one sentence and nothing here is lost.  A function that exists only in this process, of a
+library whose threads do not survive a fork (JAX, TensorFlow, or CUDA), is called here instead, see `Here`.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, Pipe
+from typing import Any
+
+from harness import Crash, UsageError
+from harness.checking.subject import Loaded, Subject
+from harness.sweep.own import one_line
+
+POLL_S = 0.05  # between two looks at what memory is used
+GIB = 1 << 30
+MEMORY_GIB = 8.0
+NO_CHANNEL = 71  # the exit code of a child that cannot send its results
+
+
+class Here:
+    """Call a function under check in this process, where a fork would break its library; time is limited all the same.
+
+    Its limit holds in a main thread, where a signal can end a call; there is no limit of memory.
+    """
+
+    def __init__(self, subject: Subject, timeout: float):
+        self.subject, self.timeout, self.spent = subject, timeout, 0.0
+
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """Return what a method of the subject returns; UsageError, or Crash where its time is up."""
+        begun = time.monotonic()
+        with _alarm(max(self.timeout - self.spent, 0.001), f"{self.subject.name} ran out of time ({self.timeout:g} s)"):
+            try:
+                return getattr(self.subject, method)(*arguments)
+            finally:
+                self.spent += time.monotonic() - begun
+
+    def close(self) -> None:
+        """End nothing: there is no process apart."""
+
+
+class Child:
+    """Hold the process of a function under check: `ask` calls a method of its Subject there.
+
+    `timeout` is in seconds, for all calls together (for each call where `each_call`); `memory` in GiB.
+    """
+
+    def __init__(self, subject: Subject, timeout: float, memory: float = MEMORY_GIB, each_call: bool = False):
+        self.name, self.timeout, self.memory, self.each_call = subject.name, timeout, memory, each_call
+        self.spent = 0.0
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()  # else the child would write it a second time
+        self.channel, theirs = Pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 on, of NumPy's threads, which are idle
+            self.process = os.fork()
+        if self.process == 0:
+            self.channel.close()
+            _serve(theirs, subject)
+        theirs.close()
+        self.ended: int | None = None
+
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """Return what a method of the subject returns; UsageError as it raises, Crash where the process ends or is ended."""
+        begun = time.monotonic()
+        left = self.timeout if self.each_call else self.timeout - self.spent
+        try:
+            self.channel.send((method, arguments))
+            answer = self._answer(begun + left)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            raise Crash(f"{self.name} {self._ending()}") from None
+        finally:
+            self.spent += time.monotonic() - begun
+        kind, value = answer
+        if kind == "returned":
+            return value
+        raise value if isinstance(value, UsageError) else UsageError(str(value))
+
+    def _answer(self, deadline: float) -> tuple[str, Any]:
+        while not self.channel.poll(min(POLL_S, max(deadline - time.monotonic(), 0))):
+            if time.monotonic() >= deadline:
+                raise Crash(f"{self.name} ran out of time: its calls take more than {self.timeout:g} s (--timeout)")
+            if _resident(self.process) > self.memory * GIB:
+                raise Crash(f"{self.name} ran out of memory: it uses more than {self.memory:g} GiB (--memory)")
+        found = self.channel.recv()
+        if not (isinstance(found, tuple) and len(found) == 2):
+            raise EOFError
+        return found
+
+    def _ending(self) -> str:
+        """Say how the process ended, or that it has not and no longer answers."""
+        for _ in range(20):
+            process, status = os.waitpid(self.process, os.WNOHANG)
+            if process:
+                self.ended = status
+                code = os.waitstatus_to_exitcode(status)
+                if code < 0:
+                    return f"crashed with signal {-code} ({signal.Signals(-code).name})"
+                if code == NO_CHANNEL:
+                    break
+                return f"ended its process with exit code {code}; it must return its results"
+            time.sleep(0.01)
+        return "closed the channel that its results come by; a loss must leave its surroundings as they are"
+
+    def close(self) -> None:
+        """End the process and what it has started."""
+        self.channel.close()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process, signal.SIGKILL)
+        if self.ended is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.process, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                self.ended = os.waitpid(self.process, 0)[1]
+
+
+def started(subject: Subject, timeout: float, memory: float, each_call: bool) -> Child | Here:
+    """Return a process of the subject's own; this one, where it is an object of a library that a fork would break."""
+    return Here(subject, timeout) if _bound_here(subject) else Child(subject, timeout, memory, each_call)
+
+
+def _bound_here(subject: Subject) -> bool:
+    if not hasattr(os, "fork"):
+        return True
+    live = not isinstance(subject.target, str) or callable(subject.options.gradient_function)
+    threaded = [name for name in ("jax", "tensorflow") if name in sys.modules]
+    torch = sys.modules.get("torch")
+    return live and (bool(threaded) or (torch is not None and torch.cuda.is_initialized()))
+
+
+# -- in the child -----------------------------------------------------------------------------------
+
+
+def _serve(channel: Connection, subject: Subject) -> None:
+    """Answer calls until there are no more; the process never returns from here."""
+    code = 70
+    try:
+        _apart()
+        subject.surroundings.begin()
+        while True:
+            method, arguments = channel.recv()
+            channel.send(_answered(subject, method, arguments))
+    except (EOFError, KeyboardInterrupt):
+        code = 0
+    except BaseException:
+        code = NO_CHANNEL
+    finally:
+        os._exit(code)
+
+
+def _apart() -> None:
+    """Leave the terminal's group, so that all of it can be ended at once, and send what is printed to standard error."""
+    os.setsid()
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False, errors="replace")
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False, errors="replace")
+    sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as the process lasts
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _answered(subject: Subject, method: str, arguments: tuple) -> tuple[str, Any]:
+    try:
+        return "returned", getattr(subject, method)(*arguments)
+    except UsageError as e:
+        return "refused", UsageError(str(e))
+    except BaseException as e:
+        return "refused", UsageError(f"{subject.name} raised {one_line(e)}")
+
+
+def _resident(process: int) -> int:
+    """Return how many bytes of memory a process holds; 0 where the system does not tell."""
+    try:
+        with open(f"/proc/{process}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+@contextmanager
+def _alarm(seconds: float, sentence: str) -> Iterator[None]:
+    """Raise Crash where the block takes longer; only in a main thread, where signals arrive."""
+
+    def stop(*_: object) -> None:
+        raise Crash(sentence)
+
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+Ask = Callable[..., Any]
+__all__ = ["Child", "Here", "Loaded", "started"]

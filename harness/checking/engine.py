@@ -1,0 +1,169 @@
+"""Check a loss: `check` measures a function against a problem over a grid and returns a Report.
+
+The same engine stands behind `harness.check` in Python and `harness check` on the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+
+from harness import UsageError
+from harness.checking.child import MEMORY_GIB, started
+from harness.checking.loops import other_loops
+from harness.checking.parts import ON_CPU, ON_DEVICE, CalledPart
+from harness.checking.probes import Probes
+from harness.checking.report import Report
+from harness.checking.special import SpecialResult, special_results
+from harness.checking.subject import Loaded, Options, Subject
+from harness.explain.remedies import measured
+from harness.kernels import Kernel, kernel_named, kernels_of
+from harness.numbers.formats import Format, format_named
+from harness.problems import Problem, gradient_of, problem_named
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import sweep
+from harness.sweep.summary import Summary
+from harness.tables.advice import advised
+from harness.tables.rows import Row, rows_of
+from harness.workflow.progress import Progress
+from harness.workflow.targets import STANDARD_TARGETS, targets_in
+
+
+def check(
+    function: Callable[..., Any] | str,
+    problem: str | Problem,
+    format: str | Format,
+    *,
+    targets: Iterable[float | str] | None = None,
+    grid: str = "standard",
+    max_ulp: float = 4.0,
+    gradient: bool = False,
+    gradient_function: Callable[..., Any] | str | None = None,
+    weights: Mapping[str, float] | str | None = None,
+    timeout: float = 60.0,
+    memory: float = MEMORY_GIB,
+    library: str | None = None,
+    device: str = "cpu",
+    each: bool = False,
+    reduction: str | None = None,
+) -> Report:
+    """Measure a function against a problem over a grid of a format and judge it by a budget in ulp.
+
+    `function` is a Python function of NumPy, torch, JAX or TensorFlow arrays, f(x, y) or f(x), or a text: a kernel's
+    name, path/to/file.py:function, or module:function.  `problem` and `format` are names (`harness list problems`);
+    `targets` are numbers in [0, 1], or their texts, by default those of the tables; `grid` is exhaustive, standard or
+    quick; `max_ulp` is the budget.  `gradient` checks the derivative by the library's own autodiff too, or that of
+    `gradient_function`.  `timeout` is in seconds, for all calls of the function together (for each call on the
+    exhaustive grid), `memory` in GiB.  `library` and `device` (cpu or cuda) say what its arrays are; `each` that it takes
+    one number at a time, `reduction` (mean or sum) that it returns one number for all.
+
+    Raises UsageError for an unknown name, a target that does not fit, a budget that is not positive, or a function that
+    breaks the contract, and Crash where it runs out of time or memory or ends its process.
+    """
+    asked, fmt = _problem(problem), format if isinstance(format, Format) else format_named(format)
+    if not max_ulp > 0:
+        raise UsageError(f"--max-ulp {max_ulp} is not a positive number of ulps")
+    if targets is not None and [*targets] and not asked.has_target:
+        raise UsageError(f"{asked.name} has no target; leave out --target")
+    values = targets_in(fmt, tuple(map(str, targets or ())) or STANDARD_TARGETS) if asked.has_target else None
+    options = Options(library, device, each, reduction, gradient, gradient_function)
+    if isinstance(function, str) and ":" not in function:
+        return _check_kernel(_kernel(function, asked), asked, Grid(grid, asked, fmt), values, max_ulp, options)
+    subject = Subject(function, asked, fmt, options)
+    with closing(started(subject, timeout, memory, grid == "exhaustive")) as process:
+        loaded = process.ask("load")
+        rows: list[Row] = []
+        summaries: dict[str, Summary] = {}
+        special: dict[str, list[SpecialResult]] = {}
+        notes = [*loaded.notes, *other_loops()]
+        for part in loaded.parts:
+            of = problem_of(part, asked)
+            if of is None:
+                notes.append(f"Its {part} is not checked: no problem is declared as that of {asked.name}.")
+                continue
+            called = CalledPart(process.ask, part, of, fmt, ON_DEVICE if loaded.device else ON_CPU)
+            if asked.has_target and not of.has_target:
+                called.filled = values[:1] if values is not None else None
+            at = values if of.has_target else None
+            notes += Probes(called, loaded.name, at, loaded.way).run()
+            special[of.name] = special_results(called)
+            found, summary = _measured(called, loaded, of, Grid(grid, of, fmt), at, max_ulp)
+            rows += found
+            summaries[of.name] = summary
+        if not rows:
+            raise UsageError(f"nothing of {loaded.name} can be checked: {' '.join(notes)}")
+        return Report(rows, max_ulp, notes, special, summaries, loaded)
+
+
+def _problem(problem: str | Problem) -> Problem:
+    return problem if isinstance(problem, Problem) else problem_named(problem)
+
+
+def problem_of(part: str, problem: Problem) -> Problem | None:
+    """Return the problem that a part of a function is measured against: its own, its gradient, or the slope of that.
+
+    None where none is declared.
+    """
+    if part == "loss":
+        return problem
+    slope = gradient_of(problem)
+    if part == "gradient" or slope is None:
+        return slope
+    return gradient_of(slope)
+
+
+def _kernel(name: str, problem: Problem) -> Kernel:
+    if name not in {k.name for k in kernels_of(problem.name)} and name.endswith(".py"):
+        raise UsageError(f"{name!r} names a file without a function; write {name}:function")
+    return kernel_named(problem.name, name)
+
+
+def _check_kernel(
+    kernel: Kernel, problem: Problem, grid: Grid, targets: np.ndarray | None, max_ulp: float, options: Options
+) -> Report:
+    """Measure a built-in kernel, and its twin for the gradient where that is asked for."""
+    parts = [(kernel, problem, grid)]
+    if options.gradient:
+        slope = problem_of("gradient", problem)
+        if slope is None:
+            raise UsageError(f"{problem.name} has no gradient declared; leave out --gradient")
+        parts.append((kernel_named(slope.name, kernel.name), slope, Grid(grid.name, slope, grid.fmt)))
+    rows: list[Row] = []
+    summaries = {}
+    for k, of, over in parts:
+        found, summaries[of.name] = _swept(k, of, over, targets, max_ulp)
+        rows += found
+    return Report(rows, max_ulp, other_loops(), {}, summaries)
+
+
+def _measured(
+    called: CalledPart, loaded: Loaded, problem: Problem, grid: Grid, targets: np.ndarray | None, max_ulp: float
+) -> tuple[list[Row], Summary]:
+    """Sweep one part of a user's function; return its rows, with cures, and the summary that they come from."""
+    kernel = Kernel(loaded.name, problem.name, called, "", loaded.name, "")
+    called.plan(grid, targets)
+    try:
+        return _swept(kernel, problem, grid, targets, max_ulp, called.forget)
+    finally:
+        called.forget()
+
+
+def _swept(
+    kernel: Kernel,
+    problem: Problem,
+    grid: Grid,
+    targets: np.ndarray | None,
+    max_ulp: float,
+    then: Callable[[], None] = lambda: None,
+) -> tuple[list[Row], Summary]:
+    label = f"{kernel.name} {grid.fmt.name}"
+    done = sweep(problem, [kernel], grid, targets, budget=max_ulp, progress=Progress(label, grid.size(grid.cells)))
+    then()
+    summary = done.summaries[kernel.name]
+    rows = rows_of(problem, kernel, grid, targets, summary, max_ulp)
+    # Cures are judged by the whole standard grid, whichever grid the kernel itself is checked on.
+    every = None if targets is None else tuple(float(v) for v in targets)
+    return advised(rows, max_ulp, lambda _: measured(problem.name, grid.fmt.name, every)), summary

@@ -1,0 +1,294 @@
+"""Arrays of the libraries that losses are written in: NumPy, torch, JAX, TensorFlow.
+
+A function gets arrays of its own library in the working format, and what it returns comes back as NumPy's: bits are
+handed over (by DLPack where the library has it), never values, so that bfloat16 and the 8-bit formats, which NumPy has
+not, arrive as they are.  Which library a function is written in is told from its type, its annotations and the modules
+that its code names; where that says nothing, it is tried with NumPy first.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from harness import UsageError
+from harness.numbers.formats import FORMATS
+from harness.sweep.own import Function, one_line
+
+LIBRARIES = ("numpy", "torch", "jax", "tensorflow")
+# What the modules of a library are called; jaxlib has the type of a jitted function.
+ROOTS = {
+    "numpy": "numpy", "ml_dtypes": "numpy", "scipy": "numpy", "torch": "torch", "jax": "jax", "jaxlib": "jax",
+    "optax": "jax", "flax": "jax", "tensorflow": "tensorflow", "keras": "tensorflow", "tf_keras": "tensorflow",
+}  # fmt: skip
+
+
+class NumpyArrays:
+    """Hand arrays to functions of NumPy, which take them as they are."""
+
+    name, device, pads = "numpy", "", False
+
+    def given(self, array: np.ndarray) -> Any:
+        """Return an array of the library with the bits of a NumPy array."""
+        return array
+
+    def taken(self, result: Any) -> Any:
+        """Return what a function returned as a NumPy array, whatever library's array it is; others as they are."""
+        return taken(result)
+
+    def slope(self, function: Function) -> Function:
+        """Return the derivative of f(x, ...) in x by the library's own autodiff; UsageError where it has none."""
+        raise UsageError("NumPy has no autodiff; name the gradient's own function: --gradient-function FILE:F")
+
+    def each(self, function: Function) -> Function | None:
+        """Return a function that calls another for every element at once; None where the library has no such thing."""
+        return None
+
+
+class TorchArrays(NumpyArrays):
+    """Hand arrays to functions of torch, on a device, and differentiate them by its autograd."""
+
+    name = "torch"
+
+    def __init__(self, device: str = "cpu"):
+        self.torch = imported("torch")
+        if device.startswith("cuda") and not self.torch.cuda.is_available():
+            raise UsageError(f"torch sees no CUDA device on this machine, so --device {device} cannot be used")
+        self.where = device
+        self.device = self.torch.cuda.get_device_name(device) if device.startswith("cuda") else ""
+        self.dtypes = {np.dtype(f.dtype): getattr(self.torch, f.name) for f in FORMATS.values()}
+
+    def given(self, array: np.ndarray) -> Any:
+        """Return a tensor with the bits of a NumPy array: its integers by DLPack, seen as the format's."""
+        bits = array.view(np.dtype(f"i{array.itemsize}"))
+        return self.torch.from_dlpack(bits).view(self.dtypes[array.dtype]).to(self.where)
+
+    def slope(self, function: Function) -> Function:
+        """Return the derivative in x: the gradient of the sum of all results, each of which has its own input."""
+
+        def differentiated(x: Any, *rest: Any) -> Any:
+            at = x.clone().requires_grad_(True)
+            result = function(at, *rest)
+            if not getattr(result, "requires_grad", False):
+                raise UsageError("torch's autograd finds no way from the result to the input (detach, or no_grad?)")
+            return self.torch.autograd.grad(result.sum(), at)[0]
+
+        return differentiated
+
+    def each(self, function: Function) -> Function:
+        """Return the function mapped over arrays of one element by torch.func.vmap."""
+        mapped = self.torch.func.vmap(lambda *one: function(*(v.reshape(1) for v in one)).reshape(()))
+        return lambda *given: mapped(*given)
+
+
+class JaxArrays(NumpyArrays):
+    """Hand arrays to functions of JAX, jitted or not, and differentiate them by jax.grad."""
+
+    name, pads = "jax", True
+
+    def __init__(self, device: str = "cpu"):
+        self.jax = imported("jax")
+        self.jax.config.update("jax_enable_x64", True)
+        try:
+            self.where = self.jax.devices("gpu" if device.startswith("cuda") else "cpu")[0]
+        except RuntimeError as e:
+            raise UsageError(f"JAX sees no device of that kind on this machine, so --device {device} fails") from e
+        self.device = self.where.device_kind if device.startswith("cuda") else ""
+
+    def given(self, array: np.ndarray) -> Any:
+        """Return an array of JAX with the bits of a NumPy array; JAX's formats are those of ml_dtypes, as here."""
+        return self.jax.device_put(array, self.where)
+
+    def slope(self, function: Function) -> Function:
+        """Return the derivative in x by jax.grad of the sum of all results."""
+        return lambda x, *rest: self.jax.grad(lambda at: function(at, *rest).sum())(x)
+
+    def each(self, function: Function) -> Function:
+        """Return the function mapped over arrays of one element by jax.vmap."""
+        return self.jax.vmap(lambda *one: function(*(v.reshape(1) for v in one)).reshape(()))
+
+
+class TensorflowArrays(NumpyArrays):
+    """Hand arrays to functions of TensorFlow, and differentiate them by its gradient tape."""
+
+    name, pads = "tensorflow", True
+
+    def __init__(self, device: str = "cpu"):
+        self.tf = imported("tensorflow")
+        found = self.tf.config.list_physical_devices("GPU")
+        if device.startswith("cuda") and not found:
+            raise UsageError(f"TensorFlow sees no GPU on this machine, so --device {device} cannot be used")
+        self.where = "GPU:0" if device.startswith("cuda") else "CPU:0"
+        self.device = "GPU" if device.startswith("cuda") else ""
+        if self.device:
+            self.device = self.tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU")
+
+    def given(self, array: np.ndarray) -> Any:
+        """Return a tensor with the bits of a NumPy array; TensorFlow's formats are those of ml_dtypes, as here."""
+        with self.tf.device(self.where):
+            return self.tf.constant(array)
+
+    def slope(self, function: Function) -> Function:
+        """Return the derivative in x by tf.GradientTape."""
+
+        def differentiated(x: Any, *rest: Any) -> Any:
+            with self.tf.GradientTape() as tape:
+                tape.watch(x)
+                result = function(x, *rest)
+            found = tape.gradient(result, x)
+            if found is None:
+                raise UsageError("TensorFlow's tape finds no way from the result to the input")
+            return found
+
+        return differentiated
+
+    def each(self, function: Function) -> Function:
+        """Return the function mapped over arrays of one element by tf.vectorized_map."""
+        one = lambda given: self.tf.reshape(function(*(self.tf.reshape(v, [1]) for v in given)), [])  # noqa: E731
+        return lambda *given: self.tf.vectorized_map(one, given)
+
+
+KINDS: dict[str, Callable[[str], NumpyArrays]] = {
+    "numpy": lambda device: NumpyArrays(),
+    "torch": TorchArrays,
+    "jax": JaxArrays,
+    "tensorflow": TensorflowArrays,
+}
+
+
+def arrays_of(library: str, device: str = "cpu") -> NumpyArrays:
+    """Return what hands arrays to a library on a device, `cpu` or `cuda`; UsageError where there is none of them."""
+    if library not in KINDS:
+        raise UsageError(f"unknown library {library!r}; known libraries: {', '.join(LIBRARIES)}")
+    if library == "numpy" and device != "cpu":
+        raise UsageError(
+            f"NumPy computes on the CPU alone; --device {device} needs a function of torch, JAX or TensorFlow"
+        )
+    return KINDS[library](device)
+
+
+def imported(name: str) -> Any:
+    """Return a library's module; UsageError where it is not installed."""
+    try:
+        return import_module(name)
+    except ImportError as e:
+        raise UsageError(
+            f"{name} cannot be imported here ({one_line(e)}); install it, or name another --library"
+        ) from e
+
+
+# -- results ----------------------------------------------------------------------------------------
+
+
+def taken(result: Any) -> Any:
+    """Return a library's array as a NumPy array of the same bits, on any device; what is no array, as it is."""
+    root = library_of_type(type(result))
+    if root == "torch":
+        return _from_torch(result)
+    if root in ("jax", "tensorflow") and hasattr(result, "shape") and hasattr(result, "dtype"):
+        return np.array(result)  # a copy that can be written
+    return result
+
+
+def _from_torch(result: Any) -> Any:
+    import torch
+
+    if not isinstance(result, torch.Tensor):
+        return result
+    held = result.detach().resolve_neg().resolve_conj().cpu().contiguous()
+    known = {getattr(torch, f.name): f for f in FORMATS.values()}
+    if held.dtype not in known:
+        return held.numpy()
+    fmt = known[held.dtype]
+    bits = held.reshape(-1).view(getattr(torch, f"int{fmt.bits}"))
+    return np.from_dlpack(bits).copy().view(fmt.dtype).reshape(tuple(held.shape))
+
+
+def library_of_type(kind: type) -> str | None:
+    """Return the library that a type, or a base of it, belongs to; None where it is of none."""
+    for base in kind.__mro__:
+        root = ROOTS.get((base.__module__ or "").split(".")[0])
+        if root and not (root == "numpy" and base is np.ndarray and kind is not np.ndarray):
+            return root
+    return None
+
+
+# -- telling the library of a function ----------------------------------------------------------------
+
+
+def candidates(function: Function, named: str | None) -> list[str]:
+    """Return the libraries that a function may be written in, the likeliest first.
+
+    `named` is what the user said.  Else its type, its annotations, the modules that its code names, and its own module
+    are asked in turn; where none of them says anything, NumPy goes first, then whatever is loaded.
+    """
+    if named:
+        return [named]
+    for told in (_of_object, _of_annotations, _of_code, _of_module):
+        found = told(function)
+        if found:
+            return [found] if told is _of_object else [found, *(["numpy"] if found != "numpy" else [])]
+    loaded = [name for name in LIBRARIES[1:] if name in sys.modules]
+    return ["numpy", *loaded]
+
+
+def _of_object(function: Function) -> str | None:
+    found = library_of_type(type(function))
+    owner = getattr(function, "__self__", None)
+    return found or (None if owner is None or inspect.ismodule(owner) else library_of_type(type(owner)))
+
+
+def _of_annotations(function: Function) -> str | None:
+    told = " ".join(str(v) for v in getattr(_plain(function), "__annotations__", {}).values())
+    told = told.replace("tf.", "tensorflow.").replace("jnp.", "jax.").replace("np.", "numpy.")
+    return next((root for word, root in ROOTS.items() if f"{word}." in told), None)
+
+
+def _of_code(function: Function) -> str | None:
+    """Return the library whose modules a function's code names, or the functions of its file that it calls."""
+    found = _named(_plain(function), set())
+    return next((name for name in ("torch", "jax", "tensorflow", "numpy") if name in found), None)
+
+
+def _named(function: Any, seen: set[int]) -> set[str]:
+    code = getattr(function, "__code__", None)
+    if code is None or id(code) in seen:
+        return set()
+    seen.add(id(code))
+    scope = getattr(function, "__globals__", {})
+    found: set[str] = set()
+    for name in _names(code):
+        value = scope.get(name)
+        if inspect.ismodule(value) and value.__name__.split(".")[0] in ROOTS:
+            found.add(ROOTS[value.__name__.split(".")[0]])
+        elif inspect.isfunction(value):
+            own = ROOTS.get((value.__module__ or "").split(".")[0])
+            found |= {own} if own else _named(_plain(value), seen)
+    return found
+
+
+def _names(code: Any) -> set[str]:
+    """Return the global names of a function's code and of those that it has inside."""
+    inner = [_names(c) for c in code.co_consts if inspect.iscode(c)]
+    return set(code.co_names).union(*inner)
+
+
+def _plain(function: Any) -> Any:
+    """Return the Python function behind a partial, a method, a wrapper or a jitted function."""
+    for name in ("func", "__func__", "__wrapped__", "python_function"):
+        inner = getattr(function, name, None)
+        if callable(inner):
+            return _plain(inner)
+    if not inspect.isfunction(function) and not hasattr(function, "__code__"):
+        call = vars(type(function)).get("__call__")
+        return call if inspect.isfunction(call) else function
+    return function
+
+
+def _of_module(function: Function) -> str | None:
+    return ROOTS.get((getattr(function, "__module__", None) or "").split(".")[0])

@@ -1,0 +1,152 @@
+"""What a check found: the rows of its table, the verdict on each, and what else there is to say.
+
+A Report is read in a notebook (`.table`, `.worst`, `.plot()`), printed (`.text()`), or kept (`.to_json()`,
+`.to_html(path)`).  pandas and matplotlib are loaded when they are asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mpmath import mp
+
+from harness import UsageError
+from harness.checking.judge import over, table_text, verdict
+from harness.checking.special import SpecialResult, sentence
+from harness.checking.subject import Loaded
+from harness.sweep.summary import Summary
+from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
+from harness.tables.rows import CONTRACT, Row
+from harness.workflow.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Report:
+    """Hold the rows of one check and the budget they are judged by.
+
+    `notes` are sentences about the function and how it was called; `special` has by problem what it makes of infinities,
+    NaN and an empty batch; `summaries` has the errors of every cell by problem, from which `plot` draws; `loaded` is what
+    the function turned out to be, None for a built-in kernel.
+    """
+
+    rows: Sequence[Row]
+    max_ulp: float
+    notes: Sequence[str] = ()
+    special: Mapping[str, Sequence[SpecialResult]] = field(default_factory=dict)
+    summaries: Mapping[str, Summary] = field(default_factory=dict, repr=False)
+    loaded: Loaded | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether every row is within the budget and has no spurious outcome."""
+        return not any(over(r, self.max_ulp) for r in self.rows)
+
+    @property
+    def verdict(self) -> str:
+        """Return the verdicts, a line for each row: PASS or FAIL, the errors, and the reason."""
+        return "\n".join(verdict(r, self.max_ulp) for r in self.rows)
+
+    @property
+    def worst(self) -> Row:
+        """Return the row that is worst: the most spurious outcomes where it gave nothing finite, else the largest error."""
+        return max(self.rows, key=lambda r: mp.mpf(str(r["max_ulp"])) if r["max_ulp"] != "" else mp.inf)
+
+    @property
+    def said(self) -> list[str]:
+        """Return what there is to say beside the verdicts: the notes, and a sentence on special inputs of each problem."""
+        return [*self.notes, *map(sentence, self.special.values())]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Return the rows as a pandas table with the contract's columns first, numbers as numbers."""
+        import pandas as pd
+
+        return pd.DataFrame(self._records())
+
+    def plot(self, ax: Axes | None = None, problem: str | None = None) -> Axes:
+        """Draw the largest errors along the input, a line for each target, and return the matplotlib axes.
+
+        Draws on `ax`, by default on those of a new figure; `problem` chooses among the checked ones, by default the first.
+        UsageError for a problem that was not checked.
+        """
+        from harness.checking.page import onto
+
+        name = problem or next(iter(self.summaries))
+        if name not in self.summaries:
+            raise UsageError(f"{name!r} was not checked; checked: {', '.join(self.summaries)}")
+        if ax is None:
+            from matplotlib import pyplot
+
+            ax = pyplot.figure(figsize=(9, 3.6), layout="constrained").add_subplot()
+        onto(ax, self, name)
+        return ax
+
+    def text(self) -> str:
+        """Return what `harness check` prints: a table for each problem, then the verdicts and the notes."""
+        names = dict.fromkeys(r["problem"] for r in self.rows)
+        tables = [table_text([r for r in self.rows if r["problem"] == name]) for name in names]
+        notes = [f"NOTE  {note}" for note in self.said]
+        return "\n\n".join([*tables, "\n".join([*self.verdict.splitlines(), *notes])])
+
+    def to_json(self) -> str:
+        """Write the rows as a JSON list of objects with the table's columns; numbers as numbers.
+
+        A user's function has four more: `library`, `device`, `notes` and `special`, what it makes of special inputs.
+        """
+        return json.dumps(self._records(), indent=1)
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the report as one HTML page, with its figure, to a file."""
+        from harness.checking.page import page
+
+        write_text(Path(path), page(self))
+
+    def _records(self) -> list[dict[str, object]]:
+        found = [{k: _json(k, v) for k, v in row.items()} for row in self.rows]
+        if self.loaded is None:
+            return found
+        for record in found:
+            special = [asdict(r) for r in self.special.get(str(record["problem"]), ())]
+            more = {"library": self.loaded.library, "device": self.loaded.device, "notes": list(self.notes)}
+            record.update(more, special=special)
+        return found
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+TEXT = (
+    "problem",
+    "kernel",
+    "format",
+    "grid",
+    "max_ulp_input",
+    "max_ulp_computed",
+    "max_ulp_exact",
+    "safe_lo",
+    "safe_hi",
+    *OUTCOME_INPUTS.values(),
+    "usual_max_ulp_input",
+)
+
+
+NUMBERS = {*CONTRACT, "usual_max_ulp", "condition"} - {*TEXT}
+
+
+def _json(column: str, value: object) -> object:
+    """Turn a table's text into a JSON value: null for nothing, infinities as text."""
+    if value == "":
+        return None
+    if isinstance(value, (bool, int)) or column not in NUMBERS:
+        return value
+    number = float(str(value))
+    return number if math.isfinite(number) else str(value)

@@ -1,0 +1,98 @@
+"""What a function must leave as it found it: standard output, NumPy, mpmath, threads, and the process itself.
+
+A loss is a function of its inputs.  One that closes the standard output, replaces a function of NumPy, changes mpmath's
+precision, forks, or leaves a thread behind may still return numbers, but nothing that is computed beside it can be
+trusted, so it is refused in one sentence that says what it did.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from harness import UsageError
+
+GRACE_S = 0.5  # for threads that are about to end
+
+
+class Surroundings:
+    """Remember how things are, and tell what has changed."""
+
+    def __init__(self) -> None:
+        self.forks = 0
+        self.watching = False
+        self.begin()
+        os.register_at_fork(after_in_parent=self._forked, after_in_child=self._end_fork)
+
+    def begin(self) -> None:
+        """Take things as they are now for what must not change."""
+        self.output = sys.stdout
+        self.numpy = dict(vars(np))
+        self.mpmath = (mpmath.mp.prec, mpmath.iv.prec)
+        self.threads: set[threading.Thread] = set(threading.enumerate())
+
+    def _forked(self) -> None:
+        self.forks += self.watching
+
+    def _end_fork(self) -> None:
+        """End a process that a function under check has forked, before it goes on as if it were this one."""
+        if self.watching:
+            os._exit(0)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Watch for forks while a user's function runs."""
+        self.watching = True
+        try:
+            yield
+        finally:
+            self.watching = False
+
+    def check(self, name: str) -> None:
+        """Raise UsageError where a function has changed what it must leave."""
+        did = self._changed()
+        if did:
+            raise UsageError(f"{name} {did}; a loss must leave its surroundings as they are")
+
+    def _changed(self) -> str:
+        if self.forks:
+            return "forked its process"
+        if sys.stdout is not self.output:
+            return "replaced sys.stdout"
+        if self.output is not None and (self.output.closed or not _open(self.output)):
+            return "closed the standard output"
+        patched = [n for n, v in self.numpy.items() if vars(np).get(n, v) is not v and not n.startswith("__")]
+        if patched:
+            return f"replaced numpy.{patched[0]}"
+        if (mpmath.mp.prec, mpmath.iv.prec) != self.mpmath:
+            return f"changed mpmath's precision from {self.mpmath[0]} to {mpmath.mp.prec} bits"
+        return self._thread()
+
+    def _thread(self) -> str:
+        deadline = time.monotonic() + GRACE_S
+        left: list[Any] = [None]
+        while left and time.monotonic() < deadline:
+            left = [t for t in threading.enumerate() if t not in self.threads and t.is_alive()]
+            if left:
+                time.sleep(0.01)
+        return f"left the thread {left[0].name!r} running" if left else ""
+
+
+def _open(stream: Any) -> bool:
+    """Tell whether the descriptor under a stream is open; a stream without one is."""
+    try:
+        os.fstat(stream.fileno())
+    except (AttributeError, io.UnsupportedOperation):
+        return True
+    except (OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,71 @@
+"""What `harness reference` does: one exact value printed, to digits that are certain.
+
+It needs no kernel, only the truth.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+
+from harness import UsageError
+from harness.numbers.formats import parse_exact
+from harness.problems import problem_named
+from harness.truth.arb import confirm_digits
+from harness.truth.digits import certified
+
+# Seconds after which `harness reference` refuses.
+PATIENCE = 8.0
+
+
+def reference(problem_name: str, inputs: dict[str, str | None], target: str | None, digits: int) -> str:
+    """Return the exact value at an input as a decimal, correctly rounded to a number of significant digits.
+
+    `inputs` has the texts given as logit, probability or input; one of them must fit the problem.  Decimals and hex
+    floats are taken exactly as written, and Arb confirms the digits where it is installed.  Raises UsageError for an
+    input of another kind or outside the domain, for a target that is missing or not asked for, and where the digits
+    cannot be decided in about PATIENCE seconds.
+    """
+    problem = problem_named(problem_name)
+    given = {name: text for name, text in inputs.items() if text is not None}
+    if list(given) != [problem.input]:
+        raise UsageError(f"{problem.name} takes --{problem.input} and nothing else as its input")
+    if (target is not None) != problem.has_target:
+        need = "needs --target, a number in [0, 1]" if problem.has_target else "has no target; leave out --target"
+        raise UsageError(f"{problem.name} {need}")
+    with _patience(f"{problem.name} to {digits} digits at this input takes more than {PATIENCE:g} s"):
+        point = [_exact(given[problem.input], problem.input, *problem.domain)]
+        if target is not None:
+            point.append(_exact(target, "target", 0.0, 1.0))
+        found = certified(problem, point, digits, PATIENCE / 2)
+        confirm_digits(problem, point, found)
+        return found
+
+
+def _exact(text: str, name: str, lo: float, hi: float) -> Fraction:
+    value = parse_exact(text)
+    if not lo <= value <= hi:
+        raise UsageError(f"{name} {text[:40]} is outside [{lo:g}, {hi:g}]")
+    return value
+
+
+@contextmanager
+def _patience(sentence: str) -> Iterator[None]:
+    """Raise UsageError where the block takes longer than PATIENCE; only in a main thread, where signals arrive."""
+
+    def stop(*_: object) -> None:
+        raise UsageError(sentence)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
