@@ -13,6 +13,7 @@ import numpy as np
 
 from harness import UsageError
 from harness.checking.child import MEMORY_GIB, started
+from harness.checking.exact import asked_problem
 from harness.checking.loops import other_loops
 from harness.checking.parts import ON_CPU, ON_DEVICE, CalledPart
 from harness.checking.probes import Probes
@@ -22,7 +23,7 @@ from harness.checking.subject import Loaded, Options, Subject
 from harness.explain.remedies import measured
 from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
-from harness.problems import Problem, gradient_of, problem_named
+from harness.problems import Problem, Weights, gradient_of
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.sweep.summary import Summary
@@ -34,7 +35,7 @@ from harness.workflow.targets import STANDARD_TARGETS, targets_in
 
 def check(
     function: Callable[..., Any] | str,
-    problem: str | Problem,
+    problem: str | Problem | None,
     format: str | Format,
     *,
     targets: Iterable[float | str] | None = None,
@@ -42,7 +43,8 @@ def check(
     max_ulp: float = 4.0,
     gradient: bool = False,
     gradient_function: Callable[..., Any] | str | None = None,
-    weights: Mapping[str, float] | str | None = None,
+    weights: Weights | Mapping[str, float] | str | None = None,
+    exact: str | None = None,
     timeout: float = 60.0,
     memory: float = MEMORY_GIB,
     library: str | None = None,
@@ -56,19 +58,21 @@ def check(
     name, path/to/file.py:function, or module:function.  `problem` and `format` are names (`harness list problems`);
     `targets` are numbers in [0, 1], or their texts, by default those of the tables; `grid` is exhaustive, standard or
     quick; `max_ulp` is the budget.  `gradient` checks the derivative by the library's own autodiff too, or that of
-    `gradient_function`.  `timeout` is in seconds, for all calls of the function together (for each call on the
+    `gradient_function`.  `weights` (pos, weight, alpha, gamma, smoothing) choose a weighted loss, as the problem's name
+    does: "bce_logits" with {"pos": 3} is "bce_logits@pos=3".  With `problem` None, `exact` names one of your own in a
+    file, FILE:NAME (see `harness.problem`).  `timeout` is in seconds, for all calls of the function together (for each call on the
     exhaustive grid), `memory` in GiB.  `library` and `device` (cpu or cuda) say what its arrays are; `each` that it takes
     one number at a time, `reduction` (mean or sum) that it returns one number for all.
 
     Raises UsageError for an unknown name, a target that does not fit, a budget that is not positive, or a function that
     breaks the contract, and Crash where it runs out of time or memory or ends its process.
     """
-    asked, fmt = _problem(problem), format if isinstance(format, Format) else format_named(format)
+    asked, fmt = asked_problem(problem, weights, exact), format if isinstance(format, Format) else format_named(format)
     if not max_ulp > 0:
         raise UsageError(f"--max-ulp {max_ulp} is not a positive number of ulps")
     if targets is not None and [*targets] and not asked.has_target:
         raise UsageError(f"{asked.name} has no target; leave out --target")
-    values = targets_in(fmt, tuple(map(str, targets or ())) or STANDARD_TARGETS) if asked.has_target else None
+    values = _targets(asked, fmt, targets) if asked.has_target else None
     options = Options(library, device, each, reduction, gradient, gradient_function)
     if isinstance(function, str) and ":" not in function:
         return _check_kernel(_kernel(function, asked), asked, Grid(grid, asked, fmt), values, max_ulp, options)
@@ -98,8 +102,10 @@ def check(
         return Report(rows, max_ulp, notes, special, summaries, loaded)
 
 
-def _problem(problem: str | Problem) -> Problem:
-    return problem if isinstance(problem, Problem) else problem_named(problem)
+def _targets(problem: Problem, fmt: Format, given: Iterable[float | str] | None) -> np.ndarray:
+    """Return the targets given as numbers of the format, by default the problem's own, or else those of the tables."""
+    chosen = tuple(map(str, given or ())) or problem.targets or STANDARD_TARGETS
+    return targets_in(fmt, chosen, problem.target_domain)
 
 
 def problem_of(part: str, problem: Problem) -> Problem | None:

@@ -163,7 +163,7 @@ def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | N
     problem, fmt = problem_named(problem_name), format_named(format_name)
     kernels, grid = kernels_of(problem_name), Grid("standard", problem, fmt)
     values = None if targets is None else np.array(targets).astype(fmt.dtype)
-    summaries = sweep(problem, kernels, grid, values).summaries
+    summaries = sweep(problem, kernels, grid, values).summaries if kernels else {}
     names = [""] if values is None else [fmt.short(v) for v in values]
     return Cures(
         problem_name,

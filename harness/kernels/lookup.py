@@ -12,7 +12,7 @@ from dataclasses import replace
 from harness import UsageError
 from harness.kernels.registry import Kernel, declared, declared_weighted
 from harness.kernels.tape import gradient
-from harness.problems import PROBLEMS, Problem, antiderivative_of, problem_named
+from harness.problems import plugins, PROBLEMS, Problem, antiderivative_of, problem_named
 
 _DERIVATIVES: dict[
     tuple[str, str], tuple[Kernel, Kernel]
@@ -45,8 +45,11 @@ def all_kernels() -> list[Kernel]:
 
 
 def kernel_named(problem: str, name: str) -> Kernel:
-    """Return one kernel; UsageError lists the known names of the problem."""
+    """Return one kernel, of the harness or of an installed package; UsageError lists the known names of the problem."""
     known = {k.name: k for k in kernels_of(problem)}
+    if name not in known:
+        plugins.loaded(plugins.KERNELS)
+        known = {k.name: k for k in kernels_of(problem)}
     if name not in known:
         raise UsageError(f"unknown kernel {name!r} of {problem}; known kernels: {', '.join(known)}")
     return known[name]

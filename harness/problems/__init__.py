@@ -12,6 +12,7 @@ from harness.problems.functions import FUNCTIONS
 from harness.problems.log1mexp import LOG1MEXP
 from harness.problems.logit import LOGIT
 from harness.problems.problem import (
+    OWN,
     PROBLEMS,
     WEIGHTED,
     Array,
@@ -32,6 +33,7 @@ register(*CROSS_ENTROPY, *FUNCTIONS, *LOG1MEXP, LOGIT, *DIVERGENCES, *FOCAL)
 register_weighted(*WEIGHTED_CROSS_ENTROPY, *WEIGHTED_FOCAL)
 
 __all__ = [
+    "OWN",
     "PROBLEMS",
     "WEIGHTED",
     "Array",

@@ -302,6 +302,7 @@ def _problem(name, weights, formula, forms, log_slope) -> Problem:  # type: igno
         label, factor = given(y)
         return replace(
             made, has_target=False, at=None,
+            log_slope=log_slope if loss or label not in (0, 1) else 2 * float(weights.gamma or 0) + 1,
             terms=lambda x: terms(weights, label, factor, x), rational=lambda x: rational(weights, label, factor, x),
         )  # fmt: skip
 

@@ -14,7 +14,7 @@ Zero weights drop their term: 0 * log 0 = 0, the limit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -25,6 +25,7 @@ from mpmath import mp
 
 from harness import UsageError
 from harness.numbers.formats import Format
+from harness.problems.plugins import shipped_problems as shipped
 from harness.problems.weights import MARK, Weights, weights_of
 
 Terms = tuple[mpmath.mpf, list[mpmath.mpf]]
@@ -66,6 +67,8 @@ class Problem:
     `lost_bits` is by how many bits the relative error bound of `fast` is weaker than that of truth/fast.py.
     `weights` are those that a weighted loss has in its name, none for any other; `at` fixes the target of such a one
     at a rational number: a problem of the input alone, of the same name, for the digits of one value.
+    `ends(point, bits)` encloses the value at rational inputs by proof, where a problem of one's own has that.
+    `targets` are those that it is checked at if nothing is said (none: those of the tables), in `target_domain`.
     """
 
     name: str
@@ -89,6 +92,9 @@ class Problem:
     lost_bits: int = 0
     weights: Weights = NONE
     at: Callable[[Fraction], Problem] | None = None
+    ends: Callable[[Sequence[Fraction], int], tuple[mpmath.mpf, mpmath.mpf] | None] | None = None
+    targets: tuple[str, ...] = ()
+    target_domain: tuple[float, float] = UNIT
 
     @property
     def base(self) -> str:
@@ -158,6 +164,7 @@ def only_at(input_: int | Fraction, value: int | Fraction) -> Callable[..., Frac
 # -- the register -------------------------------------------------------------------------------
 
 PROBLEMS: dict[str, Problem] = {}
+OWN: dict[str, Problem] = {}  # those that users and packages declare: see own.py
 
 
 @dataclass(frozen=True)
@@ -197,6 +204,10 @@ def problem_named(name: str, weights: Weights | None = None) -> Problem:
     `problem_named("bce_logits", Weights(pos=3))` is `problem_named("bce_logits@pos=3")`, the same object each time.
     Raises UsageError for weights that the problem does not take, and for some in the name and others beside it.
     """
+    if name not in PROBLEMS and name not in OWN:
+        shipped()
+    if name in OWN and not weights:
+        return OWN[name]
     base, mark, text = name.partition(MARK)
     if mark and weights:
         raise UsageError(f"{name} carries its weights already; give them once")
@@ -210,7 +221,7 @@ def problem_named(name: str, weights: Weights | None = None) -> Problem:
 
 def known_names() -> list[str]:
     """Return the names that `problem_named` knows, weights left out, in the order of lists."""
-    return [*PROBLEMS, *(name for name in WEIGHTED if name not in PROBLEMS)]
+    return [*PROBLEMS, *(name for name in WEIGHTED if name not in PROBLEMS), *OWN]
 
 
 @lru_cache(maxsize=256)
@@ -242,7 +253,7 @@ def gradient_of(problem: Problem) -> Problem | None:
 
 def antiderivative_of(problem: Problem) -> Problem | None:
     """Return the loss whose gradient a problem is; None where it is no gradient."""
-    plain = next((p for p in PROBLEMS.values() if p.gradient == problem.name), None)
+    plain = next((p for p in (*PROBLEMS.values(), *OWN.values()) if p.gradient == problem.name), None)
     if plain is not None:
         return plain
     mark = problem.name[len(problem.base) :]
