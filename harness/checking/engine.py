@@ -13,7 +13,8 @@ import numpy as np
 
 from harness import UsageError
 from harness.checking.child import MEMORY_GIB, started
-from harness.checking.exact import asked_problem
+from harness.checking.classes import check_classes
+from harness.checking.exact import asked_problem, weights_given
 from harness.checking.loops import other_loops
 from harness.checking.parts import ON_CPU, ON_DEVICE, CalledPart
 from harness.checking.probes import Probes
@@ -24,6 +25,7 @@ from harness.explain.remedies import measured
 from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, Weights, gradient_of
+from harness.problems.classes import CLASS_PROBLEMS, class_problem
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.sweep.summary import Summary
@@ -45,6 +47,8 @@ def check(
     gradient_function: Callable[..., Any] | str | None = None,
     weights: Weights | Mapping[str, float] | str | None = None,
     exact: str | None = None,
+    classes: int | None = None,
+    labels: str = "integer",
     timeout: float = 60.0,
     memory: float = MEMORY_GIB,
     library: str | None = None,
@@ -60,20 +64,32 @@ def check(
     quick; `max_ulp` is the budget.  `gradient` checks the derivative by the library's own autodiff too, or that of
     `gradient_function`.  `weights` (pos, weight, alpha, gamma, smoothing) choose a weighted loss, as the problem's name
     does: "bce_logits" with {"pos": 3} is "bce_logits@pos=3".  With `problem` None, `exact` names one of your own in a
-    file, FILE:NAME (see `harness.problem`).  `timeout` is in seconds, for all calls of the function together (for each call on the
+    file, FILE:NAME (see `harness.problem`).  `logsumexp` and `softmax_ce` are functions f(logits) and f(logits, labels) of
+    rows of K `classes`, with `labels` integer, onehot or soft.  `timeout` is in seconds, for all calls of the function together (for each call on the
     exhaustive grid), `memory` in GiB.  `library` and `device` (cpu or cuda) say what its arrays are; `each` that it takes
     one number at a time, `reduction` (mean or sum) that it returns one number for all.
 
     Raises UsageError for an unknown name, a target that does not fit, a budget that is not positive, or a function that
     breaks the contract, and Crash where it runs out of time or memory or ends its process.
     """
-    asked, fmt = asked_problem(problem, weights, exact), format if isinstance(format, Format) else format_named(format)
+    fmt, options = (
+        format if isinstance(format, Format) else format_named(format),
+        Options(library, device, each, reduction, gradient, gradient_function),
+    )
     if not max_ulp > 0:
         raise UsageError(f"--max-ulp {max_ulp} is not a positive number of ulps")
+    if isinstance(problem, str) and problem in CLASS_PROBLEMS:
+        chosen = weights_given(weights)
+        return check_classes(
+            function, class_problem(problem, classes, chosen, labels), fmt, classes=classes or 0, labels=labels,
+            weights=chosen, grid=grid, max_ulp=max_ulp, options=options, timeout=timeout, memory=memory,
+        )  # fmt: skip
+    if classes is not None:
+        raise UsageError(f"--classes belongs to {' and '.join(CLASS_PROBLEMS)}")
+    asked = asked_problem(problem, weights, exact)
     if targets is not None and [*targets] and not asked.has_target:
         raise UsageError(f"{asked.name} has no target; leave out --target")
     values = _targets(asked, fmt, targets) if asked.has_target else None
-    options = Options(library, device, each, reduction, gradient, gradient_function)
     if isinstance(function, str) and ":" not in function:
         return _check_kernel(_kernel(function, asked), asked, Grid(grid, asked, fmt), values, max_ulp, options)
     subject = Subject(function, asked, fmt, options)

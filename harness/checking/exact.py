@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from harness import UsageError
 from harness.checking.functions import named
-from harness.problems import Problem, Weights, problem_named, weights_of
-from harness.problems import own
+from harness.problems import Problem, Weights, own, problem_named, weights_of
 from harness.problems.weights import NAMES
 
 
@@ -27,7 +26,7 @@ def asked_problem(
     """
     if (problem is None) == (exact is None):
         raise UsageError("name the exact function once: --problem NAME, or --exact FILE:NAME for one of your own")
-    chosen = _weights(weights)
+    chosen = weights_given(weights)
     if exact is not None:
         if chosen:
             raise UsageError("--weights belong to built-in problems; one of your own has `parameters`")
@@ -42,11 +41,14 @@ def _own(target: str) -> Problem:
     if isinstance(found, Problem):
         return found
     if not callable(found):
-        raise UsageError(f"{target} is a {type(found).__name__}; name a function in mpmath, or what harness.problem returned")
+        raise UsageError(
+            f"{target} is a {type(found).__name__}; name a function in mpmath, or what harness.problem returned"
+        )
     return own.problem(found)
 
 
-def _weights(given: Weights | Mapping[str, float] | str | None) -> Weights:
+def weights_given(given: Weights | Mapping[str, float] | str | None) -> Weights:
+    """Return weights however they are given: a Weights, a mapping, the text of --weights, or none."""
     if given is None or isinstance(given, Weights):
         return given or Weights()
     if isinstance(given, str):

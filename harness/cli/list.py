@@ -58,7 +58,11 @@ def _formats() -> str:
 def _systems() -> str:
     from harness.systems import registry
 
-    systems = [s for library in [*registry.libraries(), *registry.shipped_libraries()] for s in registry.systems_of(library.name)]
+    systems = [
+        s
+        for library in [*registry.libraries(), *registry.shipped_libraries()]
+        for s in registry.systems_of(library.name)
+    ]
     rows = [(s.library, s.name, s.mode, s.problem) for s in systems]
     return tabulate(rows, ["library", "system", "mode", "problem"])
 

@@ -63,6 +63,14 @@ def list_(what: str, problem: str | None) -> None:
 @click.option("--problem", "-p", help="The problem it computes, such as bce_logits.")
 @options.weights
 @options.exact
+@click.option("--classes", type=int, help="The number K of classes, for logsumexp and softmax_ce.")
+@click.option(
+    "--labels",
+    default="integer",
+    show_default=True,
+    type=click.Choice(["integer", "onehot", "soft"]),
+    help="What labels of K classes are.",
+)
 @options.format_
 @options.grid("standard", "exhaustive, standard or quick.")
 @click.option(
@@ -100,6 +108,7 @@ def check(target_name: str, problem: str | None, fmt: Format, page: Path | None,
       harness check losses.py:FocalLoss() --problem focal --format bfloat16 --gradient
       harness check losses.py:weighted --problem bce_logits --weights pos=3 --format float32
       harness check losses.py:poisson --exact truths.py:poisson --format float32
+      harness check losses.py:cross_entropy --problem softmax_ce --classes 10 --format bfloat16
     """
     from harness.checking.engine import check as measure
 

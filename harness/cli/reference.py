@@ -43,7 +43,11 @@ def reference(
         raise UsageError(f"{problem.name} takes --{problem.input} and nothing else as its input")
     lo, hi = problem.target_domain
     if (target is not None) != problem.has_target:
-        need = f"needs --target, a number in [{lo:g}, {hi:g}]" if problem.has_target else "has no target; leave out --target"
+        need = (
+            f"needs --target, a number in [{lo:g}, {hi:g}]"
+            if problem.has_target
+            else "has no target; leave out --target"
+        )
         raise UsageError(f"{problem.name} {need}")
     with _patience(f"{problem.name} to {digits} digits at this input takes more than {PATIENCE:g} s"):
         point = [_exact(given[problem.input], problem.input, *problem.domain)]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from harness import UsageError
 from harness.kernels.registry import Kernel, declared, declared_weighted
 from harness.kernels.tape import gradient
-from harness.problems import plugins, PROBLEMS, Problem, antiderivative_of, problem_named
+from harness.problems import PROBLEMS, Problem, antiderivative_of, plugins, problem_named
 
 _DERIVATIVES: dict[
     tuple[str, str], tuple[Kernel, Kernel]

@@ -299,7 +299,14 @@ def problem(
     slope = "" if gradient is None else f"{base}_grad{own[len(base) :]}"
     made = _made(function, own, slope, chosen, options)
     if gradient is not None:
-        other = {**options, "critical": [*critical], "nonnegative": False, "rational": None, "fast": None, "formula": ""}
+        other = {
+            **options,
+            "critical": [*critical],
+            "nonnegative": False,
+            "rational": None,
+            "fast": None,
+            "formula": "",
+        }
         declare(_made(gradient, slope, "", chosen, other))
     return declare(made)
 

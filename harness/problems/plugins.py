@@ -33,7 +33,9 @@ def loaded(group: str) -> tuple[str, ...]:
         except Exception as e:
             text = " ".join(str(e).split())
             raise UsageError(
-                f"the entry point {point.name} = {point.value} of {group} cannot be loaded: {type(e).__name__}: {text}"[:300]
+                f"the entry point {point.name} = {point.value} of {group} cannot be loaded: {type(e).__name__}: {text}"[
+                    :300
+                ]
             ) from e
     return tuple(point.module for point in found)
 

@@ -76,6 +76,8 @@ def safe(row: Mapping[str, object]) -> str:
     ⊆ before it where the inputs were a sample: it is then an outer bound, as inputs between those visited may fail.
     Nothing where nothing was swept, as in the rows of a search.
     """
+    if row["safe_lo"] == "" and row["grid"] == "rows":  # of K logits, which have no range
+        return ""
     if row["safe_lo"] == "":
         return "none" if row["mean_ulp"] != "" else ""
     fmt, domain = FORMATS[str(row["format"])], problem_named(str(row["problem"])).domain
