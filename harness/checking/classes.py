@@ -239,7 +239,8 @@ def _extremes(fmt: Format, given: ClassRows, found: Sequence[Evaluation]) -> Row
     at = [i for i, m in enumerate(found) if m.finite and mpmath.isfinite(m.exact)]
     if not at:
         return {}
-    ulp, rel, most = (max(at, key=lambda i, f=f: getattr(found[i], f)) for f in ("ulp", "relative", "absolute"))
+    ulp = max(at, key=lambda i: found[i].ulp)
+    rel, most = max(at, key=lambda i: found[i].relative), max(at, key=lambda i: found[i].absolute)
     return {
         "max_ulp": significant(found[ulp].ulp), "max_ulp_input": given.hex(fmt, ulp),
         "max_ulp_computed": fmt.hex(found[ulp].computed), "max_ulp_exact": decimal(found[ulp].exact, EXACT_DIGITS),

@@ -292,7 +292,7 @@ def problem(
         return partial(problem, **options)
     chosen = _parameters(parameters or {})
     text = AND.join(f"{k}={decimal_text(v)}" for k, v in chosen)
-    base = name or getattr(function, "__name__", "")
+    base = str(name or getattr(function, "__name__", ""))
     if not base.replace("_", "a").isalnum():
         raise UsageError(f"{base!r} is no name for a problem: letters, digits and _ alone; give name=")
     own = f"{base}{MARK}{text}" if text else base

@@ -19,6 +19,7 @@ import mpmath
 
 from harness import UsageError
 from harness.problems import Problem, Weights
+from harness.problems.weights import Number
 from harness.truth.certified import Point, truth
 
 INSTALLED = find_spec("flint") is not None
@@ -247,10 +248,10 @@ def _root(q: Ball) -> Ball:
 # -- weighted losses: the plain forms of what each weight does, in its own words ---------------------------
 
 
-def _rational(value: object) -> Ball:
+def _rational(value: Number) -> Ball:
     from flint import arb, fmpq
 
-    exact = Fraction(value)  # type: ignore[arg-type]
+    exact = Fraction(value)
     return arb(fmpq(exact.numerator, exact.denominator))
 
 
