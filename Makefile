@@ -63,7 +63,7 @@ help:  ## Show this list
 # One stamp for each set of packages; a changed dependency or version installs it again.
 .venv/.with-core: .venv/.made pyproject.toml constraints.txt
 	@echo "Installing the harness into .venv"
-	@$(BIN)/python -m pip install -qq -c constraints.txt -e .
+	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[workflow]'
 	@touch $@
 
 .venv/.with-%: .venv/.made pyproject.toml constraints.txt

@@ -17,17 +17,17 @@ from harness.checking.classes import check_classes
 from harness.checking.exact import asked_problem, weights_given
 from harness.checking.loops import other_loops
 from harness.checking.parts import ON_CPU, ON_DEVICE, CalledPart
-from harness.checking.probes import Probes
+from harness.checking.repeats import Repeats
 from harness.checking.report import Report
 from harness.checking.special import SpecialResult, special_results
 from harness.checking.subject import Loaded, Options, Subject
-from harness.explain.remedies import measured
+from harness.explain.remedies import AUDITED_SHARE, measured
 from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, Weights, gradient_of
 from harness.problems.classes import CLASS_PROBLEMS, class_problem
 from harness.sweep.grid import Grid
-from harness.sweep.streaming import sweep
+from harness.sweep.streaming import remembering, sweep
 from harness.sweep.summary import Summary
 from harness.tables.advice import advised
 from harness.tables.rows import Row, rows_of
@@ -93,7 +93,7 @@ def check(
     if isinstance(function, str) and ":" not in function:
         return _check_kernel(_kernel(function, asked), asked, Grid(grid, asked, fmt), values, max_ulp, options)
     subject = Subject(function, asked, fmt, options)
-    with closing(started(subject, timeout, memory, grid == "exhaustive")) as process:
+    with remembering(), closing(started(subject, timeout, memory, grid == "exhaustive")) as process:
         loaded = process.ask("load")
         rows: list[Row] = []
         summaries: dict[str, Summary] = {}
@@ -108,7 +108,8 @@ def check(
             if asked.has_target and not of.has_target:
                 called.filled = values[:1] if values is not None else None
             at = values if of.has_target else None
-            notes += Probes(called, loaded.name, at, loaded.way).run()
+            notes += _cost(loaded, Grid(grid, of, fmt), at, timeout)
+            notes += Repeats(called, loaded.name, at, loaded.way).run()
             special[of.name] = special_results(called)
             found, summary = _measured(called, loaded, of, Grid(grid, of, fmt), at, max_ulp)
             rows += found
@@ -122,6 +123,24 @@ def _targets(problem: Problem, fmt: Format, given: Iterable[float | str] | None)
     """Return the targets given as numbers of the format, by default the problem's own, or else those of the tables."""
     chosen = tuple(map(str, given or ())) or problem.targets or STANDARD_TARGETS
     return targets_in(fmt, chosen, problem.target_domain)
+
+
+def _cost(loaded: Loaded, grid: Grid, targets: np.ndarray | None, timeout: float) -> list[str]:
+    """Return a word on what calls for each input by itself cost; UsageError where they would take longer than is allowed."""
+    if not loaded.seconds:
+        return []
+    rows = 1 if targets is None else len(targets)
+    results = grid.size(grid.cells) * rows
+    took = loaded.seconds * results
+    told = f"called for each input by itself: {results} calls, about {took:.2g} s"
+    if took > timeout:
+        quick = Grid("quick", grid.problem, grid.fmt)
+        less = loaded.seconds * quick.size(quick.cells) * rows
+        raise UsageError(
+            f"{loaded.name} is {told} on the {grid.name} grid, more than the {timeout:g} s that it may take (--timeout); "
+            f"--grid quick takes about {less:.2g} s"
+        )
+    return [f"It is {told}."]
 
 
 def problem_of(part: str, problem: Problem) -> Problem | None:
@@ -182,10 +201,11 @@ def _swept(
     then: Callable[[], None] = lambda: None,
 ) -> tuple[list[Row], Summary]:
     label = f"{kernel.name} {grid.fmt.name}"
-    done = sweep(problem, [kernel], grid, targets, budget=max_ulp, progress=Progress(label, grid.size(grid.cells)))
+    told = Progress(label, grid.size(grid.cells))
+    done = sweep(problem, [kernel], grid, targets, budget=max_ulp, progress=told, audited_share=AUDITED_SHARE)
     then()
     summary = done.summaries[kernel.name]
     rows = rows_of(problem, kernel, grid, targets, summary, max_ulp)
     # Cures are judged by the whole standard grid, whichever grid the kernel itself is checked on.
     every = None if targets is None else tuple(float(v) for v in targets)
-    return advised(rows, max_ulp, lambda _: measured(problem.name, grid.fmt.name, every)), summary
+    return advised(rows, max_ulp, lambda _: measured(problem.name, grid.fmt.name, every, max_ulp)), summary

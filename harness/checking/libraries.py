@@ -192,7 +192,15 @@ def taken(result: Any) -> Any:
         return _from_torch(result)
     if root in ("jax", "tensorflow") and hasattr(result, "shape") and hasattr(result, "dtype"):
         return np.array(result)  # a copy that can be written
+    if root is None and hasattr(result, "__dlpack__"):
+        return _from_any(result)
     return result
+
+
+def _from_any(result: Any) -> np.ndarray:
+    """Return an array of any library of the array API as NumPy's, from whatever device it is on."""
+    compat = imported("array_api_compat")
+    return np.from_dlpack(compat.to_device(result, "cpu")).copy()
 
 
 def _from_torch(result: Any) -> Any:

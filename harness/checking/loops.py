@@ -13,10 +13,15 @@ OTHERS = ("X86_V4", "AVX512_ICL", "AVX512_SPR")  # as in harness/__init__.py
 
 def other_loops() -> list[str]:
     """Return a sentence where NumPy uses loops that the tables' NumPy does not; an empty list where it does not."""
-    features = getattr(import_module("numpy._core._multiarray_umath"), "__cpu_features__", {})
+    features = _features()
     used = [name for name in OTHERS if features.get(name)]
     if not used:
         return []
     return [
         f"NumPy computes with this CPU's {', '.join(used)} loops, the tables without them: import harness before NumPy."
     ]
+
+
+def _features() -> dict[str, bool]:
+    """Return the CPU's features by name, each with whether NumPy uses it."""
+    return getattr(import_module("numpy._core._multiarray_umath"), "__cpu_features__", {})

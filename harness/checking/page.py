@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import jinja2
 import matplotlib
@@ -17,14 +17,11 @@ from harness.checking.picture import draw
 from harness.numbers.formats import format_named
 from harness.problems import problem_named
 
-if TYPE_CHECKING:
-    from harness.checking.report import Report
-
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
-def page(report: Report) -> str:
-    """Return the page of a report as text."""
+def page(report: Any) -> str:
+    """Return the page of a Report (see report.py) as text."""
     names = list(dict.fromkeys(str(r["problem"]) for r in report.rows))
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
@@ -39,7 +36,7 @@ def page(report: Report) -> str:
     )
 
 
-def _part(report: Report, name: str) -> Mapping[str, object]:
+def _part(report: Any, name: str) -> Mapping[str, object]:
     rows = [r for r in report.rows if r["problem"] == name]
     return {
         "name": name,
@@ -49,7 +46,7 @@ def _part(report: Report, name: str) -> Mapping[str, object]:
     }
 
 
-def _svg(report: Report, name: str) -> str:
+def _svg(report: Any, name: str) -> str:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     onto(figure.add_subplot(), report, name)
     text = io.StringIO()
@@ -58,8 +55,8 @@ def _svg(report: Report, name: str) -> str:
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
-def onto(ax: object, report: Report, name: str) -> None:
+def onto(ax: Any, report: Any, name: str) -> None:
     """Draw the errors of one of a report's problems on matplotlib axes."""
     rows = [r for r in report.rows if r["problem"] == name]
     fmt = format_named(str(rows[0]["format"]))
-    draw(ax, problem_named(name), fmt, report.summaries[name], [str(r["target"]) for r in rows], report.max_ulp)  # type: ignore[arg-type]
+    draw(ax, problem_named(name), fmt, report.summaries[name], [str(r["target"]) for r in rows], report.max_ulp)

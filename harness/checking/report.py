@@ -57,8 +57,9 @@ class Report:
 
     @property
     def worst(self) -> Row:
-        """Return the row that is worst: the most spurious outcomes where it gave nothing finite, else the largest error."""
-        return max(self.rows, key=lambda r: mp.mpf(str(r["max_ulp"])) if r["max_ulp"] != "" else mp.inf)
+        """Return the row of the largest error, or one that has nothing finite, with numbers as numbers."""
+        row = max(self.rows, key=lambda r: mp.mpf(str(r["max_ulp"])) if r["max_ulp"] != "" else mp.inf)
+        return {k: _json(k, v) for k, v in row.items()}
 
     @property
     def said(self) -> list[str]:

@@ -44,7 +44,7 @@ def _at(called: CalledPart, point: SpecialPoint) -> SpecialResult:
     inputs = [np.array([v]).astype(fmt.dtype) for v in (point.value, point.target) if v is not None]
     target = "" if point.target is None else f"{float(point.target):g}"
     try:
-        computed = called.on(*inputs)[0]
+        computed = called.on(inputs[0], inputs[1] if len(inputs) > 1 else None)[0]
     except UsageError as e:
         return SpecialResult(point.name, target, str(e), fmt.hex(point.expected), "raises")
     found = outcome(called.problem, fmt, point, float(computed))

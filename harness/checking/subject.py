@@ -51,7 +51,7 @@ class Loaded:
     """Say what a function turned out to be, when it was loaded and tried.
 
     `parts` are what it computes: loss, gradient, hessian.  `way` is how it is called: `whole` arrays, for `each` number
-    by itself, or `singly` on arrays of one element; `seconds` is what a call for one element takes then.
+    by itself, or `singly` on arrays of one element; `seconds` is what one call takes then, 0 where a library maps it.
     """
 
     name: str
@@ -88,7 +88,8 @@ class Subject:
             own = self._found(self.options.gradient_function)
             self.parts["gradient"] = arranged(own, f"{self.options.gradient_function}", self.problem.has_target)
         self.surroundings.check(self.name)
-        seconds = self._seconds() if self.way != "whole" else 0.0
+        one_by_one = self.way == "each" or (self.way == "singly" and self.arrays.each(called) is None)
+        seconds = self._seconds() if one_by_one else 0.0
         return Loaded(
             self.name, self.arrays.name, self.arrays.device, tuple(self.parts), self.way, seconds, tuple(self.notes)
         )

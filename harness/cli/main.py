@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from harness.numbers.formats import Format
 
 
+WORKFLOW = ("jsonschema", "psutil", "pygments", "snakemake", "yaml")  # modules of the extra of this name
+
+
 class Commands(click.Group):
     """List commands in the order in which they are declared."""
 
@@ -188,6 +191,11 @@ def main(arguments: list[str] | None = None) -> int:
         cli(arguments, standalone_mode=False)
     except UsageError as e:
         click.echo(f"harness: {e}", err=True)
+        return 2
+    except ModuleNotFoundError as e:
+        if e.name not in WORKFLOW:
+            raise
+        click.echo(f"harness: {e.name} is not installed; pip install 'xent-harness[workflow]' brings it", err=True)
         return 2
     except Crash as e:
         click.echo(f"harness: {e}", err=True)

@@ -18,7 +18,7 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from harness.kernels import kernels_of
+from harness.kernels import Kernel, kernels_of
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, gradient_of, problem_named
 from harness.sweep.grid import Grid
@@ -28,6 +28,8 @@ from harness.truth.certified import error_in_ulp, truth
 from harness.truth.errors import SPURIOUS
 from harness.truth.fast import evaluate
 
+FEW_CELLS = 24  # in which most kernels that cure nothing fail
+AUDITED_SHARE = 3  # the tables' sweeps audit each target at every point
 MOST_ULP = 1e99  # no one can meet a larger error: it is written as more than this
 
 Array = np.ndarray
@@ -158,18 +160,39 @@ def trainable(problem_name: str, format_name: str, kernel: str) -> bool:
 
 
 @cache
-def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | None) -> Cures:
-    """Measure all built-in kernels of a problem on the whole standard grid; `targets` is None for a problem without."""
+def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | None, budget: float = BUDGET) -> Cures:
+    """Measure a problem's built-in kernels on the standard grid; `targets` is None for a problem without.
+
+    Kernels that break the budget for every target in a few cells can cure nothing: they keep their figures from
+    there, as long as each target has a cure without them.
+    """
     problem, fmt = problem_named(problem_name), format_named(format_name)
     kernels, grid = kernels_of(problem_name), Grid("standard", problem, fmt)
     values = None if targets is None else np.array(targets).astype(fmt.dtype)
-    summaries = sweep(problem, kernels, grid, values).summaries if kernels else {}
-    names = [""] if values is None else [fmt.short(v) for v in values]
-    return Cures(
-        problem_name,
-        format_name,
-        {name: [_figure(k.name, summaries[k.name], t, grid) for k in kernels] for t, name in enumerate(names)},
-    )
+    if not kernels:  # of a problem of one's own
+        return _cures(problem, fmt, values, {})
+    few = grid.cells[np.unique(np.linspace(0, len(grid.cells) - 1, FEW_CELLS).astype(int))]
+    found = _figures(problem, kernels, grid, values, few)
+    left = [k for k in kernels if any(f.holds(budget) for f in found[k.name])]
+    found |= _figures(problem, left, grid, values) if left else {}
+    if not all(any(f[t].holds(budget) for f in found.values()) for t in range(1 if values is None else len(values))):
+        found |= _figures(problem, [k for k in kernels if k not in left], grid, values)
+    return _cures(problem, fmt, values, found)
+
+
+def _figures(
+    problem: Problem, kernels: Sequence[Kernel], grid: Grid, targets: Array | None, cells: Array | None = None
+) -> dict[str, list[KernelFigure]]:
+    """Sweep kernels over a grid's cells, all by default; return for each its figures, one for each target."""
+    summaries = sweep(problem, kernels, grid, targets, cells, audited_share=AUDITED_SHARE).summaries
+    rows = 1 if targets is None else len(targets)
+    return {k.name: [_figure(k.name, summaries[k.name], t, grid) for t in range(rows)] for k in kernels}
+
+
+def _cures(problem: Problem, fmt: Format, targets: Array | None, found: Mapping[str, list[KernelFigure]]) -> Cures:
+    names = [""] if targets is None else [fmt.short(v) for v in targets]
+    by_target = {name: [figures[t] for figures in found.values()] for t, name in enumerate(names)}
+    return Cures(problem.name, fmt.name, by_target)
 
 
 def _figure(kernel: str, summary: Summary, t: int, grid: Grid) -> KernelFigure:

@@ -60,8 +60,8 @@ def difference(fmt: Format, a: Array, b: Array) -> Difference:
     return Difference(at, np.where(finite, apart, np.iinfo(np.int64).max), len(a))
 
 
-class Probes:
-    """Ask one part of a function for the same results in several ways; `run` returns notes, or raises UsageError."""
+class Repeats:
+    """Ask one part of a function for the same results once more, in several ways; `run` returns notes or raises UsageError."""
 
     def __init__(self, called: CalledPart, name: str, targets: Array | None, way: str):
         self.called, self.name, self.way = called, name, way

@@ -1,0 +1,349 @@
+"""Checks of one's own loss: the page's examples and its table of hostile functions, in Python and on the command line."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import harness
+from harness import Crash, UsageError
+from harness.checking.functions import arranged, find
+from harness.cli.main import main
+from harness.tables.rows import CONTRACT
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "own_loss.md").read_text(encoding="utf-8")
+HOSTILE = ROOT / "docs" / "examples" / "hostile.py"
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+TABLE = re.findall(r"^\| `(\w+)` \| (.*?) \| ([0-3]) \| (.*?) \|$", PAGE, re.MULTILINE)
+
+
+def good(x, y):
+    tail = np.log1p(np.exp(-np.abs(x)))
+    return y * (np.maximum(-x, 0) + tail) + (1 - y) * (np.maximum(x, 0) + tail)
+
+
+def run(*arguments):
+    """Run the command line; return status, standard output, standard error."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = main([str(a) for a in arguments])
+    return status, out.getvalue(), err.getvalue()
+
+
+def check(target, *more, problem="bce_logits", fmt="float16", y="0"):
+    given = () if y is None else ("--target", y)
+    return run("check", target, "--problem", problem, "--format", fmt, "--grid", "quick", *given, *more)
+
+
+# -- the page -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("i", range(len(EXAMPLES)))
+def test_the_examples_of_the_page_run(i, tmp_path, monkeypatch, capsys):
+    if "torch" in EXAMPLES[i]:
+        pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(EXAMPLES[i], f"example {i} of docs/own_loss.md", "exec"), {"__name__": "example"})
+    assert "FAIL" in capsys.readouterr().out
+
+
+def hostile(function, status, said):
+    """Check a hostile function; return what is not as the table says."""
+    limits = ("--timeout", "10" if function == "hoards" else "1.5", "--memory", "0.5")
+    got, out, err = check(f"{HOSTILE}:{function}", *limits, fmt="float32")
+    text = out if got < 2 else err
+    wrong = [] if got == status and said in text else [f"{function}: {got} {text}"]
+    if got >= 2 and (out or err.count("\n") != 1 or "Traceback" in err):
+        wrong.append(f"{function}: no single sentence: {out}{err}")
+    if got < 2 and status >= 2:
+        wrong.append(f"{function} passed")
+    return wrong
+
+
+@pytest.mark.parametrize(("function", "did", "status", "said"), TABLE, ids=[row[0] for row in TABLE])
+def test_each_hostile_function_gets_its_sentence(function, did, status, said):
+    assert hostile(function, int(status), said) == []
+
+
+def test_a_wrong_line_of_the_table_is_found():
+    assert hostile("masked", 3, "returned a masked array")
+    assert hostile("masked", 2, "returned a list")
+    assert hostile("loss", 2, "")
+
+
+def test_the_table_has_every_hostile_function():
+    declared = re.findall(r"^def ([a-z]\w*)", HOSTILE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(declared) - {"loss"} == {row[0] for row in TABLE} and len(TABLE) > 40
+
+
+def test_what_a_function_prints_goes_to_standard_error(capfd):
+    status = main(
+        ["check", f"{HOSTILE}:writes", "-p", "bce_logits", "-f", "float32", "-g", "quick", "-t", "0", "--json"]
+    )
+    out, err = capfd.readouterr()
+    assert status == 0 and len(json.loads(out)) == 1 and "[{}]\nPASS\n" in err
+
+
+# -- Python -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def report():
+    """A report on a loss that fails."""
+
+    def bad(x, y):
+        p = 1 / (1 + np.exp(-x))
+        return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+    return harness.check(bad, "bce_logits", "float16", targets=[0, 1], grid="quick")
+
+
+class TestReport:
+    def test_it_is_what_the_command_prints(self, tmp_path):
+        (tmp_path / "mine.py").write_text(
+            "import numpy as np\n\ndef bad(x, y):\n    return -(1 - y) * np.log(1 - 1 / (1 + np.exp(-x)))\n"
+        )
+        target = f"{tmp_path}/mine.py:bad"
+        status, out, _ = check(target)
+        report = harness.check(target, "bce_logits", "float16", targets=["0"], grid="quick")
+        assert status == 1 and not report.passed
+        assert out == report.text() + "\n" and str(report) == report.text()
+
+    def test_its_table_has_the_contract_columns_first(self, report):
+        assert tuple(report.table.columns)[: len(CONTRACT)] == CONTRACT
+        assert tuple(json.loads(report.to_json())[0])[: len(CONTRACT)] == CONTRACT
+        assert report.table["max_ulp"].max() == pytest.approx(float(report.worst["max_ulp"]))
+
+    def test_its_verdict_has_a_line_for_each_row(self, report):
+        assert [line[:4] for line in report.verdict.splitlines()] == ["FAIL", "FAIL"]
+
+    def test_its_picture_has_a_line_for_each_target(self, report):
+        ax = report.plot()
+        labels = [t.get_text() for t in ax.get_legend().get_texts()]
+        assert ax.get_xlabel() == "logit x" and {"y = 0", "y = 1", "NaN"} <= set(labels)
+        with pytest.raises(UsageError, match="'bce' was not checked; checked: bce_logits"):
+            report.plot(problem="bce")
+
+    def test_its_page_needs_nothing_beside_it(self, report, tmp_path):
+        report.to_html(tmp_path / "report.html")
+        page = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert page.count("<svg") == 1 and "bad as bce_logits in float16" in page and "at infinities, NaN" in page
+        assert "src=" not in page and 'href="http' not in page.replace("http://www.w3.org", "")
+        report.to_html(tmp_path / "again.html")
+        assert page == (tmp_path / "again.html").read_text(encoding="utf-8")
+
+    def test_a_good_loss_passes(self):
+        report = harness.check(good, "bce_logits", "float16", targets=[0, 0.5, 1], grid="quick")
+        assert report.passed and all(line.startswith("PASS") for line in report.verdict.splitlines())
+
+    def test_a_kernel_by_name_and_its_gradient(self):
+        report = harness.check("softplus_pair", "bce_logits", "float16", targets=[0], grid="quick", gradient=True)
+        assert [r["problem"] for r in report.rows] == ["bce_logits", "bce_logits_grad"] and report.loaded is None
+
+    def test_unusable_input_raises(self):
+        with pytest.raises(UsageError, match="unknown problem"):
+            harness.check(good, "nothing", "float16")
+        with pytest.raises(UsageError, match="not a number in"):
+            harness.check(good, "bce_logits", "float16", targets=[2])
+        with pytest.raises(Crash, match="ran out of time"):
+            harness.check(lambda x, y: [0 for _ in iter(int, 1)], "bce_logits", "float16", timeout=0.5)
+
+
+def fresh(code, *flags):
+    """Run code in a new Python; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", textwrap.dedent(code)], capture_output=True, text=True, cwd=ROOT, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_the_harness_loads_nothing_else():
+    loaded = (
+        "print([m for m in ('numpy', 'mpmath', 'pandas', 'matplotlib', 'jinja2', 'snakemake') if m in sys.modules])"
+    )
+    assert fresh(f"import sys, harness; {loaded}") == "[]\n"
+    checked = fresh(f"import sys, harness; harness.check; import harness.checking.engine; {loaded}")
+    assert checked == "['numpy', 'mpmath']\n"
+
+
+def test_a_loss_is_checked_without_the_packages_of_the_workflow():
+    block = """
+        import sys
+
+        class Absent:
+            def find_spec(self, name, path=None, target=None):
+                if name.split(".")[0] in ("snakemake", "psutil", "pygments", "jsonschema", "yaml"):
+                    raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+        sys.meta_path.insert(0, Absent())
+        from harness.cli.main import main
+        status = main(["check", "numpy:log1p", "-p", "log1p", "-f", "float16", "-g", "quick"])
+        print("status", status, main(["list", "experiments"]))
+    """
+    assert "status 0 2" in fresh(block)
+
+
+def test_other_loops_than_the_tables_are_named(monkeypatch):
+    from harness.checking import loops
+
+    features = dict.fromkeys(loops.OTHERS, False)
+    monkeypatch.setattr(loops, "_features", lambda: features)
+    assert loops.other_loops() == []
+    features["X86_V4"] = True
+    assert "this CPU's X86_V4 loops" in loops.other_loops()[0]
+
+
+# -- functions ----------------------------------------------------------------------------------------
+
+
+def keyword_only(*, labels, logits):
+    return logits, labels
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y: (x, y),
+        lambda a, b: (a, b),
+        lambda y, p: (p, y),
+        lambda y_true, y_pred: (y_pred, y_true),
+        lambda y_pred, y_true: (y_pred, y_true),
+        lambda input, target: (input, target),
+        lambda labels, logits: (logits, labels),
+        lambda labels=None, logits=None: (logits, labels),
+        lambda y, t: (y, t),
+        lambda t, y: (y, t),
+        lambda x, y, alpha=0.25: (x, y),
+        lambda *given: given,
+        lambda weight=1, logits=0, labels=0: (logits, labels),
+        keyword_only,
+    ],
+)  # fmt: skip
+def test_the_order_of_arguments_is_told_from_their_names(function):
+    assert arranged(function, "f", has_target=True)("input", "target") == ("input", "target")
+
+
+def test_what_else_a_function_needs_is_named():
+    with pytest.raises(UsageError, match="f also needs 'alpha', and gets an input and a target"):
+        arranged(lambda x, y, alpha: x, "f", has_target=True)
+    assert arranged(lambda x: x, "f", has_target=False)(3) == 3
+
+
+def test_an_objective_gets_its_labels_from_its_data():
+    called = arranged(lambda preds, dtrain: (preds, dtrain.get_label(), dtrain.get_weight()), "f", has_target=True)
+    assert called("p", "y") == ("p", "y", None)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A file of losses and the sibling that it imports."""
+    (tmp_path / "sibling_of_losses.py").write_text("GAMMA = 3\n")
+    (tmp_path / "losses.py").write_text(
+        textwrap.dedent(
+            """
+            import math
+            import numpy as np
+            from sibling_of_losses import GAMMA
+
+            class Loss:
+                def __init__(self, scale=1): self.scale = scale
+                def __call__(self, x, y): return self.scale * x
+                def method(self, y_true, y_pred): return self.scale * y_pred
+
+            def scalar(x, y):
+                return (max(-x, 0) if y else max(x, 0)) + math.log1p(math.exp(-abs(x)))
+
+            def mean(x, y):
+                tail = np.log1p(np.exp(-np.abs(x)))
+                return (y * (np.maximum(-x, 0) + tail) + (1 - y) * (np.maximum(x, 0) + tail)).mean()
+
+            def objective(preds, dtrain):
+                p = 1 / (1 + np.exp(-preds))
+                return p - dtrain.get_label(), p * (1 - p)
+
+            def gradient(y, x):
+                return np.where(x < 0, np.exp(x) / (1 + np.exp(x)), 1 / (1 + np.exp(-x))) - y
+
+            def good(x, y):
+                tail = np.log1p(np.exp(-np.abs(x)))
+                return y * (np.maximum(-x, 0) + tail) + (1 - y) * (np.maximum(x, 0) + tail)
+            """
+        )
+    )
+    return tmp_path / "losses.py"
+
+
+def test_functions_objects_and_methods_are_found(folder):
+    x = np.ones(2)
+    assert find(f"{folder}:Loss(scale=GAMMA)")(x, x)[0] == 3
+    assert find(f"{folder}:Loss.method")(0 * x, x)[0] == 1
+    with pytest.raises(UsageError, match=r"Loss of .*losses\.py is a class; write .*losses\.py:Loss\(\)"):
+        find(f"{folder}:Loss")
+    with pytest.raises(UsageError, match=r"Loss\(1, 2\) of .* cannot be made: TypeError"):
+        find(f"{folder}:Loss(1, 2)")
+    with pytest.raises(UsageError, match=r"has no function 'none'; its functions: Loss, scalar, mean"):
+        find(f"{folder}:none")
+
+
+class TestWays:
+    def test_a_function_of_one_number(self, folder):
+        status, _, err = check(f"{folder}:scalar", fmt="float64")
+        assert status == 2 and err.rstrip().endswith("is called with --each")
+        assert check(f"{folder}:scalar", "--each", fmt="float64")[0] == 0
+
+    def test_a_mean_is_called_for_each_input(self, folder):
+        assert check(f"{folder}:mean")[0] == 2
+        status, out, _ = check(f"{folder}:mean", "--reduction", "mean")
+        assert status == 0 and "PASS" in out
+
+    def test_a_mean_that_takes_too_long_is_told_before(self, folder):
+        status, _, err = check(
+            f"{folder}:mean", "--reduction", "mean", "--timeout", "1", "--grid", "standard", fmt="float32"
+        )
+        assert status == 2 and "--grid quick" in err and err.count("\n") == 1
+
+    def test_an_objective_is_checked_by_its_parts(self, folder):
+        status, out, _ = check(f"{folder}:objective")
+        assert status == 1 and "as bce_logits_grad in float16" in out
+
+    def test_a_gradient_of_its_own(self, folder):
+        status, out, _ = check(f"{folder}:good", "--gradient-function", f"{folder}:gradient", y="1")
+        assert "as bce_logits in" in out and "as bce_logits_grad in" in out and status in (0, 1)
+        status, _, err = check(f"{folder}:good", "--gradient")
+        assert status == 2 and "NumPy has no autodiff" in err
+
+    def test_no_device(self, folder):
+        status, _, err = check(f"{folder}:good", "--device", "cuda")
+        assert status == 2 and err.count("\n") == 1 and "NumPy computes on the CPU alone" in err
+
+
+def test_special_inputs_are_reported_beside_the_verdict():
+    def fails(x, y):
+        if not len(x):
+            raise ValueError("no examples")
+        return np.where(np.isnan(x), np.zeros_like(x), good(np.nan_to_num(x), y))
+
+    report = harness.check(fails, "bce_logits", "float16", targets=[0], grid="quick")
+    assert report.passed
+    outcomes = {(r.input, r.target): r.outcome for r in report.special["bce_logits"]}
+    assert outcomes["NaN", "0"] == "number" and outcomes["an empty batch", ""] == "raises"
+    assert "raises at an empty batch" in report.text() and "a number for NaN at NaN" in report.text()
+
+
+def test_two_ways_that_differ_by_an_ulp_are_no_fault():
+    def by_parity(x, y):
+        found = good(x, y)
+        return np.where(np.arange(x.size) % 8 == 7, np.nextafter(found, np.float32(9e9)), found)
+
+    report = harness.check(by_parity, "bce_logits", "float32", targets=[0], grid="quick")
+    assert report.passed
+    assert any("differ in another order" in n and "by 1 ulp at most" in n for n in report.notes)
