@@ -80,7 +80,7 @@ class TestTruth:
 class TestCheck:
     def test_a_stable_form_passes_and_a_naive_one_does_not(self):
         asked = {"classes": 5, "grid": "quick"}
-        good = check(lambda x, c: stable(x, c), "softmax_ce", "float64", **asked)
+        good = check(lambda x, c: stable(x, c), "softmax_ce", "float64", max_ulp=16, **asked)
         assert good.passed and [r["target"] for r in good.rows] == ["top", "other"]
         bad = check(logsoftmax, "softmax_ce", "float32", **asked)
         top, other = bad.rows
@@ -139,7 +139,9 @@ class TestCheck:
             check(logsoftmax, "bce", "float32", classes=3)
 
     def test_on_the_command_line(self, capsys, tmp_path):
-        (tmp_path / "ce.py").write_text("import numpy as np\ndef lse(x): return np.log(np.exp(x).sum(axis=1, dtype=x.dtype))\n")
+        (tmp_path / "ce.py").write_text(
+            "import numpy as np\ndef lse(x): return np.log(np.exp(x).sum(axis=1, dtype=x.dtype))\n"
+        )
         asked = ["--problem", "logsumexp", "--classes", "4", "--format", "float16", "--grid", "quick"]
         assert main(["check", f"{tmp_path}/ce.py:lse", *asked]) == 1
         assert "logsumexp@classes=4 in float16" in capsys.readouterr().out

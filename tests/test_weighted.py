@@ -128,7 +128,9 @@ class TestExact:
             assert abs(truth(problem_named("focal_bce_logits"), (x, mp.mpf(1))) - known) <= mp.ldexp(known, -155)
             assert abs(truth(problem_named("focal_bce_logits"), (-x, mp.mpf(0))) - known) <= mp.ldexp(known, -155)
             plain = truth(PROBLEMS["bce_logits"], (x, mp.mpf(0.25)))
-            assert abs(truth(problem_named("focal_bce_logits@gamma=0"), (x, mp.mpf(0.25))) - plain) <= mp.ldexp(plain, -155)
+            assert abs(truth(problem_named("focal_bce_logits@gamma=0"), (x, mp.mpf(0.25))) - plain) <= mp.ldexp(
+                plain, -155
+            )
         half = truth(PROBLEMS["focal_g0.5"], at[:1])
         assert abs(truth(problem_named("focal@gamma=0.5"), at[:1]) - half) <= mp.ldexp(half, -155)
 
@@ -177,7 +179,9 @@ def _pole(problem, point):
 
 
 class TestBounds:
-    @pytest.mark.parametrize("name", ["bce@pos=3+smoothing=0.1", "bce_logits@pos=3+alpha=0.1", "bce_logits_grad@pos=0.1+smoothing=0.1"])
+    @pytest.mark.parametrize(
+        "name", ["bce@pos=3+smoothing=0.1", "bce_logits@pos=3+alpha=0.1", "bce_logits_grad@pos=0.1+smoothing=0.1"]
+    )
     def test_the_sums_of_weighted_forms(self, name):
         problem, fmt = problem_named(name), FORMATS["float32"]
         sums = [COUNTING["most"](problem, fmt, 2 * ulp)[0] for ulp in (1, 2)]

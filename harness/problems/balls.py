@@ -8,6 +8,7 @@ Unclear, and is asked again with more bits.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
@@ -28,6 +29,9 @@ METHODS = (
 )  # fmt: skip
 RENAMED = {"ln": "log", "loggamma": "lgamma", "psi0": "digamma", "factorial": "fac"}
 CONSTANTS = {"pi": "pi", "e": "const_e", "euler": "const_euler", "ln2": "const_log2", "ln10": "const_log10"}
+INFINITE = {"inf": math.inf, "ninf": -math.inf, "nan": math.nan}
+# mpmath's functions by themselves, of which many do not know their name.
+IMPORTABLE = {v: n for n, v in vars(mpmath).items() if isinstance(v, (FunctionType, MethodType))}
 
 
 class Unclear(ArithmeticError):
@@ -150,7 +154,9 @@ class BallFunctions:
     def __getattr__(self, name: str) -> Any:
         if name in CONSTANTS:
             return Ball(_constant(getattr(mp, name)))
-        if name in ("mp", "functions"):
+        if name in INFINITE:  # a pole, of which a ball says nothing
+            return Ball(exact_arb(INFINITE[name]))
+        if name == "mp":
             return self
         method = RENAMED.get(name, name)
         if name in OTHERS:
@@ -210,8 +216,8 @@ class Twins:
         """Return what stands for a value in ball arithmetic; whatever has nothing to do with mpmath is itself."""
         if value is mpmath or value is mp:
             return BallFunctions()
-        if isinstance(value, MethodType) and value.__self__ is mp:  # `from mpmath import exp`
-            return getattr(BallFunctions(), value.__name__)
+        if isinstance(value, (FunctionType, MethodType)) and value in IMPORTABLE:  # `from mpmath import exp`
+            return getattr(BallFunctions(), IMPORTABLE[value])
         if isinstance(value, mp.constant):
             return Ball(_constant(value))
         if isinstance(value, partial):
@@ -232,6 +238,6 @@ class Twins:
         if id(own) not in self.names:
             twins = self.names[id(own)] = dict(own)
             for name, value in own.items():
-                if not isinstance(value, FunctionType) or value.__globals__ is own:
+                if not isinstance(value, FunctionType) or value.__globals__ is own or value in IMPORTABLE:
                     twins[name] = self.of(value)
         return self.names[id(own)]
