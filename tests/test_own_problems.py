@@ -65,7 +65,7 @@ class TestBalls:
                 open_()
 
     def test_what_arb_has_not_is_named(self):
-        with pytest.raises(UsageError, match="knows no mp.quad; known: "):
+        with pytest.raises(UsageError, match=r"knows no mp\.quad; known: "):
             in_balls(lambda x: mp.quad(lambda t: t, [0, x]))(Ball(exact_arb(1)))
 
 
@@ -97,7 +97,7 @@ class TestCertified:
         """Negative control: a function that is another one in balls."""
         monkeypatch.setattr(own, "MOST_BITS", 1 << 10)
         found = problem(lambda x: mp.exp(x) * (2 if isinstance(x, Ball) else 1), name="two_faced")
-        with pytest.raises(UsageError, match="two_faced at .0.75. is not certified by"):
+        with pytest.raises(UsageError, match=r"two_faced at \(0\.75\) is not certified by"):
             truth(found, (mp.mpf(0.75),))
 
     def test_a_line_and_a_rest(self):
@@ -106,7 +106,7 @@ class TestCertified:
         with np.errstate(all="ignore"):
             x = np.array([[2.0**100, 8192.0]], np.float32)
             assert (evaluate(pair, FORMATS["float32"], x).rounded == x).all()
-            with pytest.raises(UsageError, match="is not decided by|not enclosed|not certified"):
+            with pytest.raises(UsageError, match=r"is not decided by|not enclosed|not certified"):
                 evaluate(problem(naive, name="naive_2"), FORMATS["float32"], x)
 
     def test_a_pole_is_infinite(self):
@@ -138,7 +138,7 @@ class TestCertified:
 
 WORKED = [
     ("naive_softplus", "softplus_t", "float16", (), False), ("good_softplus", "softplus_t", "bfloat16", (), True),
-    ("naive_gaussian", "gaussian_nll", "float16", ("0",), False), ("good_gaussian", "gaussian_nll", "float16", ("3",), True),
+    ("naive_gaussian", "gaussian_nll", "float16", ("0",), False),
     ("eps_poisson", "poisson_nll", "float16", ("1",), False), ("good_poisson", "poisson_nll", "float16", ("0",), True),
 ]  # fmt: skip
 
