@@ -66,7 +66,7 @@ class Child:
                 stream.flush()  # else the child would write it a second time
         self.channel, theirs = Pipe()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 on, of NumPy's threads, which are idle
+            warnings.simplefilter("ignore")  # of Python 3.12 on, and of JAX, on threads: those of NumPy are idle
             self.process = os.fork()
         if self.process == 0:
             self.channel.close()
@@ -170,6 +170,10 @@ def _apart() -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False, errors="replace")
     sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as the process lasts
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if (
+        sys.modules.get("torch") is not None
+    ):  # its threads stayed in the parent: a parallel loop would wait for them for ever
+        sys.modules["torch"].set_num_threads(1)
 
 
 def _answered(subject: Subject, method: str, arguments: tuple) -> tuple[str, Any]:

@@ -132,13 +132,13 @@ def _cost(loaded: Loaded, grid: Grid, targets: np.ndarray | None, timeout: float
     rows = 1 if targets is None else len(targets)
     results = grid.size(grid.cells) * rows
     took = loaded.seconds * results
-    told = f"called for each input by itself: {results} calls, about {took:.2g} s"
+    told = f"called for each input by itself, {results} times"
     if took > timeout:
         quick = Grid("quick", grid.problem, grid.fmt)
         less = loaded.seconds * quick.size(quick.cells) * rows
         raise UsageError(
-            f"{loaded.name} is {told} on the {grid.name} grid, more than the {timeout:g} s that it may take (--timeout); "
-            f"--grid quick takes about {less:.2g} s"
+            f"{loaded.name} is {told} on the {grid.name} grid: about {took:.2g} s, more than the {timeout:g} s that it may "
+            f"take (--timeout); --grid quick takes about {less:.2g} s"
         )
     return [f"It is {told}."]
 

@@ -33,6 +33,11 @@ class NumpyArrays:
 
     name, device, pads = "numpy", "", False
 
+    @property
+    def version(self) -> str:
+        """Return the library's version as it is installed."""
+        return str(import_module(self.name).__version__)
+
     def given(self, array: np.ndarray) -> Any:
         """Return an array of the library with the bits of a NumPy array."""
         return array
@@ -277,6 +282,8 @@ def _named(function: Any, seen: set[int]) -> set[str]:
         elif inspect.isfunction(value):
             own = ROOTS.get((value.__module__ or "").split(".")[0])
             found |= {own} if own else _named(_plain(value), seen)
+        elif callable(value) and library_of_type(type(value)):  # a jitted function, a module of torch
+            found.add(str(library_of_type(type(value))))
     return found
 
 
