@@ -56,13 +56,13 @@ LOG1MEXP = (
     Problem(
         "log1mexp_neg", "input", False, r"\log(1 - e^{x})",
         domain=(-math.inf, 0.0), centre=-math.log(2), nonnegative=False,
-        terms=with_extra_bits(lambda x: _terms_log1mexp(-x)), fast=lambda x: _fast_log1mexp(-x),
+        terms=with_extra_bits(lambda x: _terms_log1mexp(-x)), fast=lambda x: _fast_log1mexp(np.abs(x)),
         gradient="log1mexp_neg_grad", critical=exponential_points, inside=(("exp", 1),),
     ),
     Problem(
         "log1mexp_neg_grad", "input", False, r"-1 / (e^{-x} - 1)",
         domain=(-math.inf, 0.0), centre=-math.log(2), nonnegative=False,
-        terms=with_extra_bits(lambda x: _negated(_terms_grad(-x))), fast=lambda x: -_fast_grad(-x),
+        terms=with_extra_bits(lambda x: _negated(_terms_grad(-x))), fast=lambda x: -_fast_grad(np.abs(x)),
         critical=exponential_points, inside=(("exp", 1),),
     ),
 )  # fmt: skip
