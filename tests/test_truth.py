@@ -41,7 +41,11 @@ def points(problem, fmt):
         for y in targets:
             if problem.input == "probability" and ((x == 0 and y != 0) or (x == 1 and y != 1)):
                 continue  # a pole
-            if (x == 0 and problem.name == "log") or (x == 0 and problem.base.startswith("log1mexp")) or (x == -1 and problem.name == "log1p"):
+            if (
+                (x == 0 and problem.name == "log")
+                or (x == 0 and problem.base.startswith("log1mexp"))
+                or (x == -1 and problem.name == "log1p")
+            ):
                 continue
             yield (x,) if y is None else (x, y)
 

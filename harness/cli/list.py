@@ -9,6 +9,7 @@ from tabulate import tabulate
 from harness.kernels import all_kernels, kernels_of
 from harness.numbers.formats import FORMATS
 from harness.problems import WEIGHTED, known_names, plugins, problem_named
+from harness.problems.classes import CLASS_PROBLEMS
 from harness.studies import study
 from harness.sweep.grid import GRIDS
 from harness.workflow import experiments
@@ -41,6 +42,10 @@ def _problems() -> str:
     found = [problem_named(name) for name in known_names()]
     taken = {name: ", ".join(family.takes) for name, family in WEIGHTED.items()}
     rows = [(q.name, q.input, "yes" if q.has_target else "", taken.get(q.base, ""), q.formula) for q in found]
+    rows += [
+        (q.name, "K logits", "yes" if q.has_target else "", "smoothing" if q.has_target else "", q.formula)
+        for q in CLASS_PROBLEMS.values()
+    ]
     return tabulate(rows, ["problem", "input", "target", "weights", "formula"])
 
 
