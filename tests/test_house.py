@@ -186,7 +186,12 @@ def test_no_word_is_explained_twice():
     assert len(words) > 80 and len(words) == len(set(words))
 
 
-DECLARING = {"kernel", "form", "claim"}  # decorators whose arguments are the docstring, see kernels/registry.py
+DECLARING = {
+    "kernel",
+    "weighted_kernel",
+    "form",
+    "claim",
+}  # decorators whose arguments are the docstring, see kernels/registry.py
 
 
 def public(tree):

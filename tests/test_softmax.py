@@ -18,8 +18,8 @@ from harness.studies.softmax import error_bounds, forms, measure
 from harness.studies.softmax.error_bounds import Logits, bound, library, sum_error
 from harness.studies.softmax.forms import LOSS, LSE, WAYS, way_named, ways_of
 from harness.studies.softmax.measure import study_row, study_rows
-from harness.studies.softmax.reference import SoftmaxTruth, evaluation
-from harness.studies.softmax.vectors import KINDS, kinds_of, vectors
+from harness.sweep.vectors import KINDS, kinds_of, vectors
+from harness.truth.softmax import SoftmaxTruth, evaluation
 
 NAMES = ("float16", "bfloat16", "float32", "float64")
 PARAMETERS = {"seed": 5, "vectors": {"2": 4, "7": 4, "300": 2}}

@@ -14,6 +14,8 @@ import numpy as np
 from harness import UsageError
 from harness.checking.beside import other_function, property_notes, reasoned
 from harness.checking.child import MEMORY_GIB, started
+from harness.checking.classes import check_classes
+from harness.checking.exact import asked_problem, weights_given
 from harness.checking.loops import other_loops
 from harness.checking.parts import ON_CPU, ON_DEVICE, CalledPart
 from harness.checking.repeats import Repeats
@@ -23,7 +25,8 @@ from harness.checking.subject import Loaded, Options, Subject
 from harness.explain.remedies import AUDITED_SHARE, measured
 from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
-from harness.problems import Problem, gradient_of, problem_named
+from harness.problems import Problem, Weights, gradient_of
+from harness.problems.classes import CLASS_PROBLEMS, class_problem
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import remembering, sweep
 from harness.sweep.summary import Summary
@@ -35,7 +38,7 @@ from harness.workflow.targets import STANDARD_TARGETS, targets_in
 
 def check(
     function: Callable[..., Any] | str,
-    problem: str | Problem,
+    problem: str | Problem | None,
     format: str | Format,
     *,
     targets: Iterable[float | str] | None = None,
@@ -43,7 +46,10 @@ def check(
     max_ulp: float = 4.0,
     gradient: bool = False,
     gradient_function: Callable[..., Any] | str | None = None,
-    weights: Mapping[str, float] | str | None = None,
+    weights: Weights | Mapping[str, float] | str | None = None,
+    exact: str | None = None,
+    classes: int | None = None,
+    labels: str = "integer",
     timeout: float = 60.0,
     memory: float = MEMORY_GIB,
     library: str | None = None,
@@ -57,20 +63,34 @@ def check(
     name, path/to/file.py:function, or module:function.  `problem` and `format` are names (`harness list problems`);
     `targets` are numbers in [0, 1], or their texts, by default those of the tables; `grid` is exhaustive, standard or
     quick; `max_ulp` is the budget.  `gradient` checks the derivative by the library's own autodiff too, or that of
-    `gradient_function`.  `timeout` is in seconds, for all calls of the function together (for each call on the
+    `gradient_function`.  `weights` (pos, weight, alpha, gamma, smoothing) choose a weighted loss, as the problem's name
+    does: "bce_logits" with {"pos": 3} is "bce_logits@pos=3".  With `problem` None, `exact` names one of your own in a
+    file, FILE:NAME (see `harness.problem`).  `logsumexp` and `softmax_ce` are functions f(logits) and f(logits, labels) of
+    rows of K `classes`, with `labels` integer, onehot or soft.  `timeout` is in seconds, for all calls of the function together (for each call on the
     exhaustive grid), `memory` in GiB.  `library` and `device` (cpu or cuda) say what its arrays are; `each` that it takes
     one number at a time, `reduction` (mean or sum) that it returns one number for all.
 
     Raises UsageError for an unknown name, a target that does not fit, a budget that is not positive, or a function that
     breaks the contract, and Crash where it runs out of time or memory or ends its process.
     """
-    asked, fmt = _problem(problem), format if isinstance(format, Format) else format_named(format)
+    fmt, options = (
+        format if isinstance(format, Format) else format_named(format),
+        Options(library, device, each, reduction, gradient, gradient_function),
+    )
     if not max_ulp > 0:
         raise UsageError(f"--max-ulp {max_ulp} is not a positive number of ulps")
+    if isinstance(problem, str) and problem in CLASS_PROBLEMS:
+        chosen = weights_given(weights)
+        return check_classes(
+            function, class_problem(problem, classes, chosen, labels), fmt, classes=classes or 0, labels=labels,
+            weights=chosen, grid=grid, max_ulp=max_ulp, options=options, timeout=timeout, memory=memory,
+        )  # fmt: skip
+    if classes is not None:
+        raise UsageError(f"--classes belongs to {' and '.join(CLASS_PROBLEMS)}")
+    asked = asked_problem(problem, weights, exact)
     if targets is not None and [*targets] and not asked.has_target:
         raise UsageError(f"{asked.name} has no target; leave out --target")
-    values = targets_in(fmt, tuple(map(str, targets or ())) or STANDARD_TARGETS) if asked.has_target else None
-    options = Options(library, device, each, reduction, gradient, gradient_function)
+    values = _targets(asked, fmt, targets) if asked.has_target else None
     if isinstance(function, str) and ":" not in function:
         return _check_kernel(_kernel(function, asked), asked, Grid(grid, asked, fmt), values, max_ulp, options)
     subject = Subject(function, asked, fmt, options)
@@ -102,6 +122,12 @@ def check(
         return Report(rows, max_ulp, notes, special, summaries, loaded)
 
 
+def _targets(problem: Problem, fmt: Format, given: Iterable[float | str] | None) -> np.ndarray:
+    """Return the targets given as numbers of the format, by default the problem's own, or else those of the tables."""
+    chosen = tuple(map(str, given or ())) or problem.targets or STANDARD_TARGETS
+    return targets_in(fmt, chosen, problem.target_domain)
+
+
 def _cost(loaded: Loaded, grid: Grid, targets: np.ndarray | None, timeout: float) -> list[str]:
     """Return a word on what calls for each input by itself cost; UsageError where they would take longer than is allowed."""
     if not loaded.seconds:
@@ -118,10 +144,6 @@ def _cost(loaded: Loaded, grid: Grid, targets: np.ndarray | None, timeout: float
             f"take (--timeout); --grid quick takes about {less:.2g} s"
         )
     return [f"It is {told}."]
-
-
-def _problem(problem: str | Problem) -> Problem:
-    return problem if isinstance(problem, Problem) else problem_named(problem)
 
 
 def problem_of(part: str, problem: Problem) -> Problem | None:

@@ -36,19 +36,27 @@ def find(target: str) -> Function:
     module is looked for in the working directory too.  Raises UsageError, one sentence, where there is no such file,
     module or function, or where it cannot be imported.
     """
+    found, module = named(target)
     place, _, name = _parted(target)
-    module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
-    try:
-        found = eval(name, vars(module)) if "(" in name else _attribute(module, name)
-    except (Exception, SystemExit) as e:
-        if "(" not in name and isinstance(e, AttributeError):
-            raise UsageError(f"{place} has no function {name!r}; its functions: {_known(module)}") from e
-        raise UsageError(f"{name} of {place} cannot be made: {one_line(e)}") from e
     if not callable(found):
         raise UsageError(f"{place} has no function {name!r}; its functions: {_known(module)}")
     if inspect.isclass(found):
         raise UsageError(f"{name} of {place} is a class; write {target}() for an instance of it")
     return found
+
+
+def named(target: str) -> tuple[Any, ModuleType]:
+    """Return whatever path/to/file.py:NAME or module:NAME names, and its module; UsageError where there is no such thing."""
+    if ":" not in target:
+        raise UsageError(f"{target!r} names no file and what is in it; write path/to/file.py:NAME")
+    place, _, name = _parted(target)
+    module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
+    try:
+        return eval(name, vars(module)) if "(" in name else _attribute(module, name), module
+    except (Exception, SystemExit) as e:
+        if "(" not in name and isinstance(e, AttributeError):
+            raise UsageError(f"{place} has no function {name!r}; its functions: {_known(module)}") from e
+        raise UsageError(f"{name} of {place} cannot be made: {one_line(e)}") from e
 
 
 def _parted(target: str) -> tuple[str, str, str]:

@@ -18,6 +18,8 @@ from harness.tables.usual import range_text
 from harness.truth.errors import SPURIOUS
 
 OTHER = "another function"  # the cause of a row whose function is not the problem
+ROWS = "rows"  # the grid of functions of K classes, whose input is a row of logits
+MOST_CHARACTERS = 40  # of a row that is shown
 
 
 def over(row: Row, max_ulp: float) -> bool:
@@ -40,7 +42,17 @@ def cells(row: Row) -> tuple[str, ...]:
         row["target"], ulps(row["usual_max_ulp"]), row["usual_max_ulp_input"], ulps(row["max_ulp"]), row["max_ulp_input"],
         row["max_ulp_computed"], exact, ulps(row["mean_ulp"]), *(row[name] for name in SPURIOUS), safe(row),
     )  # fmt: skip
-    return tuple(str(cell) for cell in found)
+    return tuple(shortened(str(cell)) for cell in found)
+
+
+def shortened(text: str) -> str:
+    """Return a cell as it is shown: of a row of logits and its label, the beginning of each."""
+    logits, semicolon, label = text.partition("; ")
+    numbers = logits.split()
+    if len(text) <= MOST_CHARACTERS or len(numbers) < 2:
+        return text
+    of_label = f"{semicolon}{label if ' ' not in label else label.split()[0] + ' …'}" if semicolon else ""
+    return f"{numbers[0]} {numbers[1]} … ({len(numbers)} logits){of_label}"
 
 
 def first_line(rows: Sequence[Row]) -> str:
@@ -77,7 +89,7 @@ def verdict(row: Row, max_ulp: float) -> str:
 def _errors(row: Row, budget: str) -> str:
     """Write the largest error of the usual range, then that of all inputs if it is another."""
     known = "the maximum" if row["exhaustive"] else "the largest error found"
-    usual = range_text(problem_named(str(row["problem"])))
+    usual = "" if row["grid"] == ROWS else range_text(problem_named(str(row["problem"])))
     if row["max_ulp"] == "":
         return "nothing finite"
     largest = f"{known} is {ulps(row['max_ulp'])} ulp"
@@ -95,6 +107,8 @@ def _errors(row: Row, budget: str) -> str:
 
 def _outcomes(row: Row) -> list[str]:
     """Write how often each spurious outcome occurs, and the input nearest to the centre at which it does."""
+    if row["grid"] == ROWS:
+        return [f"{row[name]} spurious {label}" for name, label in OUTCOME_LABELS.items() if row[name]]
     return [
         f"{row[name]} spurious {label}, the nearest at {decimal_input(str(row[OUTCOME_INPUTS[name]]))}"
         for name, label in OUTCOME_LABELS.items()

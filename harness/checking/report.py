@@ -140,6 +140,8 @@ TEXT = (
 )
 
 
+# What the targets of functions of K classes are called: see classes.py.
+TARGETS_OF_CLASSES = ("top", "other", "soft")
 NUMBERS = {*CONTRACT, "usual_max_ulp", "condition"} - {*TEXT}
 
 
@@ -147,7 +149,7 @@ def _json(column: str, value: object) -> object:
     """Turn a table's text into a JSON value: null for nothing, infinities as text."""
     if value == "":
         return None
-    if isinstance(value, (bool, int)) or column not in NUMBERS:
+    if isinstance(value, (bool, int)) or column not in NUMBERS or value in TARGETS_OF_CLASSES:
         return value
     number = float(str(value))
     return number if math.isfinite(number) else str(value)

@@ -8,7 +8,8 @@ from tabulate import tabulate
 
 from harness.kernels import all_kernels, kernels_of
 from harness.numbers.formats import FORMATS
-from harness.problems import PROBLEMS, problem_named
+from harness.problems import WEIGHTED, known_names, plugins, problem_named
+from harness.problems.classes import CLASS_PROBLEMS
 from harness.studies import study
 from harness.sweep.grid import GRIDS
 from harness.workflow import experiments
@@ -37,11 +38,19 @@ def text(what: str, problem: str | None) -> str:
 
 
 def _problems() -> str:
-    rows = [(q.name, q.input, "yes" if q.has_target else "", q.formula) for q in PROBLEMS.values()]
-    return tabulate(rows, ["problem", "input", "target", "formula"])
+    plugins.loaded(plugins.PROBLEMS)
+    found = [problem_named(name) for name in known_names()]
+    taken = {name: ", ".join(family.takes) for name, family in WEIGHTED.items()}
+    rows = [(q.name, q.input, "yes" if q.has_target else "", taken.get(q.base, ""), q.formula) for q in found]
+    rows += [
+        (q.name, "K logits", "yes" if q.has_target else "", "smoothing" if q.has_target else "", q.formula)
+        for q in CLASS_PROBLEMS.values()
+    ]
+    return tabulate(rows, ["problem", "input", "target", "weights", "formula"])
 
 
 def _kernels(problem: str | None) -> str:
+    plugins.loaded(plugins.KERNELS)
     kernels = all_kernels() if problem is None else kernels_of(problem_named(problem).name)
     return tabulate([(k.problem, k.name, k.source) for k in kernels], ["problem", "kernel", "source"])
 
@@ -54,7 +63,11 @@ def _formats() -> str:
 def _systems() -> str:
     from harness.systems import registry
 
-    systems = [s for library in registry.libraries() for s in registry.systems_of(library.name)]
+    systems = [
+        s
+        for library in [*registry.libraries(), *registry.shipped_libraries()]
+        for s in registry.systems_of(library.name)
+    ]
     rows = [(s.library, s.name, s.mode, s.problem) for s in systems]
     return tabulate(rows, ["library", "system", "mode", "problem"])
 

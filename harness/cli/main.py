@@ -63,7 +63,17 @@ def list_(what: str, problem: str | None) -> None:
 
 @cli.command()
 @click.argument("target_name", metavar="TARGET")
-@click.option("--problem", "-p", required=True, help="The problem it computes, such as bce_logits.")
+@click.option("--problem", "-p", help="The problem it computes, such as bce_logits.")
+@options.weights
+@options.exact
+@click.option("--classes", type=int, help="The number K of classes, for logsumexp and softmax_ce.")
+@click.option(
+    "--labels",
+    default="integer",
+    show_default=True,
+    type=click.Choice(["integer", "onehot", "soft"]),
+    help="What labels of K classes are.",
+)
 @options.format_
 @options.grid("standard", "exhaustive, standard or quick.")
 @click.option(
@@ -84,7 +94,7 @@ def list_(what: str, problem: str | None) -> None:
 @click.option("--memory", default=8.0, show_default=True, type=float, help="GiB that its process may hold.")
 @click.option("--html", "page", type=options.PATH, help="Also write the report as a page.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as a JSON list instead.")
-def check(target_name: str, problem: str, fmt: Format, page: Path | None, as_json: bool, **asked: Any) -> None:
+def check(target_name: str, problem: str | None, fmt: Format, page: Path | None, as_json: bool, **asked: Any) -> None:
     """Measure one loss and give a verdict with the reason.
 
     TARGET is a kernel's name, path/to/file.py:function, or module:function.  The function gets
@@ -99,6 +109,9 @@ def check(target_name: str, problem: str, fmt: Format, page: Path | None, as_jso
       harness check my_loss.py:loss --problem bce --format float16 --max-ulp 2
       harness check numpy:log1p --problem log1p --format float32 --grid quick --json
       harness check losses.py:FocalLoss() --problem focal --format bfloat16 --gradient
+      harness check losses.py:weighted --problem bce_logits --weights pos=3 --format float32
+      harness check losses.py:poisson --exact truths.py:poisson --format float32
+      harness check losses.py:cross_entropy --problem softmax_ce --classes 10 --format bfloat16
     """
     from harness.checking.engine import check as measure
 
@@ -147,15 +160,18 @@ def explain(
 
 
 @cli.command()
-@click.argument("problem")
+@click.argument("problem", required=False)
+@options.weights
+@options.exact
 @click.option("--logit", help="The input of a problem on logits, as a decimal or hex float.")
 @click.option("--probability", help="The input of a problem on probabilities.")
 @click.option("--input", "plain", help="The input of any other problem.")
 @click.option("--target", help="The target, for a loss or its gradient.")
 @click.option("--digits", default=25, show_default=True, type=click.IntRange(1, 10_000), help="Significant digits.")
 def reference(
-    problem: str, logit: str | None, probability: str | None, plain: str | None, target: str | None, digits: int
-) -> None:
+    problem: str | None, logit: str | None, probability: str | None, plain: str | None, target: str | None, digits: int,
+    weights: str | None, exact: str | None,
+) -> None:  # fmt: skip
     """Print the exact value to certified, correctly rounded digits.
 
     Inputs are taken exactly as written: --logit 0.1 is one tenth, and 0x1.999999999999ap-4 is the
@@ -167,10 +183,12 @@ def reference(
       harness reference bce_logits --logit 300 --target 1 --digits 30
       harness reference bce --probability 0x1p-149 --target 1
       harness reference log1p --input 1e-10
+      harness reference bce_logits --weights pos=3 --logit -5 --target 1
     """
-    from harness.cli.reference import reference as exact
+    from harness.cli.reference import reference as value
 
-    click.echo(exact(problem, {"logit": logit, "probability": probability, "input": plain}, target, digits))
+    inputs = {"logit": logit, "probability": probability, "input": plain}
+    click.echo(value(problem, inputs, target, digits, weights, exact))
 
 
 @cli.command()

@@ -52,6 +52,14 @@ parts = click.argument("parts", nargs=-1, required=True, type=PATH)
 format_ = click.option(
     "--format", "-f", "fmt", required=True, type=FormatName(), help="The working format, such as float32."
 )
+weights = click.option(
+    "--weights",
+    metavar="NAME=NUMBER,…",
+    help="Weights of the loss: pos, weight, alpha, gamma, smoothing; pos=3,alpha=0.25.",
+)
+exact = click.option(
+    "--exact", metavar="FILE:NAME", help="An exact function of your own, in place of a problem's name."
+)
 shard = click.option("--shard", default=0, show_default=True, help="Which of the format's shards, counted from 0.")
 out_table = click.option("--out", required=True, type=PATH, help="The CSV; .md, .tex and .json stand beside it.")
 

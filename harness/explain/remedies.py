@@ -169,6 +169,8 @@ def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | N
     problem, fmt = problem_named(problem_name), format_named(format_name)
     kernels, grid = kernels_of(problem_name), Grid("standard", problem, fmt)
     values = None if targets is None else np.array(targets).astype(fmt.dtype)
+    if not kernels:  # of a problem of one's own
+        return _cures(problem, fmt, values, {})
     few = grid.cells[np.unique(np.linspace(0, len(grid.cells) - 1, FEW_CELLS).astype(int))]
     found = _figures(problem, kernels, grid, values, few)
     left = [k for k in kernels if any(f.holds(budget) for f in found[k.name])]

@@ -64,6 +64,42 @@ def sigmoid_tanh(x: Array) -> Array:
 
 
 @kernel(
+    "sigmoid_grad",
+    "product",
+    formula=r"s = 1 / (1 + e^{-x});\ s (1 - s)",
+    source="textbook form; the backward pass of most libraries, which keep s",
+    notes="1 - s cancels for large x: 0 once s rounds to 1",
+)
+def sigmoid_grad_product(x: Array) -> Array:
+    s = sigmoid_reciprocal(x)
+    return s * (like(1, x) - s)
+
+
+@kernel(
+    "sigmoid_grad",
+    "two_sigmoids",
+    formula=r"\sigma(x)\,\sigma(-x),\ \text{branched sigmoids}",
+    source="identity",
+    notes="no cancellation and no overflow",
+)
+def sigmoid_grad_two_sigmoids(x: Array) -> Array:
+    return sigmoid_branched(x) * sigmoid_branched(-x)
+
+
+@kernel(
+    "sigmoid_grad",
+    "exponential",
+    formula=r"t = e^{-|x|};\ (t / (1 + t)) / (1 + t)",
+    source="identity",
+    notes="no cancellation and no overflow; one exponential",
+)
+def sigmoid_grad_exponential(x: Array) -> Array:
+    xp, one = x.__array_namespace__(), like(1, x)
+    t = xp.exp(-xp.abs(x))
+    return (t / (one + t)) / (one + t)
+
+
+@kernel(
     "softplus",
     "naive",
     formula=r"\log(1 + e^{x})",

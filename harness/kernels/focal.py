@@ -1,18 +1,20 @@
 """Kernels of the focal loss, from the logit x of the true class, and of its derivative.
 
 The loss is q^gamma softplus(-x) with q = sigma(-x).  A power of 2 is a product and one of 1/2 a
-square root, as in torch.pow.  For y = 0 libraries take another path, at the logit -x.
+square root, as in torch.pow; any other is the library's power.  For y = 0 libraries take another path, at the logit -x.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, wraps
 
 from harness.kernels.activations import log_sigmoid_torch, sigmoid_branched, sigmoid_reciprocal, softplus_shifted
 from harness.kernels.bce import clip
 from harness.kernels.families import CLIPPED, GRADIENT_FORMULAS, NO_CLAMP, OTHER
-from harness.kernels.registry import Array, Parameter, kernel, like
+from harness.kernels.registry import Array, Parameter, kernel, like, weighted_kernel
+from harness.problems import Weights
+from harness.problems.weights import decimal_text
 
 LIN = "doi:10.1109/ICCV.2017.324"
 # The problems of the loss and of its gradient, with their gamma.
@@ -38,14 +40,32 @@ def form(
             bound.__module__ = function.__module__  # type: ignore[attr-defined]  # what a rerun depends on
             variants = {"": parameters or {}}
             kernel(problem, name, formula=formula, source=source, notes=notes, family=family, variants=variants)(bound)
+        losses = next(iter(gammas))  # focal and focal_grad for every other gamma, and a sample weight
+        weighted_kernel(
+            losses, name, formula=formula, source=source, notes=notes, family=family, parameters=parameters
+        )(with_weights(function))
         return function
 
     return declare
 
 
+def with_weights(function: Callable[..., Array]) -> Callable[..., Array]:
+    """Return f(x, gamma, ...) as f(x, weights, ...): gamma in the weights' words, times the sample weight."""
+
+    @wraps(function)
+    def weighted(x: Array, weights: Weights, **constants: Array) -> Array:
+        value = function(x, gamma=decimal_text(weights.gamma or 0), **constants)
+        return value if weights.weight is None else like(decimal_text(weights.weight), x) * value
+
+    return weighted
+
+
 def power(q: Array, gamma: str) -> Array:
-    """Compute q^gamma: q * q for gamma "2", sqrt(q) for gamma "1/2", each rounded once."""
-    return q * q if gamma == "2" else q.__array_namespace__().sqrt(q)
+    """Compute q^gamma: q * q for gamma "2", sqrt(q) for gamma "0.5", each rounded once; the library's power for others."""
+    if gamma == "2":
+        return q * q
+    xp = q.__array_namespace__()
+    return xp.sqrt(q) if gamma == "0.5" else xp.power(q, like(gamma, q))
 
 
 SIGMOID, SOFTPLUS = r"p = 1/(1+e^{-x});\ ", r"(\max(-x, 0) + \log\mathrm{1p}(e^{-|x|}))"

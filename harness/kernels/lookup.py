@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness import UsageError
-from harness.kernels.registry import Kernel, declared
+from harness.kernels.registry import Kernel, declared, declared_weighted
 from harness.kernels.tape import gradient
-from harness.problems import PROBLEMS, Problem, antiderivative_of
+from harness.problems import PROBLEMS, Problem, antiderivative_of, plugins, problem_named
 
 _DERIVATIVES: dict[
     tuple[str, str], tuple[Kernel, Kernel]
@@ -20,13 +20,23 @@ _DERIVATIVES: dict[
 
 
 def kernels_of(problem: str) -> list[Kernel]:
-    """Return the kernels of a problem: derivatives of its loss's kernels, then those declared, in order of declaration."""
-    own = declared(problem)
-    loss = antiderivative_of(PROBLEMS[problem]) if problem in PROBLEMS else None
+    """Return the kernels of a problem: derivatives of its loss's kernels, then those declared, in order of declaration.
+
+    A weighted loss has the kernels of its family, with its weights.
+    """
+    try:
+        found = problem_named(problem)
+    except UsageError:  # kernels of a problem without an entry
+        return declared(problem)
+    own, loss = _own(found), antiderivative_of(found)
     if loss is None:
         return own
     names = {k.name for k in own}
-    return [*(derivative(k, loss) for k in declared(loss.name) if k.name not in names), *own]
+    return [*(derivative(k, loss) for k in _own(loss) if k.name not in names), *own]
+
+
+def _own(problem: Problem) -> list[Kernel]:
+    return declared_weighted(problem) if problem.weights else declared(problem.name)
 
 
 def all_kernels() -> list[Kernel]:
@@ -35,8 +45,11 @@ def all_kernels() -> list[Kernel]:
 
 
 def kernel_named(problem: str, name: str) -> Kernel:
-    """Return one kernel; UsageError lists the known names of the problem."""
+    """Return one kernel, of the harness or of an installed package; UsageError lists the known names of the problem."""
     known = {k.name: k for k in kernels_of(problem)}
+    if name not in known:
+        plugins.loaded(plugins.KERNELS)
+        known = {k.name: k for k in kernels_of(problem)}
     if name not in known:
         raise UsageError(f"unknown kernel {name!r} of {problem}; known kernels: {', '.join(known)}")
     return known[name]

@@ -9,14 +9,15 @@ this folder; config, tables, figures, docs and tests pick it up.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from harness.kernels.families import OTHER
 from harness.numbers.formats import Format, format_of
+from harness.problems import Problem
 
 Array = Any  # anything with dtype, arithmetic operators and __array_namespace__
 # A parameter's value: a decimal that is rounded once into the format, or a rule of the format.
@@ -51,6 +52,7 @@ class Kernel:
 
 
 _KERNELS: dict[tuple[str, str], Kernel] = {}
+_WEIGHTED: dict[tuple[str, str], Kernel] = {}  # of families of weighted losses
 
 
 def register(kernel: Kernel) -> None:
@@ -88,6 +90,39 @@ def kernel(
         return function
 
     return declare
+
+
+def weighted_kernel(
+    family_of_losses: str, name: str, *, formula: str, source: str, notes: str, family: str = OTHER,
+    parameters: Mapping[str, Parameter] | None = None,
+) -> Callable[[Callable[..., Array]], Callable[..., Array]]:  # fmt: skip
+    """Declare the decorated f(x, y, weights, ...) as a kernel of every weighted loss of a family, such as bce_logits.
+
+    It takes the weights of the loss (problems/weights.py), and rounds each into the format by `like`.  ValueError for a
+    family and name that are declared already.
+    """
+
+    def declare(function: Callable[..., Array]) -> Callable[..., Array]:
+        if (family_of_losses, name) in _WEIGHTED:
+            raise ValueError(f"kernel {name!r} of weighted {family_of_losses} is declared twice")
+        fields = name, family_of_losses, function, formula, source, notes, parameters or {}
+        _WEIGHTED[family_of_losses, name] = Kernel(*fields, family=family)
+        return function
+
+    return declare
+
+
+def declared_weighted(problem: Problem) -> list[Kernel]:
+    """Return the kernels of a weighted loss, in order of declaration: those of its family, given its weights."""
+    return [_with_weights(name, problem) for base, name in _WEIGHTED if base == problem.base]
+
+
+@cache  # the same object each time
+def _with_weights(name: str, problem: Problem) -> Kernel:
+    kernel = _WEIGHTED[problem.base, name]
+    bound = partial(kernel.function, weights=problem.weights)
+    bound.__module__ = kernel.function.__module__  # type: ignore[attr-defined]  # what a rerun depends on
+    return replace(kernel, problem=problem.name, function=bound)
 
 
 def declared(problem: str | None = None) -> list[Kernel]:

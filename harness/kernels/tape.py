@@ -108,6 +108,11 @@ def _sqrt(xp: Any, a: Array) -> Ruled:
     return r, (lambda g: g / (like(2, r) * r),)
 
 
+def _power(xp: Any, a: Array, b: Array) -> Ruled:
+    """Differentiate a^b in a alone: exponents are constants here."""
+    return xp.power(a, b), (lambda g: g * (b * xp.power(a, b - like(1, b))),)
+
+
 def _tanh(xp: Any, a: Array) -> Ruled:
     t = xp.tanh(a)
     return t, (lambda g: g * (like(1, t) - t * t),)
@@ -156,7 +161,7 @@ def _without_derivative(name: str) -> Callable[..., Ruled]:
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal")
 RULES: dict[str, Callable[..., Ruled]] = {
     "negative": _negative, "add": _add, "subtract": _subtract, "multiply": _multiply, "divide": _divide,
-    "exp": _exp, "log": _log, "log1p": _log1p, "expm1": _expm1, "sqrt": _sqrt, "tanh": _tanh, "abs": _abs,
+    "exp": _exp, "log": _log, "log1p": _log1p, "expm1": _expm1, "sqrt": _sqrt, "power": _power, "tanh": _tanh, "abs": _abs,
     "maximum": _maximum, "minimum": _minimum, "where": _where, "logaddexp": _logaddexp,
     **{name: _without_derivative(name) for name in COMPARISONS},
 }  # fmt: skip

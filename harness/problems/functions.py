@@ -1,4 +1,4 @@
-"""Exact functions that losses are built from: sigmoid, softplus and log_sigmoid; exp, log, log1p, expm1 and tanh.
+"""Exact functions that losses are built from: sigmoid and its derivative, softplus and log_sigmoid; exp, log, log1p, expm1 and tanh.
 
 `tiny` and `huge` stand for exact values that underflow or overflow the wide format: 0 and inf
 would be wrong.  Both lie far outside the formats under test.
@@ -17,7 +17,7 @@ from mpmath import mp
 from harness.numbers import wide
 from harness.numbers.formats import Format
 from harness.numbers.wide import huge, tiny
-from harness.problems.problem import REAL, Array, Problem, Terms, exponential_points, only_at
+from harness.problems.problem import REAL, Array, Problem, Terms, exponential_points, only_at, with_extra_bits
 
 # -- mpmath forms -------------------------------------------------------------------------------
 
@@ -51,6 +51,14 @@ def _terms_sigmoid(x: mpmath.mpf) -> Terms:
     if abs(x) < 1:
         return mp.mpf(0.5), [near_half(x)]
     return (mp.mpf(1), [-sigmoid(-x)]) if x > 0 else (mp.mpf(0), [sigmoid(x)])
+
+
+def _terms_sigmoid_grad(x: mpmath.mpf) -> Terms:
+    """Return sigmoid(x) sigmoid(-x) = (1 - tanh(x/2)^2) / 4, from |x| = 1 on as e / (1 + e)^2 with e = e^-|x|."""
+    if abs(x) < 1:
+        return mp.mpf(0.25), [-(mp.tanh(x / 2) ** 2) / 4]
+    e = mp.exp(-abs(x))
+    return mp.mpf(0), [e / (1 + e) ** 2]
 
 
 def _terms_exp(x: mpmath.mpf) -> Terms:
@@ -98,6 +106,16 @@ def _fast_sigmoid(x: Array) -> Array:
     return np.where(x >= 0, np.ones_like(e), e) / (1 + e)
 
 
+def _fast_sigmoid_grad(x: Array) -> Array:
+    e = fast_exp(-np.abs(x))
+    return np.maximum(e / ((1 + e) * (1 + e)), tiny(x.dtype))
+
+
+def _between_sigmoid_grad(start: Array, stop: Array) -> tuple[Array, Array]:
+    """Return the maximum, 1/4 at 0, where it lies between."""
+    return np.full_like(start, np.nan), np.where((start < 0) & (stop > 0), 0.25, np.nan)
+
+
 def _split_softplus(x: Array) -> tuple[Array, Array, Array]:
     """Return softplus(x) as max(x, 0) and log(1 + e^-|x|)."""
     return np.maximum(x, np.zeros_like(x)), np.zeros_like(x), fast_tail(x)
@@ -125,7 +143,13 @@ FUNCTIONS = (
     Problem(
         "sigmoid", "logit", False, r"1 / (1 + e^{-x})",
         domain=REAL, centre=0.0, nonnegative=True,
-        terms=_terms_sigmoid, fast=_fast_sigmoid, rational=only_at(0, Fraction(1, 2)),
+        terms=_terms_sigmoid, fast=_fast_sigmoid, rational=only_at(0, Fraction(1, 2)), gradient="sigmoid_grad",
+    ),
+    Problem(
+        "sigmoid_grad", "logit", False, r"\sigma(x) (1 - \sigma(x))",
+        domain=REAL, centre=0.0, nonnegative=True, monotone_beyond=math.ulp(0.0),  # on either side of its maximum at 0
+        terms=with_extra_bits(_terms_sigmoid_grad), fast=_fast_sigmoid_grad, between=_between_sigmoid_grad,
+        rational=only_at(0, Fraction(1, 4)), log_slope=1.0,
     ),
     Problem(
         "softplus", "logit", False, r"\log(1 + e^x)",

@@ -14,9 +14,10 @@ Zero weights drop their term: 0 * log 0 = 0, the limit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import mpmath
 import numpy as np
@@ -24,12 +25,15 @@ from mpmath import mp
 
 from harness import UsageError
 from harness.numbers.formats import Format
+from harness.problems.plugins import shipped_problems as shipped
+from harness.problems.weights import MARK, Weights, weights_of
 
 Terms = tuple[mpmath.mpf, list[mpmath.mpf]]
 Array = np.ndarray
 
 REAL, UNIT = (-math.inf, math.inf), (0.0, 1.0)
 EXTRA_BITS = 16
+NONE = Weights()
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,9 @@ class Problem:
     A problem whose values grow without bound has `split(x, *target)`: arrays (a, b, rest) of the wide format, a + b
     being exact to twice its precision, whose sum is the value; by them an absolute error is known where the value
     itself, to the last bit of the wide format, says nothing of it.
+    `exact_parts(x, *target)` gives arrays (a, b, rest, known): where `known`, a + b is an exact number and the value is
+    a + b + rest, the rest being of the right sign and, where it counts beside the numbers' last bits, good to 2^-20: how such a value rounds, and on which side of a
+    power of two it lies, is then seen from its parts, without mpmath.
     `critical` gives inputs of a format that every grid visits, besides the centre and those of the
     kind of input.  `inside` has the library functions, and the sign of the input that they are given,
     that computing it needs: the worst arguments published for them are searched around; where it is
@@ -57,6 +64,11 @@ class Problem:
     `log_slope` is a proved bound of |d log |f| / dx|, x being the logit of the input where that is a probability;
     with it, |f| changes with a target by a factor of at most that of min(y, 1 - y).  None where none is needed:
     the function is monotone in the input and in the target, as bernoulli_kl is on either side of p = y.
+    `lost_bits` is by how many bits the relative error bound of `fast` is weaker than that of truth/fast.py.
+    `weights` are those that a weighted loss has in its name, none for any other; `at` fixes the target of such a one
+    at a rational number: a problem of the input alone, of the same name, for the digits of one value.
+    `ends(point, bits)` encloses the value at rational inputs by proof, where a problem of one's own has that.
+    `targets` are those that it is checked at if nothing is said (none: those of the tables), in `target_domain`.
     """
 
     name: str
@@ -72,10 +84,22 @@ class Problem:
     between: Callable[..., tuple[Array, Array]] | None = None
     gradient: str = ""
     split: Callable[..., tuple[Array, Array, Array]] | None = None
+    exact_parts: Callable[..., tuple[Array, Array, Array, Array]] | None = None
     critical: Callable[[Format], list[float]] | None = None
     inside: tuple[tuple[str, int], ...] = ()
     rational: Callable[..., Fraction | None] = lambda *point: None
     log_slope: float | None = None
+    lost_bits: int = 0
+    weights: Weights = NONE
+    at: Callable[[Fraction], Problem] | None = None
+    ends: Callable[[Sequence[Fraction], int], tuple[mpmath.mpf, mpmath.mpf] | None] | None = None
+    targets: tuple[str, ...] = ()
+    target_domain: tuple[float, float] = UNIT
+
+    @property
+    def base(self) -> str:
+        """Return the name without weights: the family that a weighted loss is of."""
+        return self.name.partition(MARK)[0]
 
     @property
     def monotone(self) -> bool:
@@ -140,6 +164,25 @@ def only_at(input_: int | Fraction, value: int | Fraction) -> Callable[..., Frac
 # -- the register -------------------------------------------------------------------------------
 
 PROBLEMS: dict[str, Problem] = {}
+OWN: dict[str, Problem] = {}  # those that users and packages declare: see own.py
+
+
+@dataclass(frozen=True)
+class WeightedFamily:
+    """Describe the losses that weights make of one: `make` is given its name and the weights that it `takes`.
+
+    `gradient` names the family of the derivatives, with the same weights; "" where there is none.  Weights left out
+    have `defaults`, which a name does not carry.
+    """
+
+    name: str
+    takes: tuple[str, ...]
+    make: Callable[[str, Weights], Problem]
+    gradient: str = ""
+    defaults: tuple[tuple[str, Fraction], ...] = ()
+
+
+WEIGHTED: dict[str, WeightedFamily] = {}
 
 
 def register(*problems: Problem) -> None:
@@ -150,11 +193,57 @@ def register(*problems: Problem) -> None:
         PROBLEMS[problem.name] = problem
 
 
-def problem_named(name: str) -> Problem:
-    """Return the problem called `name`; UsageError lists the known ones."""
-    if name not in PROBLEMS:
-        raise UsageError(f"unknown problem {name!r}; known problems: {', '.join(PROBLEMS)}")
-    return PROBLEMS[name]
+def register_weighted(*families: WeightedFamily) -> None:
+    """Add what weights make of problems; the plain problem of the name, if there is one, is without weights."""
+    WEIGHTED.update({family.name: family for family in families})
+
+
+def problem_named(name: str, weights: Weights | None = None) -> Problem:
+    """Return the problem called `name`, with the weights given or those that the name carries; UsageError lists the known.
+
+    `problem_named("bce_logits", Weights(pos=3))` is `problem_named("bce_logits@pos=3")`, the same object each time.
+    Raises UsageError for weights that the problem does not take, and for some in the name and others beside it.
+    """
+    if name not in PROBLEMS and name not in OWN:
+        shipped()
+    if name in OWN and not weights:
+        return OWN[name]
+    base, mark, text = name.partition(MARK)
+    if mark and weights:
+        raise UsageError(f"{name} carries its weights already; give them once")
+    given = weights_of(text) if mark else weights or Weights()
+    if not given and base in PROBLEMS:
+        return PROBLEMS[base]
+    if base not in PROBLEMS and base not in WEIGHTED:
+        raise UsageError(f"unknown problem {base!r}; known problems: {', '.join(known_names())}")
+    return _weighted(base, given)
+
+
+def known_names() -> list[str]:
+    """Return the names that `problem_named` knows, weights left out, in the order of lists."""
+    return [*PROBLEMS, *(name for name in WEIGHTED if name not in PROBLEMS), *OWN]
+
+
+@lru_cache(maxsize=256)
+def _weighted(base: str, given: Weights) -> Problem:
+    family = WEIGHTED.get(base)
+    if family is None:
+        raise UsageError(f"{base} takes no weights; {', '.join(WEIGHTED)} do")
+    other = [name for name in given.given() if name not in family.takes]
+    if other:
+        raise UsageError(f"{base} has no {other[0]}; its weights: {', '.join(family.takes)}")
+    defaults = dict(family.defaults)
+    chosen = {**defaults, **given.given()}
+    carried = Weights(**{name: value for name, value in chosen.items() if defaults.get(name) != value})
+    if not carried and base in PROBLEMS:
+        return PROBLEMS[base]
+    name = f"{base}{MARK}{carried.text}" if carried else base
+    return _made(name, family, Weights(**chosen))
+
+
+@lru_cache(maxsize=256)  # one object for one name, however its weights were written
+def _made(name: str, family: WeightedFamily, weights: Weights) -> Problem:
+    return family.make(name, weights)
 
 
 def gradient_of(problem: Problem) -> Problem | None:
@@ -164,4 +253,9 @@ def gradient_of(problem: Problem) -> Problem | None:
 
 def antiderivative_of(problem: Problem) -> Problem | None:
     """Return the loss whose gradient a problem is; None where it is no gradient."""
-    return next((p for p in PROBLEMS.values() if p.gradient == problem.name), None)
+    plain = next((p for p in (*PROBLEMS.values(), *OWN.values()) if p.gradient == problem.name), None)
+    if plain is not None:
+        return plain
+    mark = problem.name[len(problem.base) :]
+    losses = (f.name + mark for f in WEIGHTED.values() if f.gradient == problem.base)
+    return next((problem_named(name) for name in losses), None)

@@ -16,7 +16,7 @@ from pkgutil import iter_modules
 import numpy as np
 
 from harness import UsageError
-from harness.problems import Problem, antiderivative_of, gradient_of, problem_named
+from harness.problems import Problem, antiderivative_of, gradient_of, plugins, problem_named
 from harness.systems import adapters
 
 # What an adapter gives: f(x) or f(x, y), 1-D arrays of one format in, one array of that shape out.
@@ -162,9 +162,20 @@ def _libraries(folders: tuple[str, ...]) -> dict[str, Library]:
     return found
 
 
+def shipped_libraries() -> list[Library]:
+    """Return the libraries that adapters of installed packages declare, by the entry points xent_harness.systems.
+
+    They can be named and listed; tables and pages have those of the harness's own adapters alone.
+    """
+    modules = map(import_module, plugins.loaded(plugins.SYSTEMS))
+    return sorted((entry for module in modules for entry in module.LIBRARIES), key=lambda entry: entry.order)
+
+
 def library_named(name: str) -> Library:
-    """Return one library; UsageError lists the known names."""
+    """Return one library, of the harness's adapters or an installed package's; UsageError lists the known names."""
     known = _libraries(tuple(adapters.__path__))
+    if name not in known:
+        known = {**known, **{entry.name: entry for entry in shipped_libraries()}}
     if name not in known:
         raise UsageError(f"unknown library {name!r}; known libraries: {', '.join(known)}")
     return known[name]

@@ -9,6 +9,7 @@ from mpmath import mp
 
 from harness import UsageError
 from harness.numbers.formats import Format
+from harness.problems import problem_named
 from harness.sweep import stored
 from harness.sweep.grid import Grid
 from harness.sweep.shards import merged, shards_of
@@ -81,7 +82,7 @@ def _agrees(row: Row, fmt: Format, swept: float, provenance: dict) -> None:
     if row["max_ulp"] == "" or math.isinf(swept):  # nothing finite, or more than the sweep can hold
         return
     again = mp.mpf(str(row["max_ulp"]))
-    if abs(again - swept) > 2.0**fmt.precision * bound(fmt) + 1e-8 * swept:
+    if abs(again - swept) > 2.0**fmt.precision * bound(fmt, problem_named(str(row["problem"]))) + 1e-8 * swept:
         other = functions_differ(provenance)
         raise UsageError(
             f"{row['kernel']} of {row['problem']} in {row['format']}, target {row['target'] or 'none'}, errs by "

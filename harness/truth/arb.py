@@ -18,7 +18,8 @@ from typing import Any
 import mpmath
 
 from harness import UsageError
-from harness.problems import Problem
+from harness.problems import Problem, Weights
+from harness.problems.weights import Number
 from harness.truth.certified import Point, truth
 
 INSTALLED = find_spec("flint") is not None
@@ -106,7 +107,7 @@ def _hold(
     problem: Problem, point: Sequence[Fraction], agreed: Callable[[], tuple[Ball, Ball]], said: Callable[[], str]
 ) -> None:
     """Compare the problem's ball with a middle and a distance, with more and more bits until it is clear."""
-    if not INSTALLED or problem.name not in FORMS:
+    if not INSTALLED or form_of(problem) is None:
         return
     from flint import ctx
 
@@ -137,7 +138,17 @@ def ball(problem: Problem, point: Sequence[Fraction]) -> Ball:
     """Return a ball that holds the exact value at rational inputs, by Arb at its working precision."""
     from flint import arb, fmpq
 
-    return FORMS[problem.name](*(arb(fmpq(v.numerator, v.denominator)) for v in point))
+    form = form_of(problem)
+    assert form is not None
+    return form(*(arb(fmpq(v.numerator, v.denominator)) for v in point))
+
+
+def form_of(problem: Problem) -> Callable[..., Ball] | None:
+    """Return the form of a problem, that of its family with its weights where it has some; None where there is none."""
+    if not problem.weights:
+        return FORMS.get(problem.name)
+    weighted = WEIGHTED_FORMS.get(problem.base)
+    return partial(weighted, problem.weights) if weighted else None
 
 
 # -- one form for each problem ------------------------------------------------------------------------
@@ -186,6 +197,11 @@ def _bce_logits_grad(x: Ball, y: Ball) -> Ball:
     return _sum((1 - y, lambda: _sigmoid(x)), (-y, lambda: _sigmoid(-x)))
 
 
+def _sigmoid_grad(x: Ball) -> Ball:
+    """Return 1 / (2 cosh(x/2))^2."""
+    return 1 / (2 * (x / 2).cosh()) ** 2
+
+
 def _expm1(x: Ball) -> Ball:
     return 2 * (x / 2).exp() * (x / 2).sinh()
 
@@ -196,6 +212,11 @@ def _tanh(x: Ball) -> Ball:
 
 def _log1mexp(a: Ball) -> Ball:
     return (2 * (a / 2).sinh()).log() - a / 2 if a < 1 else _log1p(-(-a).exp())
+
+
+def _log1mexp_grad(a: Ball) -> Ball:
+    """Return (coth(a/2) - 1) / 2 below 1, by the exponential beyond."""
+    return ((a / 2).coth() - 1) / 2 if a < 1 else (-a).exp() / (1 - (-a).exp())
 
 
 def _logit(p: Ball) -> Ball:
@@ -227,12 +248,108 @@ def _root(q: Ball) -> Ball:
     return q.sqrt()
 
 
+# -- weighted losses: the plain forms of what each weight does, in its own words ---------------------------
+
+
+def _rational(value: Number) -> Ball:
+    from flint import arb, fmpq
+
+    exact = Fraction(value)
+    return arb(fmpq(exact.numerator, exact.denominator))
+
+
+def _label(w: Weights, y: Ball) -> Ball:
+    """Return the label moved towards 1/2."""
+    return y if not w.smoothing else y + _rational(w.smoothing) * (_rational(Fraction(1, 2)) - y)
+
+
+def _factor(w: Weights, y: Ball) -> Ball:
+    """Return what the whole loss is multiplied by: 1 - alpha and alpha are the ends of a line."""
+    alpha = None if w.alpha is None else _rational(w.alpha)
+    return _rational(w.weight or 1) * (1 if alpha is None else 1 - alpha + y * (2 * alpha - 1))
+
+
+def _of_one(w: Weights, y: Ball) -> Ball:
+    label = _label(w, y)
+    return _factor(w, label) * _rational(w.pos or 1) * label
+
+
+def _of_zero(w: Weights, y: Ball) -> Ball:
+    label = _label(w, y)
+    return _factor(w, label) * (1 - label)
+
+
+def _weighted_bce(w: Weights, p: Ball, y: Ball) -> Ball:
+    return -_sum((_of_one(w, y), p.log), (_of_zero(w, y), lambda: _log1p(-p)))
+
+
+def _weighted_bce_logits(w: Weights, x: Ball, y: Ball) -> Ball:
+    return _sum((_of_one(w, y), lambda: _softplus(-x)), (_of_zero(w, y), lambda: _softplus(x)))
+
+
+def _weighted_bce_grad(w: Weights, p: Ball, y: Ball) -> Ball:
+    a, b = _of_one(w, y), _of_zero(w, y)
+    if a == 0 or b == 0:
+        return b / (1 - p) if a == 0 else -a / p
+    return ((a + b) * p - a) / (p * (1 - p))
+
+
+def _weighted_bce_logits_grad(w: Weights, x: Ball, y: Ball) -> Ball:
+    a, b = _of_one(w, y), _of_zero(w, y)
+    if abs(x) < 1:
+        return (b * _expm1(x) + (b - a)) / (1 + x.exp())
+    return _sum((b, lambda: _sigmoid(x)), (-a, lambda: _sigmoid(-x)))
+
+
+def _to_gamma(w: Weights, base: Ball) -> Ball:
+    """Return base^gamma; Arb's own power of numbers above 0."""
+    return base ** _rational(w.gamma or 0)
+
+
+def _focal_label(w: Weights, x: Ball, y: Ball) -> Ball:
+    label = _label(w, y)
+    wrong = _sum((label, lambda: _sigmoid(-x)), (1 - label, lambda: _sigmoid(x)))
+    loss = _sum((label, lambda: _softplus(-x)), (1 - label, lambda: _softplus(x)))
+    return _factor(w, label) * _to_gamma(w, wrong) * loss
+
+
+def _focal_label_grad(w: Weights, x: Ball, y: Ball) -> Ball:
+    """Return the derivative by the product rule: (m^g)' c + m^g c'."""
+    label = _label(w, y)
+    wrong = _sum((label, lambda: _sigmoid(-x)), (1 - label, lambda: _sigmoid(x)))
+    loss = _sum((label, lambda: _softplus(-x)), (1 - label, lambda: _softplus(x)))
+    slope = _sum((1 - label, lambda: _sigmoid(x)), (-label, lambda: _sigmoid(-x)))
+    turning = (1 - 2 * label) * _sigmoid(x) * _sigmoid(-x) / wrong
+    return _factor(w, label) * _to_gamma(w, wrong) * (_rational(w.gamma or 0) * turning * loss + slope)
+
+
+def _focal_true_class(w: Weights, x: Ball) -> Ball:
+    return _rational(w.weight or 1) * _to_gamma(w, _sigmoid(-x)) * _softplus(-x)
+
+
+def _focal_true_class_grad(w: Weights, x: Ball) -> Ball:
+    q, gamma = _sigmoid(-x), _rational(w.gamma or 0)
+    return -_rational(w.weight or 1) * _to_gamma(w, q) * (gamma * _sigmoid(x) * _softplus(-x) + q)
+
+
+WEIGHTED_FORMS: dict[str, Callable[..., Ball]] = {
+    "bce": _weighted_bce,
+    "bce_logits": _weighted_bce_logits,
+    "bce_grad": _weighted_bce_grad,
+    "bce_logits_grad": _weighted_bce_logits_grad,
+    "focal": _focal_true_class,
+    "focal_grad": _focal_true_class_grad,
+    "focal_bce_logits": _focal_label,
+    "focal_bce_logits_grad": _focal_label_grad,
+}
+
 FORMS: dict[str, Callable[..., Ball]] = {
     "bce": _bce,
     "bce_logits": _bce_logits,
     "bce_grad": _bce_grad,
     "bce_logits_grad": _bce_logits_grad,
     "sigmoid": _sigmoid,
+    "sigmoid_grad": _sigmoid_grad,
     "softplus": _softplus,
     "log_sigmoid": lambda x: -_softplus(-x),
     "exp": lambda x: (x / 2).exp() ** 2,
@@ -241,6 +358,9 @@ FORMS: dict[str, Callable[..., Ball]] = {
     "expm1": _expm1,
     "tanh": _tanh,
     "log1mexp": _log1mexp,
+    "log1mexp_grad": _log1mexp_grad,
+    "log1mexp_neg": lambda x: _log1mexp(-x),
+    "log1mexp_neg_grad": lambda x: -_log1mexp_grad(-x),
     "logit": _logit,
     "binary_entropy": _entropy,
     "bernoulli_kl": _kl,

@@ -110,6 +110,10 @@ def side(problem: Problem, point: Point, boundary: mpmath.mpf) -> int:
     if known is not None:
         difference = known - to_fraction(boundary)
         return (difference > 0) - (difference < 0)
+    for bits in (START_BITS, 4 * START_BITS) if problem.ends else ():
+        ends = problem.ends(point, bits) if problem.ends else None  # one proof is quicker than what Ziv's loop asks for
+        if ends is not None and (ends[0] > boundary or ends[1] < boundary):
+            return 1 if ends[0] > boundary else -1
 
     def decide(e: Enclosure) -> int | None:
         distance = mp.fsub(e.exact, boundary, exact=True) + e.rest

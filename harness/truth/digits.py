@@ -32,6 +32,8 @@ def certified(problem: Problem, point: Sequence[Fraction], digits: int, seconds:
     A rational value is rounded as it is.  Any other lies between two bounds that must print alike, so a digit
     that could be wrong is never shown.  Raises Undecided where the next step of Ziv's loop would end after `seconds`.
     """
+    if problem.at is not None:
+        problem, point = problem.at(point[1]), point[:1]
     known = problem.rational(*point)
     if known is not None:
         return decimal(known, digits)
@@ -70,12 +72,17 @@ def bounds(problem: Problem, point: Sequence[Fraction], bits: int) -> Ends | Non
     A problem that is monotone in each input has its extremes over a box at the corners.  Of any other its
     `log_slope` says by how much one corner's value differs from all others in the box.
     """
+    if problem.ends is not None:
+        return problem.ends(point, bits)
     box = [held(v, bits) for v in point]
     corners = list(product(*(dict.fromkeys(ends) for ends in box)))
     if problem.log_slope is not None and len(corners) > 1:
         return _widened(problem, box, bits)
-    if len(corners) > 1 and not problem.monotone and box[0][0] <= box[1][1] and box[1][0] <= box[0][1]:
-        return None  # p may be y, where the problem turns
+    if len(corners) > 1 and not problem.monotone:
+        if len(box) == 1:
+            raise Undecided(f"{problem.name} is not monotone: give its input as a binary number, such as 0x1.8p+0")
+        if box[0][0] <= box[1][1] and box[1][0] <= box[0][1]:
+            return None  # p may be y, where the problem turns
     with mp.workprec(bits + 8):
         found = [enclose(problem, corner, bits) for corner in corners]
         return min(e.lower for e in found), max(e.upper for e in found)

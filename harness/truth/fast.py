@@ -51,9 +51,14 @@ BOUND_BITS = {True: 48, False: 107}
 FUNCTION_ULP = {True: 2, False: 1}
 
 
-def bound(fmt: Format) -> float:
-    """Return the stated relative error bound of the fast reference for a working format."""
-    return 2.0 ** -BOUND_BITS[wide_dtype(fmt) == FLOAT64]
+def bound(fmt: Format, problem: Problem | None = None) -> float:
+    """Return the stated relative error bound of the fast reference for a working format, of a problem whose own is weaker."""
+    return 2.0 ** -bound_bits(wide_dtype(fmt), problem)
+
+
+def bound_bits(wide: np.dtype, problem: Problem | None) -> int:
+    """Return the bits of the stated bound in a wide format, less those that the problem's fast form loses."""
+    return BOUND_BITS[wide == FLOAT64] - (problem.lost_bits if problem else 0)
 
 
 class AuditFailure(RuntimeError):
@@ -107,15 +112,19 @@ def evaluate(problem: Problem, fmt: Format, x: Array, y: Array | None = None) ->
     value = problem.fast(*inputs)
     settle = partial(_settle, problem, inputs, value)
     ulp = ulp_of(value, fmt)  # a pole, which has no error, gets some finite ulp
-    open_ = near_power(value, BOUND_BITS[wide == FLOAT64])
+    open_ = near_power(value, bound_bits(wide, problem))
     if open_.any():
         open_ &= (abs(value) > 1.5 * power_two(fmt.emin, wide)) & (abs(value) < huge(wide))
+        if problem.exact_parts is not None and open_.any():
+            _ulps_by_parts(problem, fmt, inputs, value, ulp, open_)
         settle(ulp, open_, partial(_ulp_at, problem, fmt, value))
     high, low, ulp64, scales = _split(value, ulp)
     rounded, distance = _nearest(fmt, value, ulp) if low is None else _nearest_float64(high, low, ulp64)
     # |value| <= 2^p ulp: nearer than this to a midpoint, the bound leaves the rounding open.
     distance -= 0.5
-    open_ = np.abs(distance, out=distance) <= 2.0 ** (fmt.precision + 1) * bound(fmt)
+    open_ = np.abs(distance, out=distance) <= 2.0 ** (fmt.precision + 1) * bound(fmt, problem)
+    if problem.exact_parts is not None and open_.any():
+        _rounded_by_parts(problem, fmt, inputs, value, ulp, rounded, open_)
     settle(rounded, open_, partial(_rounded_at, problem, fmt, value, ulp))
     ratio = ulp / np.maximum(abs(value), tiny(wide)) if low is None else _ulp_per_value(high, low, scales)
     return Reference(
@@ -135,6 +144,44 @@ def _nearest_float64(high: Array, low: Array, ulp: Array) -> tuple[Array, Array]
     """Do the same where the working format is float64: `high` is at most an ulp off, where it is subnormal."""
     distance = abs(low)
     return high + np.where(distance > 0.5, np.copysign(ulp, low), 0), distance
+
+
+def _sides_by_parts(
+    problem: Problem, inputs: list[Array], at: tuple[Array, ...], boundary: Array, shape: tuple[int, ...]
+) -> tuple[Array, Array]:
+    """Return the sign of value - boundary at points, and where an exact part and the rest beside it tell it.
+
+    3 x, of an x of 24 bits, is half-way between two numbers of 24 bits for every fourth x: what is beside it decides.
+    """
+    assert problem.exact_parts is not None
+    first, second, rest, known = (np.broadcast_to(v, shape)[at] for v in problem.exact_parts(*inputs))
+    off = (first - boundary) + second  # the first difference is exact, the two being close
+    clear = known & (abs(off + rest) > (abs(off) + abs(rest)) * 2.0**-18)
+    return np.where(off + rest > 0, 1, -1), clear & (abs(first) <= huge(first.dtype) * 2.0**-80)
+
+
+def _rounded_by_parts(
+    problem: Problem, fmt: Format, inputs: list[Array], value: Array, ulp: Array, rounded: Array, open_: Array
+) -> None:
+    """Round in place what parts decide, and leave the rest open."""
+    at = np.nonzero(open_)
+    unit, low = ulp[at], np.floor(value[at] / ulp[at])
+    sign, clear = _sides_by_parts(problem, inputs, at, (low + 0.5) * unit, value.shape)
+    chosen = tuple(a[clear] for a in at)
+    rounded[chosen] = _overflow(fmt, ((low + (sign > 0)) * unit)[clear].astype(np.float64))
+    open_[chosen] = False
+
+
+def _ulps_by_parts(problem: Problem, fmt: Format, inputs: list[Array], value: Array, ulp: Array, open_: Array) -> None:
+    """Put in place the ulps, next to a power of two, that parts decide, and leave the rest open."""
+    at = np.nonzero(open_)
+    near = value[at]
+    power = power_of_two_below(1.25 * abs(near))
+    sign, clear = _sides_by_parts(problem, inputs, at, np.copysign(power, near), value.shape)
+    above = np.where(near < 0, sign < 0, sign > 0)
+    chosen = tuple(a[clear] for a in at)
+    ulp[chosen] = (np.where(above, power, power / 2) * power_two(1 - fmt.precision, value.dtype))[clear]
+    open_[chosen] = False
 
 
 Decide = Callable[[tuple[mpmath.mpf, ...], int, int], object]
@@ -228,13 +275,13 @@ def audit(problem: Problem, fmt: Format, x: Array, y: Array | None = None) -> fl
     wide = wide_dtype(fmt)
     columns = [a.astype(wide) for a in ((x[None, :],) if y is None else (x[None, :], y[:, None]))]
     value = problem.fast(*columns)
-    bits, worst, worst_at = BOUND_BITS[wide == FLOAT64] + 40, mp.mpf(0), None
+    bits, worst, worst_at = bound_bits(wide, problem) + 40, mp.mpf(0), None
     for index in np.ndindex(value.shape):
         point = tuple(exact_mpf(np.broadcast_to(a, value.shape)[index]) for a in columns)
         error = _relative_error(problem, point, value[index], bits, wide)
         if not error <= worst:
             worst, worst_at = error, point
-    if not worst <= bound(fmt):
+    if not worst <= bound(fmt, problem):
         at = ", ".join(mpmath.nstr(v, 20) for v in worst_at or ())
         raise AuditFailure(
             f"the fast reference of {problem.name} in {fmt.name} is off by 2^{float(mp.log(worst, 2)):.1f} "

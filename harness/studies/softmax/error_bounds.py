@@ -33,7 +33,7 @@ import numpy as np
 from harness.bounds.function_errors import function_errors
 from harness.numbers.formats import FORMATS, Format
 from harness.studies.reductions.error_bounds import WIDER, Rule, by_halves, in_wider, one_by_one, unit
-from harness.studies.softmax.vectors import others, picked
+from harness.sweep.vectors import others, picked
 
 Array = np.ndarray
 Bound = Callable[["Logits"], Array]

@@ -29,7 +29,7 @@ from harness.numbers.formats import FORMATS, format_of
 from harness.studies.reductions.error_bounds import WIDER
 from harness.studies.reductions.methods import pairwise, sequential, wide
 from harness.studies.softmax import error_bounds
-from harness.studies.softmax.vectors import largest, others, picked
+from harness.sweep.vectors import largest, others, picked
 
 Array = np.ndarray
 Add = Callable[[Array], Array]

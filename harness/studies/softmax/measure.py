@@ -18,12 +18,12 @@ from harness.numbers.formats import Format, format_named
 from harness.studies.reductions.error_bounds import check
 from harness.studies.softmax.error_bounds import Logits, bound
 from harness.studies.softmax.forms import ADD, LOSS, LSE, WAYS, Way, sigmoid_loss, way_named, ways_of
-from harness.studies.softmax.reference import START_BITS, Evaluation, SoftmaxTruth, evaluation
-from harness.studies.softmax.vectors import CLASSES, Vectors, kinds_of, others, picked, vectors
 from harness.studies.study import Parameters, Tables
+from harness.sweep.vectors import CLASSES, Vectors, kinds_of, others, picked, vectors
 from harness.tables.rows import CONTRACT, EXACT_DIGITS, Row
 from harness.truth.certified import decimal, significant
 from harness.truth.errors import SPURIOUS
+from harness.truth.softmax import START_BITS, Evaluation, SoftmaxTruth, evaluation
 
 Array = np.ndarray
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from harness.studies.softmax.forms import ADD, LOSS, LSE, WAYS
 from harness.studies.softmax.measure import GAP_WAYS, GRADIENTS
-from harness.studies.softmax.vectors import CLASSES
 from harness.studies.study import Frames
+from harness.sweep.vectors import CLASSES
 from harness.tables import views
 from harness.tables.strongest import Known
 from harness.tables.text import OUTCOME_LABELS, short

@@ -167,7 +167,7 @@ def verdict_of(key: Key, entries: Entries) -> tuple[str, str]:
 
 def slope_of(key: Key, entries: Entries) -> Entry | None:
     """Return the entry of a loss's gradient, None where the tables have none; of another problem its own entry."""
-    gradient = gradient_of(problem_named(key[0]))
+    gradient = gradient_of(problem_named(key[0])) if key[0] in LOSSES else None
     return entries.get((gradient.name, *key[1:])) if gradient else entries[key]
 
 

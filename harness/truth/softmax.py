@@ -9,7 +9,9 @@ relatively, so that L is good to 2^(12-P); the values that are given are good to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import gmpy2  # type: ignore[import-untyped]
@@ -68,6 +70,20 @@ class SoftmaxTruth:
         with mp.workprec(START_BITS):
             return mp.mpf(self.values[-1]) - mp.mpf(float(self.x[c])) + self.rest(START_BITS)
 
+    def soft_loss(self, targets: Sequence[Fraction]) -> mpmath.mpf:
+        """Return the sum of t_i ((m - x_i) + L) within 2^-BITS of itself: the cross-entropy of targets that are not negative.
+
+        A class without weight counts for nothing, even where it is masked; infinite where a masked one has weight.
+        """
+        if any(t and np.isneginf(x) for t, x in zip(targets, self.x)):
+            return mp.inf
+        m = Fraction(self.values[-1])
+        linear = sum((t * (m - Fraction(float(x))) for t, x in zip(targets, self.x) if t), Fraction(0))
+        total = sum(targets, Fraction(0))
+        with mp.workprec(START_BITS):
+            parts = [mp.mpf(v.numerator) / v.denominator for v in (linear, total)]
+            return parts[0] + parts[1] * self.rest(START_BITS)
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -95,17 +111,19 @@ class Evaluation:
         return "wrong_sign" if value * mpmath.sign(self.exact) < 0 or not self.exact else "finite"
 
 
-def evaluation(fmt: Format, computed: Any, exact: mpmath.mpf) -> Evaluation:
+def evaluation(fmt: Format, computed: Any, exact: mpmath.mpf, open_ties: bool = False) -> Evaluation:
     """Compare one value of the format with the exact one.
 
     Where the exact value is 0, the relative error is 0 if the computed one is 0 too, else infinite.
     Raises ArithmeticError where the exact value is too near to the middle between two numbers of the
-    format to tell whether the computed one is correctly rounded.
+    format to tell whether the computed one is correctly rounded, unless `open_ties` takes it for one that is not.
     """
-    if not np.isfinite(float(computed)):
+    if mpmath.isinf(exact) and float(computed) == float(exact):
+        return Evaluation(computed, exact, mp.mpf(0), mp.mpf(0), mp.mpf(0))
+    if not np.isfinite(float(computed)) or mpmath.isinf(exact):
         return Evaluation(computed, exact, mp.inf, mp.inf, mp.inf)
     ulp = error_in_ulp(fmt, computed, exact)
-    if abs(ulp - 0.5) < DECIDED:
+    if abs(ulp - 0.5) < DECIDED and not open_ties:
         raise ArithmeticError(f"the truth {exact} is too near to a tie to tell whether {computed} is correctly rounded")
     with mp.workprec(200):
         absolute = abs(mp.fsub(float(computed), exact, exact=True)) if exact else abs(mp.mpf(float(computed)))

@@ -1,0 +1,148 @@
+"""Functions of K classes: their rows, exact values of integer, one-hot and soft labels, and what a check says."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from mpmath import mp
+
+from harness import UsageError
+from harness.checking import classes as checking
+from harness.checking.classes import logits_of, row_of, rows_of_target, stable
+from harness.checking.engine import check
+from harness.cli.main import main
+from harness.numbers.formats import FORMATS
+from harness.tables.rows import COLUMNS
+from harness.truth.softmax import SoftmaxTruth
+
+F32 = FORMATS["float32"]
+
+
+def logsoftmax(x, c):
+    a = x - x.max(axis=1, keepdims=True)
+    return np.log(np.exp(a).sum(axis=1, dtype=x.dtype)) - np.take_along_axis(a, c[:, None], axis=1)[:, 0]
+
+
+def lse(x):
+    m = x.max(axis=1)
+    return m + np.log(np.exp(x - m[:, None]).sum(axis=1, dtype=x.dtype))
+
+
+class TestRows:
+    def test_they_are_the_same_each_time_and_of_every_kind(self):
+        one, two = logits_of(F32, 10, "standard"), logits_of(F32, 10, "standard")
+        assert {"equal", "masked", "lead", "spread", "huge", "normal_20"} <= {*one}
+        for kind, (x, chosen) in one.items():
+            assert np.array_equal(x, two[kind][0]) and x.dtype == F32.dtype and x.shape[1] == 10
+            top = x.astype(float).argmax(axis=1)
+            assert (x[np.arange(len(x)), top] == x[np.arange(len(x)), chosen["top"]]).all()
+            assert (chosen["other"] != chosen["top"]).all()
+        assert len(np.unique(one["equal"][0][0])) == 1 and np.isneginf(one["masked"][0]).any()
+        assert one["lead"][0].max() > 100 and np.ptp(one["spread"][0][-1]) > 500
+
+    @pytest.mark.parametrize("name", ["float16", "bfloat16", "float64"])
+    def test_every_format_has_them(self, name):
+        given = rows_of_target(FORMATS[name], 4, "quick", "soft", "soft", Fraction(0))
+        assert all(mp.isfinite(given.exact(i)) for i in range(len(given.logits)))
+
+    def test_a_row_is_written_in_hex(self):
+        given = rows_of_target(F32, 3, "quick", "top", "integer", Fraction(0))
+        text, _, label = given.hex(F32, 5).partition("; ")
+        assert [float.fromhex(v) for v in text.split()] == given.logits[5].astype(float).tolist()
+        assert int(label) == given.labels[5]
+
+
+class TestTruth:
+    def test_soft_labels_against_plain_mpmath(self):
+        x, t = np.array([1.0, -2.5, -np.inf, 30.0]), [Fraction(1, 3), Fraction(1, 2), Fraction(0), Fraction(1, 6)]
+        with mp.workprec(600):
+            total = mp.log(mp.fsum(mp.exp(mp.mpf(v)) for v in x if np.isfinite(v)))
+            parts = [mp.mpf(w.numerator) / w.denominator * (total - mp.mpf(v)) for w, v in zip(t, x) if w]
+            exact = mp.fsum(parts)
+            assert abs(SoftmaxTruth(x).soft_loss(t) - exact) <= mp.ldexp(exact, -155)
+        assert SoftmaxTruth(x).soft_loss([Fraction(0), Fraction(0), Fraction(1), Fraction(0)]) == mp.inf
+
+    def test_a_hard_label_is_the_class(self):
+        x = np.array([0.5, 3.0, -700.0])
+        for c in range(3):
+            hot = [Fraction(int(i == c)) for i in range(3)]
+            assert abs(SoftmaxTruth(x).soft_loss(hot) / SoftmaxTruth(x).loss(c) - 1) < mp.ldexp(1, -150)
+
+    def test_two_classes_are_the_sigmoid_cross_entropy(self):
+        from harness.problems import PROBLEMS
+        from harness.truth.certified import truth
+
+        exact = truth(PROBLEMS["bce_logits"], (mp.mpf(4.25), mp.mpf(0.25)))
+        found = SoftmaxTruth(np.array([4.25, 0.0])).soft_loss([Fraction(1, 4), Fraction(3, 4)])
+        assert abs(found / exact - 1) < mp.ldexp(1, -150)
+
+
+class TestCheck:
+    def test_a_stable_form_passes_and_a_naive_one_does_not(self):
+        asked = {"classes": 5, "grid": "quick"}
+        good = check(lambda x, c: stable(x, c), "softmax_ce", "float64", max_ulp=16, **asked)
+        assert good.passed and [r["target"] for r in good.rows] == ["top", "other"]
+        bad = check(logsoftmax, "softmax_ce", "float32", **asked)
+        top, other = bad.rows
+        assert not bad.passed and int(top["spurious_zero"]) > 0 and float(str(other["max_ulp"])) < 4
+        assert top["problem"] == "softmax_ce@classes=5" and list(top) == list(COLUMNS)
+        assert top["zero_input"].count(" ") == 5 and "ulp" in top["reason"]
+        assert "FAIL  target top" in bad.text() and "ignore_index" in bad.text() and bad.table.shape[0] == 2
+
+    def test_labels_of_every_kind(self):
+        def soft(x, t):
+            a = x - x.max(axis=1, keepdims=True)
+            loss = np.log(np.exp(a).sum(axis=1, dtype=x.dtype))[:, None] - a
+            return np.where(t == 0, t, t * loss).sum(axis=1, dtype=x.dtype)
+
+        for labels in ("onehot", "soft"):
+            report = check(soft, "softmax_ce", "float64", classes=3, labels=labels, grid="quick")
+            assert float(str(report.rows[-1]["max_ulp"])) < 8
+        report = check(soft, "softmax_ce", "float64", classes=3, labels="onehot", grid="quick", weights="smoothing=0.1")
+        assert report.rows[0]["problem"] == "softmax_ce@classes=3+smoothing=0.1" and not report.passed
+
+    def test_a_log_sum_exp(self):
+        report = check(lse, "logsumexp", "float64", classes=4, grid="quick")
+        assert report.rows[0]["target"] == "" and int(report.rows[0]["spurious_nan"]) == 0
+
+    def test_a_planted_error_is_measured(self):
+        """Negative control: one result off by exactly eight ulps."""
+        given = rows_of_target(F32, 3, "quick", "other", "integer", Fraction(0))
+        right = np.array([F32.round(given.exact(i)) for i in range(len(given.logits))])
+        row = row_of("planted", "softmax_ce", F32, "other", given, right, True)
+        assert float(str(row["max_ulp"])) <= 0.5
+        right[7] = F32.step(right[7:8], 8)[0]
+        row = row_of("planted", "softmax_ce", F32, "other", given, right, True)
+        assert 7.4 < float(str(row["max_ulp"])) < 8.6 and row["max_ulp_input"] == given.hex(F32, 7)
+
+    def test_a_reduction_is_undone(self):
+        mean = lambda x, c: logsoftmax(x, c).mean()  # noqa: E731
+        asked = {"classes": 3, "grid": "quick"}
+        one = check(mean, "softmax_ce", "float32", reduction="mean", **asked)
+        assert one.rows[0]["max_ulp"] == check(logsoftmax, "softmax_ce", "float32", **asked).rows[0]["max_ulp"]
+        with pytest.raises(UsageError, match=r"returned a float32|returned \(\)"):
+            check(mean, "softmax_ce", "float32", **asked)
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ({}, "softmax_ce needs --classes"), ({"classes": 1}, "a number from 2"),
+            ({"classes": 3, "weights": "pos=3"}, "softmax_ce has no pos; its weights: smoothing"),
+            ({"classes": 3, "labels": "names"}, "labels 'names' are unknown"),
+            ({"classes": 3, "grid": "exhaustive"}, "grid standard or quick, not 'exhaustive'"),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_used_is_said(self, options, said):
+        with pytest.raises(UsageError, match=said):
+            check(logsoftmax, "softmax_ce", "float32", **options)
+        with pytest.raises(UsageError, match="--classes belongs to logsumexp and softmax_ce"):
+            check(logsoftmax, "bce", "float32", classes=3)
+
+    def test_on_the_command_line(self, capsys, tmp_path):
+        (tmp_path / "ce.py").write_text(
+            "import numpy as np\ndef lse(x): return np.log(np.exp(x).sum(axis=1, dtype=x.dtype))\n"
+        )
+        asked = ["--problem", "logsumexp", "--classes", "4", "--format", "float16", "--grid", "quick"]
+        assert main(["check", f"{tmp_path}/ce.py:lse", *asked]) == 1
+        assert "logsumexp@classes=4 in float16" in capsys.readouterr().out
+        assert checking.GRID == "rows"
