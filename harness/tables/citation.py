@@ -26,7 +26,7 @@ FEWEST = 4  # digits of an identifier, by which it may be found where no other r
 
 
 @dataclass(frozen=True)
-class CitedRow:
+class Citation:
     """Hold a row of a table with its cells as text, the table's name, its sidecar and the day of the release."""
 
     row: dict[str, str]
@@ -35,7 +35,7 @@ class CitedRow:
     released: dict[str, str]
 
 
-def found(results: Path, identifier: str) -> CitedRow:
+def found(results: Path, identifier: str) -> Citation:
     """Return the row that an identifier, or its first digits, names; UsageError where none or several do."""
     wanted = identifier.strip().lower()
     if len(wanted) < FEWEST or not set(wanted) <= set("0123456789abcdef"):
@@ -45,11 +45,11 @@ def found(results: Path, identifier: str) -> CitedRow:
     paths = sorted((results / "tables").glob("*.csv"), key=_order)
     if not paths:
         raise UsageError(f"{results} has no tables (no {results}/tables/*.csv); run `make results` first")
-    matches: dict[str, CitedRow] = {}
+    matches: dict[str, Citation] = {}
     for path in paths:
         if wanted in path.read_text(encoding="utf-8"):
             for row in _rows(path, wanted):
-                matches.setdefault(row["id"], CitedRow(row, path.stem, _described(path), _released(results)))
+                matches.setdefault(row["id"], Citation(row, path.stem, _described(path), _released(results)))
     if len(matches) != 1:
         several = f"begins the ids of {len(matches)} rows; write all of one" if matches else "is no row's id"
         raise UsageError(f"{identifier!r} {several} in {results}/tables")
@@ -81,7 +81,7 @@ def _released(results: Path) -> dict[str, str]:
     return {"version": __version__}
 
 
-def text(cited: CitedRow) -> str:
+def text(cited: Citation) -> str:
     """Return all that `harness cite` prints: the row, how it was measured, a line to paste, BibTeX and the command."""
     row = cited.row
     cells = [f"  {name:<22} {value}" for name, value in row.items() if value != ""]
@@ -101,7 +101,7 @@ def text(cited: CitedRow) -> str:
     )
 
 
-def note(cited: CitedRow) -> str:
+def note(cited: Citation) -> str:
     """Return the sentence that stands below a table with this figure: format, grid, points, basis, versions."""
     row = cited.row
     target = f", target {row['target']}" if row["target"] else ""
@@ -116,7 +116,7 @@ def note(cited: CitedRow) -> str:
     )
 
 
-def measured_with(cited: CitedRow) -> str:
+def measured_with(cited: Citation) -> str:
     """Return what a figure depends on besides its input: versions, C library and CPU features."""
     row, made = cited.row, cited.described.get("provenance", {})
     system = [f"{row['library']} {row['version']}"] if row.get("version") else []
@@ -127,7 +127,7 @@ def measured_with(cited: CitedRow) -> str:
     return ", ".join([*system, *harness, *named, *filter(None, [made.get("libc", "")]), *(simd and [" ".join(simd)])])
 
 
-def bibtex(cited: CitedRow) -> str:
+def bibtex(cited: Citation) -> str:
     """Return a BibTeX entry, @dataset, for the row; braces keep its names as they are."""
     row, release = cited.row, cited.released
     made = cited.described.get("provenance", {})
@@ -150,7 +150,7 @@ def _escaped(text: str) -> str:
     return text.replace("\\", r"\textbackslash ").replace("_", r"\_").replace("%", r"\%").replace("&", r"\&")
 
 
-def command(cited: CitedRow) -> str:
+def command(cited: Citation) -> str:
     """Return the command that measures the row again."""
     row = cited.row
     if row.get("library"):

@@ -68,7 +68,7 @@ def _without_constants(shown: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
 
 
 @dataclass
-class TexColumn:
+class TypesetColumn:
     """Describe one column: its heading, LaTeX's letter for it, and its width in em."""
 
     heading: str
@@ -78,7 +78,7 @@ class TexColumn:
     wraps: bool = False
 
 
-def fitted(columns: Sequence[TexColumn], cm: float) -> tuple[list[TexColumn], float, list[str]]:
+def fitted(columns: Sequence[TypesetColumn], cm: float) -> tuple[list[TypesetColumn], float, list[str]]:
     """Return the columns that fit a width, the size of the type in points, and the headings of those left out."""
     kept = list(columns)
     lost: list[str] = []
@@ -97,17 +97,17 @@ def fitted(columns: Sequence[TexColumn], cm: float) -> tuple[list[TexColumn], fl
         kept.remove(there[0])
 
 
-def column(name: str, values: Iterable[object]) -> TexColumn:
+def column(name: str, values: Iterable[object]) -> TypesetColumn:
     """Return how a column is set: numbers in an S column, short text as it is, long text wrapped."""
     cells = list(dict.fromkeys(map(str, values)))
     found = [NUMBER.fullmatch(cell) for cell in cells if cell not in ("", "–", "inf", "nan")]
     if found and all(found):
         spec, em = _number_format([m for m in found if m])
-        return TexColumn(name, spec, max(em, _heading_em(name, em)), numeric=True)
+        return TypesetColumn(name, spec, max(em, _heading_em(name, em)), numeric=True)
     longest = max((em_of(cell) for cell in cells), default=0.0)
     if max(map(len, cells), default=0) > LONG:
-        return TexColumn(name, "p", longest, wraps=True)
-    return TexColumn(name, "l", max(longest, _heading_em(name, longest)))
+        return TypesetColumn(name, "p", longest, wraps=True)
+    return TypesetColumn(name, "l", max(longest, _heading_em(name, longest)))
 
 
 def _number_format(found: Sequence[re.Match[str]]) -> tuple[str, float]:
@@ -147,7 +147,7 @@ def _heading_em(name: str, em: float) -> float:
     return max(em_of(line.replace("_ ", "_")) for line in _stacked(name, em))
 
 
-def _share(columns: Sequence[TexColumn], ems: float) -> None:
+def _share(columns: Sequence[TypesetColumn], ems: float) -> None:
     """Give wrapping columns what is left of the width, in shares of what they would take, and no less than the narrowest."""
     wrapping = [c for c in columns if c.wraps]
     if not wrapping:
@@ -164,7 +164,7 @@ def _share(columns: Sequence[TexColumn], ems: float) -> None:
         c.spec = rf">{{\raggedright\arraybackslash}}p{{{c.em:.1f}em}}"
 
 
-def _parts(frame: pd.DataFrame, columns: Sequence[TexColumn]) -> list[list[int]]:
+def _parts(frame: pd.DataFrame, columns: Sequence[TypesetColumn]) -> list[list[int]]:
     """Return the numbers of the rows of each part: as many as fill LINES lines."""
     parts: list[list[int]] = [[]]
     filled = 0.0
@@ -183,7 +183,9 @@ def _caption(caption: str, part: int, parts: int) -> str:
     return f"{text}." if parts == 1 else f"{text} (part {part} of {parts})."
 
 
-def _part(frame: pd.DataFrame, columns: Sequence[TexColumn], caption: str, label: str, size: float, star: str) -> str:
+def _part(
+    frame: pd.DataFrame, columns: Sequence[TypesetColumn], caption: str, label: str, size: float, star: str
+) -> str:
     name = next(name for name, points in SIZES if points == size)
     specs = "".join(c.spec for c in columns)
     heads = " & ".join(_heading(c) for c in columns)
@@ -207,12 +209,12 @@ def _part(frame: pd.DataFrame, columns: Sequence[TexColumn], caption: str, label
     )
 
 
-def _heading(c: TexColumn) -> str:
+def _heading(c: TypesetColumn) -> str:
     lines = [escaped(line.replace("_ ", "_")) for line in _stacked(c.heading, c.em)]
     return f"{{{lines[0]}}}" if len(lines) == 1 else "{\\shortstack{" + r" \\ ".join(lines) + "}}"
 
 
-def _cell(text: str, c: TexColumn) -> str:
+def _cell(text: str, c: TypesetColumn) -> str:
     """Write a cell: a number as siunitx reads it, a comparison before it; other text with its signs escaped."""
     if not c.numeric:
         return _breakable(text) if c.wraps else escaped(text)
