@@ -42,10 +42,7 @@ def page_job(experiment: Path, parts: list[Path], root: Path, out: Path) -> None
         files.write_text(pages / out.name, page(question, study, frames, root, out))
         for name, caption in question.tables.items():
             shown = study.shown(name, frames[name])
-            wraps = writer.wrapped(shown)
-            writer.write(
-                results / "tables" / name, found[name], list(frames[name]), shown, caption, column_format=wraps
-            )
+            writer.write(results / "tables" / name, found[name], list(frames[name]), shown, caption)
         for stem in question.figures:
             style.save(study.draw[stem](frames), results / "figures", stem)
 

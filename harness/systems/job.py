@@ -99,7 +99,9 @@ def systems_table_job(paths: list[Path], out: Path) -> None:
         "oracle": oracles(part.get("oracle", "mpmath") for part in parts),
     }
     shown = table.shown(rows)
-    writer.write(out.with_suffix(""), rows, COLUMNS, shown, QUESTION, note=table.NOTE, extra=extra)
+    writer.write(
+        out.with_suffix(""), rows, COLUMNS, shown, QUESTION, note=table.NOTE, caption=table.CAPTION, extra=extra
+    )
     specials.write(out.with_name(f"{out.stem}_special"), [row for part in parts for row in part["special"]])
     probes.write(out.with_name(f"{out.stem}_probes"), parts)
 

@@ -67,7 +67,7 @@ def special_values_job(out: Path) -> None:
     )  # fmt: skip
     writer.write(
         out.with_suffix(""), found, COLUMNS, read, TITLE,
-        markdown=page, column_format="lllp{10cm}", extra={"oracle": oracle()},
+        markdown=page, extra={"oracle": oracle()},
     )  # fmt: skip
 
 

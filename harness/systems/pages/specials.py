@@ -34,7 +34,7 @@ def write(path: Path, rows: Sequence[Row]) -> None:
         headlines=[writer.bare_markdown(headline(rows, problem)) for problem in HEADLINES],
         unexpected=writer.bare_markdown(read),
     )  # fmt: skip
-    writer.write(path, rows, SPECIAL_COLUMNS, read, TITLE, markdown=page, column_format="llllp{8cm}")
+    writer.write(path, rows, SPECIAL_COLUMNS, read, TITLE, markdown=page)
 
 
 def headline(rows: Sequence[Row], problem: str, fmt: str = "float32") -> pd.DataFrame:
