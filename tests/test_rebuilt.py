@@ -20,6 +20,7 @@ from harness.systems.pages import figures as systems_figures
 from harness.systems.pages import findings_page, probes, specials, systems_page, table
 from harness.tables import contract, special_values, writer
 from harness.tables.atlas import entries as atlas
+from harness.tables.latex import to_latex
 from harness.workflow import experiments
 
 RESULTS, DOCS = Path("results"), Path("docs")
@@ -69,7 +70,7 @@ def test_pages_and_tables_of_studies(name, frames):
     for t, caption in question.tables.items():
         shown = code.shown(t, frames[name][t])
         same(writer.to_markdown(shown, caption), TABLES / f"{t}.md")
-        same(writer.to_latex(shown, caption, t, writer.wrapped(shown)), TABLES / f"{t}.tex")
+        same(to_latex(shown, caption, t), TABLES / f"{t}.tex")
 
 
 @pytest.mark.parametrize(("name", "stem"), FIGURES_OF_STUDIES)
@@ -83,21 +84,21 @@ def test_tables_of_sweeps(name):
     rows = rows_of(name)
     shown = contract.readable(rows)
     same(writer.to_markdown(shown, EXPERIMENTS[name].question, contract.note(rows)), TABLES / f"{name}.md")
-    same(writer.to_latex(shown, EXPERIMENTS[name].question, name), TABLES / f"{name}.tex")
+    same(to_latex(shown, contract.caption(rows), name), TABLES / f"{name}.tex")
 
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_tables_of_searches(name):
     shown, question = search.readable(rows_of(name)), EXPERIMENTS[name].question
     same(writer.to_markdown(shown, question), TABLES / f"{name}.md")
-    same(writer.to_latex(shown, question, name, writer.wrapped(shown)), TABLES / f"{name}.tex")
+    same(to_latex(shown, search.CAPTION, name), TABLES / f"{name}.tex")
 
 
 @pytest.mark.parametrize("name", BOUNDED)
 def test_tables_of_bounds(name):
     shown = bounds_table.readable(rows_of(name))
     same(writer.to_markdown(shown, bounds_table.TITLE, bounds_table.NOTE), TABLES / f"{name}.md")
-    same(writer.to_latex(shown, bounds_table.TITLE, name), TABLES / f"{name}.tex")
+    same(to_latex(shown, bounds_table.TITLE, name), TABLES / f"{name}.tex")
 
 
 def test_atlas(tmp_path):
@@ -118,7 +119,7 @@ def test_special_values(tmp_path):
 def test_table_of_systems():
     shown = table.shown(rows_of("systems"))
     same(writer.to_markdown(shown, QUESTION, table.NOTE), TABLES / "systems.md")
-    same(writer.to_latex(shown, QUESTION, "systems"), TABLES / "systems.tex")
+    same(to_latex(shown, table.CAPTION, "systems"), TABLES / "systems.tex")
 
 
 def test_table_of_special_values_of_systems(tmp_path):

@@ -13,7 +13,9 @@ import click
 
 from harness import Crash, UsageError, __version__
 from harness.cli import options
+from harness.cli.keeping import keeping
 from harness.cli.stages import stages
+from harness.cli.tables import reading
 
 if TYPE_CHECKING:
     from harness.numbers.formats import Format
@@ -216,6 +218,8 @@ def verify(results: Path, deep: bool, exhaustive: bool) -> None:
     sys.exit(0 if found.ok else 1)
 
 
+cli.commands.update(keeping.commands)
+cli.commands.update(reading.commands)
 cli.commands.update(stages.commands)
 
 

@@ -21,6 +21,7 @@ from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.tables import contract, writer
 from harness.tables.basis import BASES, bases
+from harness.tables.identity import identifier
 from harness.tables.rows import CONTRACT, Row, certified_extreme, significant
 from harness.tables.text import short
 from harness.tables.views import Column, needed, shown
@@ -45,7 +46,9 @@ VIEW = (
     Column("gain", "improvement", searched),
     Column("found after", "evaluations_to_best"),
     Column("least of the seeds (ulp)", "least_ulp", searched),
+    Column("id", identifier),
 )
+CAPTION = "The largest errors that a search found, in units in the last place of the format"
 Searched = tuple[Problem, Kernel, np.generic | None]  # problem, kernel, target
 
 
@@ -124,7 +127,7 @@ def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> No
     extra = {**experiment.search, "oracle": oracles(str(r.get("oracle", "mpmath")) for r in rows)}
     writer.write(
         out.with_suffix(""), rows, (*CONTRACT, *FURTHER), read, experiment.question,
-        column_format=writer.wrapped(read), extra=extra,
+        caption=CAPTION, extra=extra,
     )  # fmt: skip
 
 

@@ -82,10 +82,9 @@ def page_job(experiment: Path, parts: list[Path], root: Path, out: Path) -> None
         files.write_text(pages / out.name, page(question, study, frames, root, out))
         for name, caption in question.tables.items():
             shown = study.shown(name, frames[name])
-            wraps = writer.wrapped(shown)
             writer.write(
                 results / "tables" / name, found[name], list(frames[name]), shown, caption,
-                column_format=wraps, measured_with=made_with, extra={"study_sha256": question.digest},
+                measured_with=made_with, extra={"study_sha256": question.digest},
             )  # fmt: skip
         for stem in question.figures:
             style.save(study.draw[stem](frames), results / "figures", stem)

@@ -28,6 +28,7 @@ import pandas as pd
 
 from harness import UsageError
 from harness.tables import contract, templates, views
+from harness.tables.identity import with_id
 from harness.tables.rows import CONTRACT, Row
 from harness.tables.strongest import Known
 from harness.tables.views import View
@@ -102,9 +103,9 @@ class Study:
     views: Mapping[str, View] = field(default_factory=dict)
 
     def shown(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return what Markdown, LaTeX and the page show of a table."""
+        """Return what Markdown, LaTeX and the page show of a table: with `id`, where a line is a row that has one."""
         view = self.views.get(name, readable)
-        return view(frame) if callable(view) else views.shown(frame, view)
+        return with_id(view(frame) if callable(view) else views.shown(frame, view), frame)
 
     def answered(self, frames: Frames, known: Known) -> str:
         """Return the answer; jinja2.UndefinedError where it uses a fact that nothing computes."""

@@ -145,4 +145,12 @@ def table_job(paths: Sequence[Path], out: Path) -> None:
     """Make the table of the calls of all libraries from their parts."""
     rows = [r for path in paths for r in files.read_json(path, "a part of a library's rows")["rows"]]
     shown = contract.readable(rows)
-    writer.write(out.with_suffix(""), rows, (*COLUMNS, *FURTHER), shown, QUESTION, note=contract.NOTE)
+    writer.write(
+        out.with_suffix(""),
+        rows,
+        (*COLUMNS, *FURTHER),
+        shown,
+        QUESTION,
+        note=contract.NOTE,
+        caption=contract.caption(rows),
+    )

@@ -114,7 +114,15 @@ def systems_table_job(paths: list[Path], out: Path) -> None:
     }
     shown = table.shown(rows)
     writer.write(
-        out.with_suffix(""), rows, COLUMNS, shown, QUESTION, note=table.NOTE, extra=extra, measured_with=made_with
+        out.with_suffix(""),
+        rows,
+        COLUMNS,
+        shown,
+        QUESTION,
+        note=table.NOTE,
+        caption=table.CAPTION,
+        extra=extra,
+        measured_with=made_with,
     )
     specials.write(out.with_name(f"{out.stem}_special"), [row for part in parts for row in part["special"]], made_with)
     probes.write(out.with_name(f"{out.stem}_probes"), parts, made_with)

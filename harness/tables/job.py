@@ -16,6 +16,7 @@ from harness.sweep.shards import merged, shards_of
 from harness.tables import contract, views, writer
 from harness.tables.advice import advised, cures_of
 from harness.tables.basis import with_bases
+from harness.tables.latex import to_latex
 from harness.tables.rows import COLUMNS, Row, rows_of
 from harness.tables.strongest import Known
 from harness.truth.arb import oracle
@@ -53,7 +54,7 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
     rows = advised(rows, known=cures_of(rows, Known.beyond_samples(out.parent, out.stem)))
     writer.write(
         out.with_suffix(""), rows, COLUMNS, contract.readable(rows), experiment.question,
-        note=contract.note(rows), measured_with=shards.provenance,
+        note=contract.note(rows), caption=contract.caption(rows), measured_with=shards.provenance,
         extra={"grid": shards.grid, "audit": audit, "oracle": oracle(), "experiment_sha256": experiment.digest},
     )  # fmt: skip
 
@@ -67,7 +68,7 @@ def rewrite_job(experiment: Experiment, path: Path) -> None:
     shown, title = contract.readable(frame), experiment.question
     texts = {
         ".md": writer.to_markdown(shown, title, contract.note(frame)),
-        ".tex": writer.to_latex(shown, title, path.stem),
+        ".tex": to_latex(shown, contract.caption(frame), path.stem),
     }
     writer.write_again(path, views.records(frame), list(frame.columns), texts)
 

@@ -69,7 +69,7 @@ def special_values_job(out: Path) -> None:
     )  # fmt: skip
     writer.write(
         out.with_suffix(""), found, COLUMNS, read, TITLE,
-        markdown=page, column_format="lllp{10cm}", extra={"oracle": oracle()}, measured_with=provenance({*sources([__name__]), *kernel_sources()}),
+        markdown=page, extra={"oracle": oracle()}, measured_with=provenance({*sources([__name__]), *kernel_sources()}),
     )  # fmt: skip
 
 

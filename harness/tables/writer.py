@@ -13,17 +13,11 @@ from typing import TextIO
 
 import pandas as pd
 
+from harness.tables.identity import identified
+from harness.tables.latex import to_latex
 from harness.tables.text import as_cell
 from harness.workflow import files
 from harness.workflow.provenance import provenance
-
-LATEX = {
-    "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "^": r"\^{}",
-    "≥": r"$\ge$", "≤": r"$\le$", "<": "$<$", ">": "$>$", "−": "$-$", "±": r"$\pm$", "×": r"$\times$",
-    "·": r"$\cdot$", "σ": r"$\sigma$", "γ": r"$\gamma$", "∞": r"$\infty$", "√": r"$\surd$", "→": r"$\to$",
-    "⌈": r"$\lceil$", "⌉": r"$\rceil$", "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "₂": "$_2$", "⊆": r"$\subseteq$", "≈": r"$\approx$", "…": r"\dots{}",
-}  # fmt: skip
-LONG = 30  # characters: a column with a longer cell wraps, see `wrapped`
 
 Rows = Iterable[Mapping[str, object]]
 
@@ -37,22 +31,23 @@ def write(
     *,
     note: str = "",
     markdown: str = "",
-    column_format: str = "",
+    caption: str = "",
     extra: Mapping[str, object] | None = None,
     measured_with: Mapping[str, object] | None = None,
 ) -> None:
     """Write a table as PATH.csv, .md, .tex and .json, all of them or none.
 
-    The CSV holds `columns` of the rows; Markdown and LaTeX hold what is `shown` of them, text in every cell.
+    The CSV holds `columns` of the rows, those of the contract with their `id` (see identity.py); Markdown and LaTeX hold what is `shown` of them, text in every cell.
     `markdown` is the Markdown file's whole text, where it is more than the title, the note and the table;
-    `column_format` is LaTeX's, all columns left-aligned unless said otherwise; `extra` goes into the JSON, which
+    `caption` is LaTeX's, where it is not the title; `extra` goes into the JSON, which
     holds the number of rows, where they come from, and the checksums of the other three; `measured_with` is the
     provenance of the measurements, where they were made before this process, which is taken otherwise.
     """
+    rows, columns = identified(rows, columns)
     texts = {
         path.with_suffix(".csv"): to_csv(rows, columns),
         path.with_suffix(".md"): markdown or to_markdown(shown, title, note),
-        path.with_suffix(".tex"): to_latex(shown, title, path.stem, column_format),
+        path.with_suffix(".tex"): to_latex(shown, caption or title, path.stem),
     }
     checksums = {p.name: files.sha256_of(text) for p, text in texts.items()}
     described = files.to_json(sidecar(path.stem, len(rows), checksums, extra or {}, measured_with))
@@ -70,6 +65,7 @@ def write_again(
     `shown` holds the new texts by suffix (".md", ".tex").  The JSON keeps all that it says of where the rows come
     from; number of rows and checksums are those of the new files.
     """
+    rows, columns = identified(rows, columns)
     texts = {path.with_suffix(".csv"): to_csv(rows, columns)}
     texts |= {path.with_suffix(suffix): text for suffix, text in (shown or {}).items()}
     described = files.read_json(path.with_suffix(".json"), "a table's sidecar")
@@ -117,25 +113,3 @@ def bare_markdown(shown: pd.DataFrame) -> str:
     """Write a frame of text as a Markdown table without padding: one long cell would widen every row."""
     lines = [shown.columns, ["---"] * len(shown.columns), *shown.itertuples(index=False)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def to_latex(shown: pd.DataFrame, title: str, label: str, column_format: str = "") -> str:
-    """Write a frame of text as a booktabs longtable, all columns left-aligned unless said otherwise."""
-    escaped = shown.rename(columns=_latex).map(_latex)
-    return escaped.style.hide(axis="index").to_latex(
-        hrules=True, environment="longtable", caption=_latex(title), label=f"tab:{label}",
-        column_format=column_format or "l" * len(shown.columns),
-    )  # fmt: skip
-
-
-def wrapped(shown: pd.DataFrame) -> str:
-    """Return LaTeX's column format where text of more than LONG characters wraps, such columns sharing the page's width."""
-    long = [shown[c].astype(str).str.len().max() > LONG for c in shown.columns]
-    return "".join(f"p{{{0.75 / sum(long):.2f}\\linewidth}}" if wraps else "l" for wraps in long)
-
-
-def _latex(value: object) -> str:
-    text = str(value).replace("\\", r"\textbackslash{}")
-    for plain, escaped in LATEX.items():
-        text = text.replace(plain, escaped)
-    return text

@@ -6,7 +6,6 @@ Nothing is called again: what a system computed at an input is what was recorded
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +21,7 @@ from harness.systems.measure.agreement import agreement
 from harness.systems.measure.inputs import Combination, Inputs
 from harness.systems.run.supervise import Request, Result
 from harness.tables.basis import BASES, bases
+from harness.tables.identity import identifier
 from harness.tables.rows import CONTRACT, Row, certified_extreme, extremes, significant
 from harness.truth.errors import NONE, SPURIOUS, Errors, measure
 from harness.truth.fast import Reference, audit, evaluate
@@ -113,7 +113,7 @@ def _exact(asked: Combination, audits: dict[str, dict]) -> Reference:
 def _named(asked: Combination, result: Result) -> Row:
     """Return a row's first columns, and its outcome where there is no result."""
     system, n = asked.system, len(asked.inputs.ordinals)
-    return {
+    named = {
         **dict.fromkeys(COLUMNS, ""),
         "problem": asked.problem.name,
         "kernel": f"{system.library}:{system.key}",
@@ -132,15 +132,8 @@ def _named(asked: Combination, result: Result) -> Row:
         or (f"printed to standard output: {' '.join(result.printed.split())}" if result.printed else ""),
         "replica": system.replica,
         "label_smoothing": f"{system.label_smoothing:g}" if system.label_smoothing else "",
-        "id": identifier(asked, result),
     }
-
-
-def identifier(asked: Combination, result: Result) -> str:
-    """Return eight hex digits that stand for a row: its system with version, format, target and grid."""
-    target = "" if asked.target is None else asked.fmt.short(asked.target)
-    named = (asked.system.library, asked.system.key, result.version, asked.fmt.name, target, asked.inputs.grid.name)
-    return hashlib.sha256("|".join(named).encode()).hexdigest()[:8]
+    return {**named, "id": identifier(named)}
 
 
 def _answered(asked: Combination, answers: Answers, exact: Reference, budget: float) -> Row:

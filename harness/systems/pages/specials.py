@@ -34,9 +34,7 @@ def write(path: Path, rows: Sequence[Row], made_with: dict) -> None:
         headlines=[writer.bare_markdown(headline(rows, problem)) for problem in HEADLINES],
         unexpected=writer.bare_markdown(read),
     )  # fmt: skip
-    writer.write(
-        path, rows, SPECIAL_COLUMNS, read, TITLE, markdown=page, column_format="llllp{8cm}", measured_with=made_with
-    )
+    writer.write(path, rows, SPECIAL_COLUMNS, read, TITLE, markdown=page, measured_with=made_with)
 
 
 def headline(rows: Sequence[Row], problem: str, fmt: str = "float32") -> pd.DataFrame:

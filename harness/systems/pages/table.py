@@ -12,8 +12,9 @@ from harness.tables.rows import Row
 from harness.tables.text import OUTCOME_LABELS, decimal_input, largest, percent, spurious
 from harness.tables.views import Cells, Column
 
+CAPTION = "Errors of the losses and gradients of real libraries, in units in the last place of the format: the worst over the targets"
 NOTE = (
-    "One line for each system and format: the worst over its targets. ≥ marks a maximum over a sample: a lower bound. "
+    "One line for each system and format: the worst over its targets; `id` is that of the row with the largest error. ≥ marks a maximum over a sample: a lower bound. "
     "`near` is the largest error where the logit is at most 20 in size. Spurious outcomes are counts of inputs. "
     "`as replica` is the fraction of inputs at which the library returned, bit for bit, what the named replica "
     "computes. A result in another format was rounded into the working format, and that format is named after ←. "
@@ -56,7 +57,8 @@ def _worst(group: Sequence[Row], column: str) -> Row:
     worst = max(there, key=lambda r: mp.mpf(str(r[column])), default=None)
     names = (column, f"{column}_input", "target")
     value, x, target = (worst[name] for name in names) if worst else ("", "", "")
-    return {column: value, f"{column}_input": x, f"{column}_target": target}
+    named = (worst or group[0])["id"]
+    return {column: value, f"{column}_input": x, f"{column}_target": target, f"{column}_id": named}
 
 
 def _format(row: Cells) -> str:
@@ -85,5 +87,6 @@ COLUMNS = (
     Column("alone (steps)", "alone_max_steps"),
     Column("spurious", spurious),
     Column("as replica", lambda row: f"{row['replica']}: {percent(row['agreement']) or '–'}"),
+    Column("id", "max_ulp_id"),
     Column("outcome", lambda row: row["outcome"] + (f": {row['reason']}" if row["reason"] else "")),
 )

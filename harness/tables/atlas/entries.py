@@ -103,7 +103,7 @@ def atlas_job(paths: Sequence[Path], out: Path) -> None:
     rows = [row_of(key, entries) for key in entries]
     writer.write(
         out.with_suffix(""), rows, COLUMNS, shown(rows, PRINTED), TITLE,
-        markdown=markdown(rows), column_format="lllll" + "p{9cm}",
+        markdown=markdown(rows),
         extra={"tables": {p.name: files.sha256(p) for p in paths}, "beside": checksums_beside(paths)}, measured_with=made_with,
     )  # fmt: skip
 

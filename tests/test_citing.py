@@ -1,0 +1,240 @@
+"""Rows for papers: their identifiers, how they are chosen, set in LaTeX, cited and compared."""
+
+import json
+import runpy
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness import UsageError
+from harness.cli.main import main
+from harness.tables import citation, difference, writer
+from harness.tables.identity import identifier
+from harness.tables.latex import CM, column, escaped, fitted, to_latex
+from harness.tables.selection import chosen
+
+TABLES = Path("results/tables")
+CONTRACTS = sorted(
+    p for p in TABLES.glob("*.csv") if p.read_text(encoding="utf-8").startswith("problem,kernel,format,target,grid")
+)
+ROW = {"problem": "bce", "kernel": "naive", "format": "float32", "target": "0", "grid": "standard"}
+
+
+# ---- identifiers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", CONTRACTS, ids=lambda p: p.stem)
+def test_every_row_has_an_identifier_of_its_own(path):
+    frame = writer.read(path)
+    assert list(frame["id"]) == [identifier(row) for row in frame.to_dict("records")]
+    assert frame["id"].is_unique
+
+
+@pytest.mark.parametrize("name", ROW)
+def test_an_identifier_follows_what_was_measured(name):
+    assert identifier(ROW) == identifier({**ROW, "max_ulp": "3"}) == identifier({**ROW, "version": ""})
+    assert identifier(ROW) != identifier({**ROW, name: "other"})
+    assert identifier(ROW) != identifier({**ROW, "version": "2.13.0"})
+
+
+def test_identifiers_are_in_every_rendering():
+    row = writer.read(TABLES / "logits.csv").iloc[0]
+    for kind in ("csv", "md", "tex"):
+        assert row["id"] in (TABLES / f"logits.{kind}").read_text(encoding="utf-8")
+
+
+# ---- conditions -----------------------------------------------------------------------------------
+
+FRAME = pd.DataFrame(
+    {
+        "kernel": ["naive", "lse_log1p", "clip_1e-7"],
+        "format": ["float32", "float32", "float64"],
+        "target": ["0", "1", "0.5"],
+        "max_ulp": ["1e400", "1.5", ""],
+        "max_ulp_input": ["0x1p+3", "-0x1p+0", "0x0p+0"],
+        "exhaustive": ["true", "false", "false"],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [
+        ("format == float32 and target == 0", [0]),
+        ("format == 'float32' and not target == 0", [1]),
+        ("max_ulp > 4", [0]),
+        ("max_ulp < 4", [1]),
+        ("max_ulp_input > -2 and max_ulp_input <= 8", [0, 1, 2]),
+        ("kernel in ['clip_1e-7', naive]", [0, 2]),
+        ("kernel not in [naive]", [1, 2]),
+        ("0 < target <= 0.5", [2]),
+        ("target == 0.50", [2]),
+        ("exhaustive", [0]),
+        ("max_ulp == ''", [2]),
+    ],
+)
+def test_a_condition_chooses_rows(condition, kept):
+    assert list(chosen(FRAME, condition).index) == kept
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["", "format ==", "fmt == float32", "format == float32 and f()", "kernel == clip_1e-7", "__import__('os')", "format + 1 == 2",
+     "target == 0; 1", "[format]", "format < [1]", "lambda: format", "format is float32"],
+)  # fmt: skip
+def test_what_is_no_condition_is_refused_in_a_sentence(condition):
+    with pytest.raises(UsageError) as e:
+        chosen(FRAME, condition)
+    assert "\n" not in str(e.value) and "--where" in str(e.value)
+
+
+# ---- rows, cite, diff -------------------------------------------------------------------------------
+
+
+def test_rows_in_each_form(capsys):
+    asked = [
+        "rows",
+        "logits",
+        "--where",
+        "format == float32 and target == 0",
+        "--columns",
+        "kernel,max_ulp,max_ulp_input,safe",
+    ]
+    found = {
+        form: (main([*asked, f"--{form}"]), capsys.readouterr().out) for form in ("latex", "markdown", "csv", "html")
+    }
+    assert all(status == 0 for status, _ in found.values())
+    assert found["csv"][1].startswith("kernel,max_ulp,max_ulp_input,safe_lo,safe_hi\n")
+    assert "≥" in found["markdown"][1] and "⊆" in found["markdown"][1]
+    assert r"\begin{tabular}" in found["latex"][1] and r"\ge " in found["latex"][1] and "?" not in found["latex"][1]
+    assert "<table" in found["html"][1]
+    plain = {form: text.replace("\\allowbreak{}", "").replace("\\_", "_") for form, (_, text) in found.items()}
+    assert all("lse_log1p" in text for text in plain.values())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [["rows", "nothing"], ["rows", "logits", "--columns", "max_ulb"], ["rows", "logits", "--where", "format == f"], ["cite", "zz"],
+     ["cite", "0000000000"], ["cite", "0x12", "--results", "nowhere"], ["diff", "nowhere", "results"]],
+)  # fmt: skip
+def test_mistakes_are_named_in_one_sentence(asked, capsys):
+    assert main(asked) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("harness: ") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("table", ["logits", "primitives"])
+def test_the_command_of_a_citation_measures_the_row_again(table, capsys):
+    frame = writer.read(TABLES / f"{table}.csv")
+    row = frame[frame["format"] == "float16"].iloc[2]
+    cited = citation.found(Path("results"), row["id"])
+    assert main(citation.command(cited).split()[1:]) in (0, 1)
+    (again,) = json.loads(capsys.readouterr().out)
+    for name in ("points", "max_ulp_input", "max_ulp_computed", "max_ulp_exact", "safe_lo", "safe_hi"):
+        assert str(again[name]) == row[name]
+    assert float(again["mean_ulp"]) == float(row["mean_ulp"])
+
+
+def test_a_citation_says_what_is_needed(capsys):
+    row = writer.read(TABLES / "exhaustive_logits.csv").iloc[0]
+    assert main(["cite", row["id"]]) == 0
+    said = capsys.readouterr().out
+    for words in (
+        "every input",
+        "@dataset{",
+        row["max_ulp_input"],
+        "numpy",
+        "glibc",
+        "harness check",
+        row["id"],
+        "date ",
+    ):
+        assert words in said
+
+
+@pytest.fixture()
+def two(tmp_path):
+    """Two result sets of one table, alike."""
+    for name in ("one", "two"):
+        (tmp_path / name / "tables").mkdir(parents=True)
+        for kind in ("csv", "json"):
+            shutil.copy(TABLES / f"exhaustive_primitives.{kind}", tmp_path / name / "tables")
+    return tmp_path / "one", tmp_path / "two"
+
+
+def edited(results, **cells):
+    path = results / "tables" / "exhaustive_primitives.csv"
+    frame = writer.read(path)
+    small = frame["max_ulp"].astype(float).idxmin()
+    for name, value in cells.items():
+        frame.loc[small, name] = value
+    path.write_text(writer.to_csv(frame.to_dict("records"), list(frame.columns)), encoding="utf-8")
+
+
+def test_sets_that_are_alike_have_no_difference(two):
+    assert difference.difference(*two).same
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("max_ulp", "0.75"), ("spurious_nan", "3"), ("points", "5"), ("safe_hi", "0x1p+0")]
+)
+def test_a_changed_row_is_found(two, column, value):
+    edited(two[1], **{column: value})
+    (found,) = difference.difference(*two).changed.to_dict("records")
+    assert found["column"] == column and found["after"] == value
+
+
+def test_what_other_functions_move_is_no_difference_and_more_is(two):
+    path = two[1] / "tables" / "exhaustive_primitives.json"
+    described = json.loads(path.read_text())
+    described["provenance"]["simd"] = ["X86_V4"]
+    path.write_text(json.dumps(described))
+    edited(two[1], max_ulp="1.9")
+    assert difference.difference(*two).same
+    edited(two[1], max_ulp="9")
+    assert not difference.difference(*two).same
+
+
+# ---- LaTeX ------------------------------------------------------------------------------------------
+
+LONG_WORDS = pd.DataFrame(
+    {"kernel": ["sigmoid_clip_1e-7"] * 3, "reason": ["anticonstitutionnellement_" * 4] * 3, "id": ["0123456789"] * 3}
+)
+
+
+def test_numbers_are_set_by_siunitx_and_signs_are_kept():
+    text = to_latex(pd.DataFrame({"kernel": ["a_b", "c"], "max": ["≥ 1.5e+300", "0.5"]}), "What was measured", "t")
+    assert "S[table-format=>1.1e3]" in text and r"a\_b & \ge 1.5e300 \\" in text
+
+
+def test_a_table_that_is_too_wide_loses_columns_in_the_stated_order():
+    columns = [column(n, ["x" * 22]) for n in ("kernel", "mean (ulp)", "at input", "safe range", "id")]
+    kept, _, lost = fitted(columns, CM["column"])
+    assert lost[:2] == ["mean (ulp)", "at input"] and kept[-1].heading == "id" and kept[0].heading == "kernel"
+
+
+@pytest.mark.parametrize("text", ["50 % & $x_1^2$ #{~}\\", "⊆ [−1, 2]", "κ/2 ≥ ½"])
+def test_signs_are_escaped(text):
+    assert all(c.isascii() for c in escaped(text))
+
+
+compiled = runpy.run_path(str(Path(__file__).parent.parent / "benchmarks" / "latex.py"))
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed; .ci/run compiles every table")
+class TestCompiled:
+    """With a real TeX engine; all tables are compiled by benchmarks/latex.py."""
+
+    @pytest.mark.parametrize("name", compiled["CLASSES"])
+    def test_tables_have_no_overfull_box(self, name, tmp_path):
+        paths = [TABLES / f"{t}.tex" for t in ("exhaustive_logits", "claims_limits", "relatives")]
+        (tmp_path / "long.tex").write_text(to_latex(LONG_WORDS, "Long words", "long"), encoding="utf-8")
+        pages, found = compiled["compiled"]([*paths, tmp_path / "long.tex"], compiled["CLASSES"][name])
+        assert pages and found == []
+
+    def test_an_overfull_box_is_found(self, tmp_path):
+        (tmp_path / "wide.tex").write_text("\\noindent\\rule{60cm}{1pt}\n", encoding="utf-8")
+        _, found = compiled["compiled"]([tmp_path / "wide.tex"], compiled["CLASSES"]["one column"])
+        assert len(found) == 1 and found[0].startswith("wide: Overfull")
