@@ -114,7 +114,7 @@ def _bounds_in(experiment: Experiment, fmt: Format, shards: Shards, known: dict[
         bounds = _in_parts(problem, kernels, fmt, targets, measured[kernels[0].name].cells, functions)
         drawn = _drawn_row(fmt, experiment) if problem.has_target else 0
         for k in kernels:
-            cases = _cases(problem, k, Grid(grid, problem, fmt), targets)
+            cases = _cases(problem, k, Grid(grid, problem, fmt, targets), targets)
             _add(found, cases, measured[k.name], bounds[k.name], drawn)
     return found
 

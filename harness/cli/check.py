@@ -71,9 +71,10 @@ def check(name: str, problem_name: str, fmt: Format, grid_name: str, targets: Se
         raise UsageError(f"--max-ulp {max_ulp} is not a positive number of ulps")
     if targets and not problem.has_target:
         raise UsageError(f"{problem.name} has no target; leave out --target")
-    grid = Grid(grid_name, problem, fmt)
+    Grid(grid_name, problem, fmt)  # an unknown grid is said before anything else
     kernel = own.find(name, problem)
     values = targets_in(fmt, tuple(targets) or STANDARD_TARGETS) if problem.has_target else None
+    grid = Grid(grid_name, problem, fmt, values)
     done = sweep(
         problem, [kernel], grid, values, budget=max_ulp, progress=Progress(f"{name} {fmt.name}", grid.size(grid.cells))
     )

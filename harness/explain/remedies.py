@@ -161,8 +161,8 @@ def trainable(problem_name: str, format_name: str, kernel: str) -> bool:
 def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | None) -> Cures:
     """Measure all built-in kernels of a problem on the whole standard grid; `targets` is None for a problem without."""
     problem, fmt = problem_named(problem_name), format_named(format_name)
-    kernels, grid = kernels_of(problem_name), Grid("standard", problem, fmt)
     values = None if targets is None else np.array(targets).astype(fmt.dtype)
+    kernels, grid = kernels_of(problem_name), Grid("standard", problem, fmt, values)
     summaries = sweep(problem, kernels, grid, values).summaries
     names = [""] if values is None else [fmt.short(v) for v in values]
     return Cures(

@@ -71,8 +71,10 @@ def sweep(
     """Evaluate all kernels on a grid's cells (all of them by default) and summarise their errors.
 
     `targets` has shape (T,) in the working format, or is None.  Raises fast.AuditFailure where
-    the fast reference breaks its bound.
+    the fast reference breaks its bound, ValueError for a grid that was not made for the targets.
     """
+    if not grid.made_for(targets):
+        raise ValueError(f"a {grid.name} grid of {problem.name} was made for other targets: give them to Grid")
     keep_freed_memory()
     fmt, cells = grid.fmt, grid.cells if cells is None else cells
     column = None if targets is None else targets[:, None]
