@@ -25,8 +25,8 @@ NAMES = ["sigmoid_naive", "sigmoid_clip_1e-7", "sigmoid_clip_1e-15", "softplus_p
 
 def table(path, problem, names, fmt):
     """Sweep kernels on the quick grid and write their table."""
-    grid = Grid("quick", PROBLEMS[problem], fmt)
     targets = targets_in(fmt, ("0", "1", "0.1", "next_down_1"))
+    grid = Grid("quick", PROBLEMS[problem], fmt, targets)
     kernels = [kernel_named(problem, name) for name in names]
     found = sweep(PROBLEMS[problem], kernels, grid, targets).summaries
     rows = [r for k in kernels for r in rows_of(PROBLEMS[problem], k, grid, targets, found[k.name])]

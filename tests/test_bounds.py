@@ -41,7 +41,8 @@ def targets(problem: str, fmt: Format) -> np.ndarray | None:
 
 def against(problem: str, fmt: Format, measured: list[Kernel], bounded: list[Kernel], cells=None, errors=None):  # type: ignore[no-untyped-def]
     """Return (summary, bound) for each pair of a measured kernel and a bounded one."""
-    p, grid, t = PROBLEMS[problem], Grid("standard", PROBLEMS[problem], fmt), targets(problem, fmt)
+    p, t = PROBLEMS[problem], targets(problem, fmt)
+    grid = Grid("standard", p, fmt, t)
     cells = grid.cells if cells is None else cells
     found = sweep(p, measured, grid, t, cells).summaries
     bound = bound_ulp(p, bounded, fmt, t, cells, errors or functions(fmt))

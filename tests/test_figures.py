@@ -17,6 +17,8 @@ from harness.figures.axes import InputAxis
 from harness.figures.bins import Curve, end_points, from_summaries
 from harness.figures.catalogue import MOST_CURVES, captions, figure_names, plans
 from harness.figures.curves import ErrorCurves
+from harness.figures.envelope import _envelope as envelope
+from harness.figures.envelope import envelope as envelope_of
 from harness.figures.errors import LEAST, error_figure, legend_labels, shown, twins_of
 from harness.figures.heatmap import number
 from harness.figures.job import figures_job
@@ -262,3 +264,62 @@ def test_ticks_stand_at_their_numbers() -> None:
         }.items():
             if label in ticks:
                 assert np.isclose(axis.positions(np.array([value]), FORMATS["float64"])[0], ticks[label])
+
+
+# -- the usual range, and what is the problem's own ---------------------------------------------
+
+
+def background(experiment: Experiment, paths: list[Path], table: Path, name: str):  # type: ignore[no-untyped-def]
+    """Return the first panel of a figure of errors: its line of the envelope, and the ends of its band of usual inputs."""
+    plan = next(p for p in plans(experiment) if p.name == name)
+    with style.context():
+        ax = error_figure(plan, ErrorCurves(experiment, paths, table)).axes[0]
+    (drawn,) = [line for line in ax.lines if line.get_label() == "condition envelope"]
+    band = [(p.get_x(), p.get_x() + p.get_width()) for p in ax.patches if p.get_label() == "usual range"]
+    return drawn, band
+
+
+def test_the_band_is_the_usual_range(small: Experiment, swept: tuple[list[Path], Path]) -> None:
+    axis = InputAxis(PROBLEMS["bce_logits"])
+    ends = axis.positions(np.array([-20.0, 20.0]), F16)
+    assert background(small, *swept, "bce_logits_errors_y0")[1] == [pytest.approx(tuple(ends))]
+    least = InputAxis(PROBLEMS["bce"]).positions(np.array([2.0**-24, 1 - 2.0**-11]), F16)  # float16 has none nearer
+    assert background(small, *swept, "bce_errors_y0")[1] == [pytest.approx(tuple(least))]
+    assert background(small, *swept, "small_errors_input")[1] == []  # all inputs of tanh are usual
+
+
+@pytest.mark.parametrize("target", ["0", "1"])
+def test_the_envelope_is_half_the_condition_number(
+    small: Experiment, swept: tuple[list[Path], Path], target: str
+) -> None:
+    """For y = 0 the loss is softplus(x), κ = |x| σ(x) / softplus(x): |x| far below 0, 1 far above."""
+    drawn, _ = background(small, *swept, f"bce_logits_errors_y{target}")
+    at, height = (np.asarray(v, float) for v in drawn.get_data())
+    x = np.array([InputAxis(PROBLEMS["bce_logits"]).value(a) for a in at]) * (1 if target == "0" else -1)
+    softplus = np.where(x < -30, np.exp(np.clip(x, -700, 0)), np.logaddexp(0, x))
+    kappa = np.abs(x) / (1 + np.exp(np.minimum(-x, 700))) / softplus
+    near = abs(x) < 600
+    expected = shown(np.maximum(0.5, kappa / 2), F16)
+    assert near.sum() > 30 and height[near] == pytest.approx(expected[near], abs=1e-6)
+    assert height.max() > 4 and height.min() == -1  # log2 of ulp
+
+
+def test_an_envelope_without_the_half_ulp_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: no result is known better than to half an ulp, however well conditioned the problem."""
+    envelope.cache_clear()
+    at, ulp = envelope_of(PROBLEMS["tanh"], None)
+    assert ulp.min() == 0.5 and (np.diff(at) > 0).all()
+    envelope.cache_clear()
+    monkeypatch.setattr("harness.figures.envelope.max", lambda a, b: b, raising=False)
+    assert envelope_of(PROBLEMS["tanh"], None)[1].min() < 0.5
+    envelope.cache_clear()
+
+
+@pytest.mark.parametrize("problem", ["bce_logits", "bce", "log", "log1p"])
+@pytest.mark.parametrize("fmt", [F16, FORMATS["float64"]], ids=lambda f: f.name)
+def test_a_position_has_the_input_that_stands_there(problem: str, fmt: Format) -> None:
+    axis = InputAxis(PROBLEMS[problem])
+    at = np.linspace(*axis.reach, 41)
+    values = np.array([axis.value(a) for a in at])
+    inside = (abs(at) >= 0.6) if problem != "bce" else (np.minimum(values, 1 - values) > 1e-12)
+    assert axis.positions(values[inside], fmt) == pytest.approx(at[inside], abs=1e-3)

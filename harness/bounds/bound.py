@@ -98,6 +98,20 @@ class Comparison:
         return float(np.median(ratio)) if ratio.size else float("nan")
 
 
+@dataclass(frozen=True)
+class PieceBounds:
+    """Hold the pieces of some cells with each kernel's bound there, in ulps, shape (T, P), and the library functions it calls."""
+
+    pieces: Pieces
+    ulps: Mapping[str, Array]
+    called: Mapping[str, frozenset[str]]
+
+    def by_cell(self, cells: int) -> dict[str, Array]:
+        """Return each kernel's bound in each of so many cells, shape (T, cells): the largest of its pieces'."""
+        starts = np.searchsorted(self.pieces.cell, np.arange(cells))
+        return {name: np.maximum.reduceat(ulps, starts, axis=1) for name, ulps in self.ulps.items()}
+
+
 def bound_ulp(
     problem: Problem,
     kernels: Sequence[Kernel],
@@ -112,29 +126,34 @@ def bound_ulp(
     Infinite where nothing is claimed: overflow, NaN, or intervals that hold a singularity; 0 where
     the cell has nothing but poles.
     """
-    pieces = divide(problem, fmt, targets, cells)
-    with np.errstate(all="ignore"):
-        return {k.name: _bound(problem, k, pieces, targets, cells, functions) for k in kernels}
+    return bound_pieces(problem, kernels, divide(problem, fmt, targets, cells), targets, functions).by_cell(len(cells))
 
 
-def _bound(
+def bound_pieces(
     problem: Problem,
-    kernel: Kernel,
+    kernels: Sequence[Kernel],
     pieces: Pieces,
     targets: Array | None,
-    cells: Array,
     functions: Mapping[str, FunctionErrors],
-) -> Array:
-    setting = Setting(pieces.fmt, functions, pieces.x)
+) -> PieceBounds:
+    """Return what `bound_ulp` does, piece by piece, with the library functions that each kernel calls."""
+    ulps, called = {}, {}
+    with np.errstate(all="ignore"):
+        for k in kernels:
+            setting = Setting(pieces.fmt, functions, pieces.x)
+            ulps[k.name] = _bound(problem, k, pieces, targets, setting)
+            called[k.name] = frozenset(setting.called)
+    return PieceBounds(pieces, ulps, called)
+
+
+def _bound(problem: Problem, kernel: Kernel, pieces: Pieces, targets: Array | None, setting: Setting) -> Array:
     x = Bounded.of_input(setting)
     value = kernel(x) if targets is None else kernel(x, x.constant(targets[:, None]))
     total = value.error + _bias(problem, kernel, pieces, targets)
     total = np.fmin(total, distance(value.computed, (pieces.least, pieces.most))) * (1 + SLACK)
     ulps = total / setting.ulp(pieces.smallest)
     ulps = np.where(np.isfinite(total), ulps, np.inf)
-    ulps = np.where(pieces.pole, 0, ulps)  # poles are not measured
-    starts = np.searchsorted(pieces.cell, np.arange(len(cells)))
-    return np.maximum.reduceat(ulps, starts, axis=1)
+    return np.where(pieces.pole, 0, ulps)  # poles are not measured
 
 
 def _bias(problem: Problem, kernel: Kernel, pieces: Pieces, targets: Array | None) -> Array:

@@ -5,16 +5,19 @@ Nothing is written where a measurement exceeds its bound: the bound or the measu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from harness import UsageError
 from harness.bounds import table
-from harness.bounds.bound import BoundExceeded, Comparison, Violation, bound_ulp, check_bounds, compare
+from harness.bounds.bound import BoundExceeded, Comparison, PieceBounds, Violation, bound_pieces, check_bounds, compare
 from harness.bounds.function_errors import MEASURED_AS, FunctionErrors, function_errors
+from harness.bounds.inner import AT_EVERY, SAMPLED, KernelPieces, Premises, inner_range
+from harness.bounds.pieces import divide
 from harness.figures.catalogue import drawn_targets
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
@@ -63,11 +66,20 @@ class FormatBounds:
     exceeded: list[Exceeded]
     drawn: dict[tuple[str, str], Comparison]  # by problem and kernel, one target
 
+    @cached_property
+    def largest(self) -> dict[str, str]:
+        """Return the largest error of each function, in ulps, rounded up."""
+        return {name: table.upward(float(e.levels[0].max())) for name, e in self.functions.items()}
+
     @property
     def functions_described(self) -> dict:
         """Return on which errors of the functions the bounds stand, the largest of each in ulps."""
-        largest = {name: table.upward(float(e.levels[0].max())) for name, e in self.functions.items()}
-        return {"source": self.source, "max_ulp": largest}
+        return {"source": self.source, "max_ulp": self.largest}
+
+    def premises(self, called: Iterable[str], computed: bool) -> Premises:
+        """Return what an inner range rests on, given the functions that the kernel calls."""
+        source = AT_EVERY if self.source == "exhaustive" else SAMPLED
+        return Premises({name: self.largest[name] for name in called}, source, computed)
 
 
 def figure_names(experiment: Experiment) -> list[str]:
@@ -118,11 +130,13 @@ def _bounds_in(experiment: Experiment, fmt: Format, shards: Shards, known: dict[
     for problem in experiment.problems:
         kernels, measured = experiment.kernels[problem.name], summaries[problem.name]
         targets = targets_in(fmt, experiment.targets) if problem.has_target else None
-        bounds = _in_parts(problem, kernels, fmt, targets, measured[kernels[0].name].cells, functions)
+        parts = _in_parts(problem, kernels, fmt, targets, measured[kernels[0].name].cells, functions)
+        bounds = {k.name: np.concatenate([bound[k.name] for bound, _ in parts], axis=1) for k in kernels}
         drawn = _drawn_row(fmt, experiment) if problem.has_target else 0
         for k in kernels:
-            cases = _cases(problem, k, Grid(grid, problem, fmt), targets)
-            _add(found, cases, measured[k.name], bounds[k.name], drawn)
+            cases = _cases(problem, k, Grid(grid, problem, fmt, targets), targets)
+            held = KernelPieces.joined([pieces for _, pieces in parts], k.name, functions)
+            _add(found, cases, measured[k.name], bounds[k.name], held, drawn)
     return found
 
 
@@ -133,12 +147,14 @@ def _in_parts(
     targets: np.ndarray | None,
     cells: np.ndarray,
     functions: Mapping[str, FunctionErrors],
-) -> dict[str, np.ndarray]:
-    """Return what `bound_ulp` does, some cells at a time, so that memory stays small."""
-    parts = [
-        bound_ulp(problem, kernels, fmt, targets, cells[i : i + CELLS], functions) for i in range(0, len(cells), CELLS)
-    ]
-    return {k.name: np.concatenate([part[k.name] for part in parts], axis=1) for k in kernels}
+) -> list[tuple[dict[str, np.ndarray], PieceBounds]]:
+    """Return the bounds of some cells at a time, so that intermediate results stay small: by cell, and by piece."""
+    parts = []
+    for i in range(0, len(cells), CELLS):
+        some = cells[i : i + CELLS]
+        found = bound_pieces(problem, kernels, divide(problem, fmt, targets, some), targets, functions)
+        parts.append((found.by_cell(len(some)), found))
+    return parts
 
 
 def _cases(problem: Problem, kernel: Kernel, grid: Grid, targets: np.ndarray | None) -> list[Case]:
@@ -146,13 +162,17 @@ def _cases(problem: Problem, kernel: Kernel, grid: Grid, targets: np.ndarray | N
     return [Case(problem, kernel.name, kernel, grid, target) for target in chosen]
 
 
-def _add(found: FormatBounds, cases: list[Case], summary: Summary, bound: np.ndarray, drawn: int) -> None:
+def _add(
+    found: FormatBounds, cases: list[Case], summary: Summary, bound: np.ndarray, held: KernelPieces, drawn: int
+) -> None:
     """Add one kernel's violations, rows and curve."""
     found.exceeded += [Exceeded(cases[v.target], v) for v in check_bounds(summary, bound, found.fmt)]
     both = compare(summary, bound)
     for t, case in enumerate(cases):
         row = table.row_of(case, summary, _only(both, t), t)
-        found.rows.append({**row, "function_errors": found.source})
+        inner = inner_range(case, held, t)
+        premises = found.premises(held.called, inner.computed)
+        found.rows.append({**row, "function_errors": found.source, **table.inner_columns(case.fmt, inner, premises)})
     found.drawn[cases[0].problem.name, cases[0].name] = _only(both, drawn)
 
 

@@ -25,7 +25,7 @@ Array = np.ndarray
 RATIO = 1.25  # of the exact values within a piece; also of the distances to the domain's ends
 WIDTH = 0.25  # of a piece of the real line, e^0.25 = 1.28
 # Relative slack for the fast exact values (2^-48, see truth/fast.py) and the arithmetic on them.
-SLACK = 2.0**-40
+SLACK = 2.0**-46
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from harness.numbers.wide import power_of_two_below
 Array = np.ndarray
 Unary = Callable[[Array], Array]
 
+BELOW_1 = np.nextafter(1.0, 0.0)
+
 
 def _rounded(s: Setting, ends: Interval, exact: Interval, carried: Array, free: Array, multiple: Array) -> Bounded:
     """Return the result of + - * / whose unrounded ends are given; `free` marks exact results."""
@@ -66,6 +68,7 @@ def _multiply(a: Bounded, b: Bounded) -> Bounded:
     for factor, other in ((a, b), (b, a)):
         value = factor.computed[0]
         known = (value == factor.computed[1]) & _scales(factor.setting, value, ends, grows=abs(value) >= 1)
+        known &= np.isfinite(other.computed[0]) & np.isfinite(other.computed[1])  # 0 · inf is NaN
         free = free | known
         by_factor = np.where(value == 0, 0.0, value * other.multiple)
         multiple = np.where(known & np.isnan(multiple), by_factor, multiple)
@@ -90,10 +93,16 @@ def _divide(a: Bounded, b: Bounded) -> Bounded:
 
 
 def _function(
-    name: str, function: Unary, slope: Callable[[Interval], Array], floor: float, rounded: bool = False
+    name: str,
+    function: Unary,
+    slope: Callable[[Interval], Array],
+    floor: float,
+    rounded: bool = False,
+    below_1: Callable[[Interval], Array] = lambda a: np.zeros(1, bool),
 ) -> Callable[[Bounded], Bounded]:
     """Return the rule of an increasing library function; `slope` bounds its derivative on an interval.
 
+    `below_1` tells of which arguments all values are less than 1 in size, where an ulp is half of that at 1.
     `floor` is the left end of its domain, to which exact arguments are held.  A function that is
     correctly `rounded` (IEEE 754 asks it of the square root) errs by half an ulp, others as measured.
     # ASSUME: library functions keep the exact value's sign.
@@ -103,8 +112,11 @@ def _function(
         s = a.setting
         true = intervals.increasing(function, a.computed)
         exact = intervals.increasing(function, (np.maximum(a.exact[0], floor), a.exact[1]))
+        if not rounded:
+            s.called.add(name)
         ulps = np.array(0.5) if rounded else s.functions[name].over(*a.computed)
-        local = up(ulps * s.ulp(magnitude(true)))
+        size = np.where(below_1(a.computed), np.minimum(magnitude(true), BELOW_1), magnitude(true))
+        local = up(ulps * s.ulp(size))
         # ulp(r) <= max(|r| machine_epsilon, smallest_subnormal), with which the ends are monotone in r.
         at_ends = [
             np.minimum(local, ulps * np.maximum(abs(r) * s.fmt.machine_epsilon, s.fmt.smallest_subnormal)) for r in true
@@ -213,11 +225,13 @@ RULES.update(
         "greater": lambda a, b: _less(b, a),
         "greater_equal": lambda a, b: _less_equal(b, a),
         "equal": _equal,
-        "exp": _function("exp", np.exp, lambda a: np.exp(a[1]), -np.inf),
+        "exp": _function("exp", np.exp, lambda a: np.exp(a[1]), -np.inf, below_1=lambda a: a[1] < 0),
         "log": _function("log", np.log, lambda a: _over(a[0]), 0.0),
         "log1p": _function("log1p", np.log1p, lambda a: _over(1 + a[0]), -1.0),
         "expm1": _function("expm1", np.expm1, lambda a: np.exp(a[1]), -np.inf),
-        "tanh": _function("tanh", np.tanh, lambda a: 1 / np.cosh(mignitude(a)) ** 2, -np.inf),
+        "tanh": _function(
+            "tanh", np.tanh, lambda a: 1 / np.cosh(mignitude(a)) ** 2, -np.inf, below_1=lambda a: np.isfinite(a[0])
+        ),
         "sqrt": _function("sqrt", np.sqrt, lambda a: _over(2 * np.sqrt(np.maximum(a[0], 0))), 0.0, rounded=True),
         "logaddexp": _logaddexp,
     }

@@ -12,7 +12,7 @@ Source: N. J. Higham (2002), doi:10.1137/1.9780898718027, section 3.3 (running e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -42,11 +42,15 @@ class Condition:
 
 @dataclass(frozen=True)
 class Setting:
-    """Hold what all values of one run share: format, the functions' errors, intervals of the input of shape (1, P)."""
+    """Hold what all values of one run share: format, the functions' errors, intervals of the input of shape (1, P).
+
+    `called` gathers the names of the functions that the run calls.
+    """
 
     fmt: Format
     functions: Mapping[str, FunctionErrors]
     x: Interval
+    called: set[str] = field(default_factory=set)
 
     def ulp(self, v: Array) -> Array:
         """Return max(2^⌊log2 |v|⌋, 2^emin) 2^(1-p), the working format's ulp at |v|; infinite at infinity."""

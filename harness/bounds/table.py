@@ -14,16 +14,19 @@ import numpy as np
 import pandas as pd
 
 from harness.bounds.bound import Comparison
+from harness.bounds.inner import InnerRange, Premises
+from harness.numbers.formats import Format
 from harness.sweep.case import Case
 from harness.sweep.summary import Summary
 from harness.tables import writer
 from harness.tables.rows import Row, certified_extreme, significant
+from harness.tables.strongest import INNER
 from harness.tables.text import largest, percent, short
 from harness.tables.views import Column, needed, plain, shown
 
 COLUMNS = (
     "problem", "kernel", "format", "target", "cells", "bounded", "active", "median_ratio",
-    "max_ulp", "max_bound_ulp", "function_errors", "max_ulp_input", "exhaustive",
+    "max_ulp", "max_bound_ulp", "function_errors", "max_ulp_input", "exhaustive", *INNER,
 )  # fmt: skip
 TITLE = "A priori bounds beside measured errors"
 NOTE = (
@@ -71,6 +74,14 @@ def row_of(case: Case, summary: Summary, both: Comparison, t: int) -> Row:
     if finite.size:
         found["max_bound_ulp"] = upward(float(finite.max()))
     return found
+
+
+def inner_columns(fmt: Format, inner: InnerRange, premises: Premises) -> Row:
+    """Return the columns of an inner range: its ends, hex, and its premises; all empty where nothing is proved."""
+    if inner.first is None or inner.last is None:
+        return dict.fromkeys(INNER, "")
+    ends = fmt.from_ordinal(np.array([inner.first, inner.last]))
+    return dict(zip(INNER, (*map(fmt.hex, ends), premises.text)))
 
 
 def upward(bound: float) -> str:

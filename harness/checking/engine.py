@@ -92,7 +92,7 @@ def check(
         raise UsageError(f"{asked.name} has no target; leave out --target")
     values = _targets(asked, fmt, targets) if asked.has_target else None
     if isinstance(function, str) and ":" not in function:
-        return _check_kernel(_kernel(function, asked), asked, Grid(grid, asked, fmt), values, max_ulp, options)
+        return _check_kernel(_kernel(function, asked), asked, Grid(grid, asked, fmt, values), values, max_ulp, options)
     subject = Subject(function, asked, fmt, options)
     with remembering(), closing(started(subject, timeout, memory, grid == "exhaustive")) as process:
         loaded = process.ask("load")
@@ -109,11 +109,11 @@ def check(
             if asked.has_target and not of.has_target:
                 called.filled = values[:1] if values is not None else None
             at = values if of.has_target else None
-            notes += _cost(loaded, Grid(grid, of, fmt), at, timeout)
+            notes += _cost(loaded, Grid(grid, of, fmt, at), at, timeout)
             other = other_function(called, loaded.name)
             notes += Repeats(called, loaded.name, at, loaded.way).run()
             special[of.name] = special_results(called)
-            found, summary = _measured(called, loaded, of, Grid(grid, of, fmt), at, max_ulp)
+            found, summary = _measured(called, loaded, of, Grid(grid, of, fmt, at), at, max_ulp)
             rows += reasoned(found, other, called, max_ulp)
             summaries[of.name] = summary
             notes += property_notes(called, other, grid)
@@ -174,7 +174,7 @@ def _check_kernel(
         slope = problem_of("gradient", problem)
         if slope is None:
             raise UsageError(f"{problem.name} has no gradient declared; leave out --gradient")
-        parts.append((kernel_named(slope.name, kernel.name), slope, Grid(grid.name, slope, grid.fmt)))
+        parts.append((kernel_named(slope.name, kernel.name), slope, Grid(grid.name, slope, grid.fmt, targets)))
     rows: list[Row] = []
     summaries = {}
     for k, of, over in parts:

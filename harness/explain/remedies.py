@@ -167,8 +167,8 @@ def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | N
     there, as long as each target has a cure without them.
     """
     problem, fmt = problem_named(problem_name), format_named(format_name)
-    kernels, grid = kernels_of(problem_name), Grid("standard", problem, fmt)
     values = None if targets is None else np.array(targets).astype(fmt.dtype)
+    kernels, grid = kernels_of(problem_name), Grid("standard", problem, fmt, values)
     if not kernels:  # of a problem of one's own
         return _cures(problem, fmt, values, {})
     few = grid.cells[np.unique(np.linspace(0, len(grid.cells) - 1, FEW_CELLS).astype(int))]

@@ -54,6 +54,22 @@ class InputAxis:
         at = np.interp(np.log10(size), *np.array(knots).T)
         return np.where(v == 0, 0.0, np.copysign(at, v))
 
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Return between which positions every format has numbers of about the same place, and the domain allows them."""
+        lo, hi = self.limits
+        most = -UNIT_KNOTS[1][1] if self.problem.input == "probability" else -REAL_KNOTS[-1][1]
+        return max(lo, most), min(hi, -most)
+
+    def value(self, at: float) -> float:
+        """Return the input at a position within `reach`, as `positions` places it."""
+        knots = UNIT_KNOTS if self.problem.input == "probability" else REAL_KNOTS
+        exponents, places = np.array(sorted(knots, key=lambda k: k[1])).T
+        size = 10.0 ** float(np.interp(abs(at), places, exponents))
+        if self.problem.input == "probability":
+            return size if at < 0 else 1 - size
+        return math.copysign(size, at)
+
     def ticks(self, wide: bool) -> tuple[list[float], list[str]]:
         """Return positions and labels of the ticks; fewer where the panel is not wide."""
         chosen = self._labelled(wide)

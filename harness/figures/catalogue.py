@@ -56,7 +56,9 @@ class Plan:
 SAMPLE = "formats marked 'sample' show lower bounds."
 ERRORS = (
     "Error in ulp of each kernel at every input, on an axis that widens {where}: thick lines are the largest "
-    "error of each cell, thin ones the median; the dashed line is 2^(p-1) ulp, where no bit is right; "
+    "error of each cell, thin ones the median; the tinted band is the usual range, to be read first; above the grey "
+    "area, which ends at max(1/2, κ/2) ulp of the condition number κ, an error is the kernel's and not the problem's; "
+    "the dashed line is 2^(p-1) ulp, where no bit is right; "
     "marks above it show outcomes such as a spurious NaN where they happen; " + SAMPLE
 )
 MAP = (

@@ -1,6 +1,8 @@
 """Error against the input: a row of panels for each family of kernels, a column for each format.
 
 Kernels whose errors coincide are drawn once and named together; outcomes are marked above the highest error.
+Behind them a tinted band is the usual range (tables/usual.py), which is to be read first, and a grey area ends at the
+condition envelope: what lies above it is the kernel's own doing.
 """
 
 from __future__ import annotations
@@ -18,8 +20,11 @@ from harness.figures.axes import InputAxis
 from harness.figures.bins import STEPS, Curve
 from harness.figures.catalogue import Family, Plan
 from harness.figures.curves import ErrorCurves
+from harness.figures.envelope import envelope
 from harness.figures.layout import Layout, line
 from harness.numbers.formats import Format
+from harness.problems import Problem
+from harness.tables import usual
 from harness.truth.classes import bits
 from harness.truth.errors import OUTCOMES
 
@@ -36,7 +41,7 @@ def error_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
     rows = len(plan.families)
     layout = Layout(
         11.0, rows, len(drawn.formats), min(ROW, ALL_ROWS / rows), left=0.62, right=2.25,
-        top=0.62, bottom=0.78, gap_x=0.36, gap_y=0.26 if several else 0.16,
+        top=0.62, bottom=0.95, gap_x=0.36, gap_y=0.26 if several else 0.16,
     )  # fmt: skip
     figure = layout.figure(plan.title)
     occurred: set[str] = set()
@@ -51,7 +56,8 @@ def error_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
                 layout.y_label(ax, "error (ulp)", 36)
         panels.key(ax, layout)
         occurred |= panels.outcomes
-    _legend(figure, [o for o in OUTCOMES if o in occurred])
+    banded = list(dict.fromkeys(usual.range_text(f.problem) for f in plan.families))
+    _legend(figure, [o for o in OUTCOMES if o in occurred], [text for text in banded if text])
     return figure
 
 
@@ -62,7 +68,7 @@ class FamilyRow:
     """
 
     def __init__(self, family: Family, target: str | None, drawn: ErrorCurves):
-        self.family, self.formats = family, drawn.formats
+        self.family, self.target, self.formats = family, target, drawn.formats
         self.names = [k.name for k in family.kernels]
         self.curves = {
             f.name: {n: drawn.curve(family.problem, n, f, target) for n in self.names} for f in drawn.formats
@@ -82,6 +88,7 @@ class FamilyRow:
         step = 0.1 * (most - LEAST)
         ylim = (LEAST - 0.03 * most, most + step * (len(self.marked) + 0.6))
         ax = layout.panel(figure, row, column, axis.limits, ylim)
+        _background(ax, self.family.problem, self.target, fmt, axis)
         _guides(ax, layout, fmt)
         at, labels = axis.ticks(wide=False)
         layout.x_ticks(ax, at, labels if ticks else (), axis.minor_ticks(), axis.label if last else "")
@@ -136,6 +143,20 @@ def _formats(some: list[str], every: list[str]) -> str:
     return f"all but {left_out[0]}" if len(left_out) == 1 and len(some) > 1 else ", ".join(some)
 
 
+def _background(ax: Axes, problem: Problem, target: str | None, fmt: Format, axis: InputAxis) -> None:
+    """Draw the usual range, where not all inputs are usual, and the area under the condition envelope."""
+    if usual.range_text(problem):
+        ends = fmt.from_ordinal(np.array(usual.usual_range(problem, fmt))).astype(np.float64)
+        ax.axvspan(*axis.positions(ends, fmt), zorder=-2, label="usual range", **style.USUAL)
+    at, ulp = envelope(problem, target)
+    if problem.input == "probability":  # no further than the format has probabilities
+        least, most = axis.positions(np.array([fmt.smallest_subnormal, fmt.next_down(1.0)]), fmt)
+        at, ulp = at[(at >= least) & (at <= most)], ulp[(at >= least) & (at <= most)]
+    height = shown(ulp, fmt)
+    ax.fill_between(at, ax.get_ylim()[0], height, zorder=-1, **style.ENVELOPE_AREA)
+    line(ax, at, height, zorder=1, label="condition envelope", **style.ENVELOPE)
+
+
 def _guides(ax: Axes, layout: Layout, fmt: Format) -> None:
     """Draw the ticks of log2 error at powers of ten, and the line above which no bit is right."""
     most = bits(fmt)
@@ -178,15 +199,18 @@ def shown(ulp: Array, fmt: Format) -> Array:
         return np.clip(np.log2(ulp), LEAST, bits(fmt))
 
 
-def _legend(figure: Figure, outcomes: list[str]) -> None:
+def _legend(figure: Figure, outcomes: list[str], usual_ranges: list[str]) -> None:
+    """Say what lines, areas and marks mean, in two rows."""
     grey = "#444444"
     handles = [
         Line2D([], [], color=grey, lw=2.2, label="largest error of each cell"),
         Line2D([], [], color=grey, lw=0.6, label="median of each cell"),
         style.no_bit_handle(),
+        style.envelope_handle(),
+        *(style.usual_handle(text) for text in usual_ranges),
         *style.outcome_handles(outcomes),
     ]
     figure.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0.03, 0.0), ncols=len(handles), frameon=False,
+        handles=handles, loc="lower left", bbox_to_anchor=(0.03, 0.0), ncols=(len(handles) + 1) // 2, frameon=False,
         columnspacing=1.3, handletextpad=0.4,
     )  # fmt: skip

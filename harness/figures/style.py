@@ -71,6 +71,9 @@ WHITE = "#FFFFFF"
 DARK = 4  # the first class with white writing
 TRUTH = "#BBBBBB"
 NO_BIT_RIGHT: dict[str, Any] = {"color": "#444444", "lw": 0.7, "ls": (0, (5, 2))}  # a line at 2^(p-1) ulp
+USUAL: dict[str, Any] = {"color": "#FFF3CF", "lw": 0}  # the band of usual inputs
+ENVELOPE_AREA: dict[str, Any] = {"color": "#DADADA", "lw": 0}  # errors that are the problem's, not the kernel's
+ENVELOPE: dict[str, Any] = {"color": "#888888", "lw": 0.7, "ls": "solid"}
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
@@ -93,6 +96,19 @@ def line_handle(i: int, label: str) -> Line2D:
 def no_bit_handle(more: str = "") -> Line2D:
     """Return the legend entry of the line from which on no bit of a result is right, followed by `more`."""
     return Line2D([], [], **NO_BIT_RIGHT, label=f"no bit right: 2^(p−1) ulp{more}")
+
+
+def envelope_handle() -> Patch:
+    """Return the legend entry of the area under the condition envelope."""
+    return Patch(
+        facecolor=ENVELOPE_AREA["color"], edgecolor=ENVELOPE["color"], lw=0.7, label="the problem's own: max(½, κ/2)"
+    )
+
+
+def usual_handle(text: str) -> Patch:
+    """Return the legend entry of the band of usual inputs, given as the condition that they meet."""
+    readable = text.replace("<=", "≤").replace("sigmoid", "σ").replace("-", "−")
+    return Patch(facecolor=USUAL["color"], edgecolor="#BBBBBB", lw=0.4, label=f"usual: {readable}")
 
 
 def outcome_label(name: str) -> str:

@@ -9,6 +9,12 @@ from harness.kernels.registry import Array, kernel, like
 
 NUMPY = "numpy==2.4.6 numpy/_core/src/umath (SIMD loops or the C library, by CPU)"
 
+# Problem and kernel as which each function that kernels call is measured.
+MEASURED_AS = {
+    **{name: (name, "numpy") for name in ("exp", "log", "log1p", "expm1", "tanh")},
+    "logaddexp": ("softplus", "logaddexp"),  # logaddexp(0, x): the only use that kernels make of it
+}
+
 
 def _numpy(problem: str, symbol: str) -> None:
     def primitive(x: Array) -> Array:

@@ -146,11 +146,12 @@ CROSS_ENTROPY = (
     Problem(
         "bce_grad", "probability", True, r"(1-y)/(1-p) - y/p",
         domain=UNIT, centre=0.5, nonnegative=False,
-        terms=_terms_bce_grad, fast=_fast_bce_grad, rational=_rational_bce_grad,
+        terms=_terms_bce_grad, fast=_fast_bce_grad, rational=_rational_bce_grad, zero=lambda y: y,
     ),
     Problem(
         "bce_logits_grad", "logit", True, r"\sigma(x) - y",
         domain=REAL, centre=0.0, nonnegative=False,
         terms=_terms_bce_logits_grad, fast=_fast_bce_logits_grad, rational=_rational_bce_logits_grad,
+        zero=lambda y: mp.log(y) - mp.log1p(-y),
     ),
 )  # fmt: skip

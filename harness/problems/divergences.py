@@ -98,6 +98,6 @@ DIVERGENCES = (
         "bernoulli_kl", "probability", True, r"y \log(y/p) + (1-y) \log((1-y)/(1-p))",
         domain=UNIT, centre=0.5, nonnegative=True, monotone_beyond=math.inf,
         terms=with_extra_bits(_terms_kl), fast=_fast_kl, between=_between_kl,
-        rational=lambda p, y: Fraction(0) if p == y else None,
+        rational=lambda p, y: Fraction(0) if p == y else None, zero=lambda y: y,
     ),
 )  # fmt: skip

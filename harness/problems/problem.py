@@ -14,7 +14,7 @@ Zero weights drop their term: 0 * log 0 = 0, the limit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -34,6 +34,7 @@ Array = np.ndarray
 REAL, UNIT = (-math.inf, math.inf), (0.0, 1.0)
 EXTRA_BITS = 16
 NONE = Weights()
+ZERO_BITS = 400  # more than enough to round a zero to the nearest number of a format, or to its neighbour
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ class Problem:
     a + b + rest, the rest being of the right sign and, where it counts beside the numbers' last bits, good to 2^-20: how such a value rounds, and on which side of a
     power of two it lies, is then seen from its parts, without mpmath.
     `critical` gives inputs of a format that every grid visits, besides the centre and those of the
-    kind of input.  `inside` has the library functions, and the sign of the input that they are given,
+    kind of input.  `zero` gives the input inside the domain, for a target in (0, 1), at which the exact value is 0:
+    there a difference cancels, whatever the target, so that every sample visits its neighbours too.  None where the
+    value is nowhere 0 inside, or at the centre.  `inside` has the library functions, and the sign of the input that they are given,
     that computing it needs: the worst arguments published for them are searched around; where it is
     empty, those of the kind of input are.
 
@@ -86,6 +89,7 @@ class Problem:
     split: Callable[..., tuple[Array, Array, Array]] | None = None
     exact_parts: Callable[..., tuple[Array, Array, Array, Array]] | None = None
     critical: Callable[[Format], list[float]] | None = None
+    zero: Callable[[mpmath.mpf], mpmath.mpf] | None = None
     inside: tuple[tuple[str, int], ...] = ()
     rational: Callable[..., Fraction | None] = lambda *point: None
     log_slope: float | None = None
@@ -117,6 +121,13 @@ class Problem:
         given = [points(fmt) for points in (ordinary, self.critical) if points]
         found = [self.centre, *(v for points in given for v in points)]
         return [v for v in found if self.domain[0] <= v <= self.domain[1]]
+
+    def zeros(self, targets: Iterable[float]) -> list[mpmath.mpf]:
+        """Return the zero of the exact value for each target in (0, 1), to ZERO_BITS; none where the problem has no `zero`."""
+        if self.zero is None:
+            return []
+        with mp.workprec(ZERO_BITS):
+            return [self.zero(mp.mpf(y)) for y in map(float, targets) if 0 < y < 1]
 
 
 # -- critical inputs ----------------------------------------------------------------------------

@@ -53,7 +53,8 @@ class SearchLine:
     def critical(self) -> Array:
         """Return the ordinals of critical points (of targets: 0, 1/2, 1) and their neighbours, sorted."""
         if self.at is None:
-            return Grid("standard", self.problem, self.fmt).critical_ordinals
+            targets = None if self.target is None else [float(self.target)]
+            return Grid("standard", self.problem, self.fmt, targets).critical_ordinals
         start, stop = self.ends
         near = np.array([start, self.fmt.ordinal(np.array([0.5], self.fmt.dtype))[0], stop - 1])
         near = np.unique(near[:, None] + np.arange(-NEIGHBOURS, NEIGHBOURS + 1))

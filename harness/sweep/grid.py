@@ -9,7 +9,9 @@ format's numbers.  There are three grids:
 | standard   | every input       | 64 a cell, and critical  | 8 a cell, and critical   |
 | quick      | 4 a cell, critical| 2 a cell, and critical   | 1 a cell, and critical   |
 
-`critical` points stand for the 8 neighbours on either side of each of the problem's critical points.
+`critical` points stand for the 8 neighbours on either side of each of the problem's critical points, and on a sample
+of the zero that its exact value has for each target, as sigmoid(x) - y has at x = logit(y): there a difference cancels,
+and the error in ulp grows without bound in a few inputs of which no even sample need have one.
 A cell's points are its first, its last, and others spread by the golden ratio.  A grid comes in
 blocks of whole cells (or equal parts of one), whose division does not depend on the shards.
 """
@@ -17,7 +19,7 @@ blocks of whole cells (or equal parts of one), whose division does not depend on
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -38,17 +40,20 @@ class Grid:
     """Give the inputs of one problem in one format, in bit order, as ordinals.
 
     `exhaustive` tells whether every number of the domain is visited: it is so in 8 and 16 bits on the standard grid
-    too.  `start`, `stop` and `centre` are ordinals, the domain being [start, stop); `cells` holds the numbers of all
-    its cells.  Raises UsageError for an unknown grid, and for float64 exhaustively.
+    too.  `targets` are those that will be measured, numbers of the format, or None: of a problem whose zero moves with
+    the target, a sample is only of the targets that it was made for (`made_for`).  `start`, `stop` and `centre` are
+    ordinals, the domain being [start, stop); `cells` holds the numbers of all its cells.  Raises UsageError for an
+    unknown grid, and for float64 exhaustively.
     """
 
-    def __init__(self, name: str, problem: Problem, fmt: Format):
+    def __init__(self, name: str, problem: Problem, fmt: Format, targets: Iterable[float] | None = None):
         if name not in GRIDS:
             raise UsageError(f"unknown grid {name!r}; known grids: {', '.join(GRIDS)}")
         self.exhaustive = name == "exhaustive" or (name == "standard" and fmt.bits <= 16)
         if self.exhaustive and fmt.bits > 32:
             raise UsageError(f"{fmt.name} has too many inputs for the exhaustive grid; use standard or quick")
         self.name, self.problem, self.fmt = name, problem, fmt
+        self.targets = frozenset(map(float, () if targets is None else targets))
         self.start, self.stop = fmt.finite_ordinals(*problem.domain)
         self.centre = int(fmt.ordinal(np.array([problem.centre]).astype(fmt.dtype))[0])
         first, last = (int(c) for c in fmt.cell(np.array([self.start, self.stop - 1])))
@@ -80,16 +85,22 @@ class Grid:
         special = np.isin(cells, self.fmt.cell(critical))
         special |= (cells * size < self.start) | ((cells + 1) * size > self.stop)
         for i, j in _runs(special, max(1, BLOCK // count)):
-            ordinals = spread(cells[i:j], count, self.fmt.cell_shift).ravel()
+            even = ordinals = spread(cells[i:j], count, self.fmt.cell_shift).ravel()
             if special[i]:
-                ordinals = np.union1d(ordinals, critical[self.fmt.cell(critical) == cells[i]])
+                ordinals = np.union1d(even, critical[self.fmt.cell(critical) == cells[i]])
                 ordinals = ordinals[(ordinals >= self.start) & (ordinals < self.stop)]
-            yield Block(ordinals, j - i, i, whole_cells=True, centre=self.centre)
+            beside = self._beside_zero(ordinals, even) if special[i] and self.zeros.size else None
+            yield Block(ordinals, j - i, i, whole_cells=True, centre=self.centre, beside_zero=beside)
 
     def ordinals(self, cells: np.ndarray | None = None) -> np.ndarray:
         """Return the inputs of the given cells (all cells by default) as one array of ordinals in bit order."""
         chosen = self.cells if cells is None else cells
         return np.concatenate([block.ordinals for block in self.blocks(chosen)])
+
+    def _beside_zero(self, ordinals: np.ndarray, even: np.ndarray) -> np.ndarray:
+        """Tell which inputs are visited only because they lie beside a zero of the exact value."""
+        away = np.abs(ordinals[:, None] - self.zeros).min(axis=1)
+        return (away <= NEIGHBOURS) & ~np.isin(ordinals, even)
 
     def _split(self, cells: np.ndarray) -> Iterator[Block]:
         """Yield large cells in equal parts."""
@@ -108,12 +119,26 @@ class Grid:
         beyond = sampled[(sampled - ordinal) * direction > 0]
         return int(beyond.min() if direction > 0 else beyond.max())
 
+    def made_for(self, targets: Iterable[float] | None) -> bool:
+        """Tell whether the grid visits what it must for these targets: the zeros, or every input."""
+        moves = targets is not None and not self.exhaustive and self.problem.zero is not None
+        return not moves or self.targets.issuperset(float(y) for y in targets if 0 < y < 1)  # type: ignore[union-attr]
+
+    @cached_property
+    def zeros(self) -> np.ndarray:
+        """Return the ordinals of the numbers nearest to the zeros of the exact value, sorted; none where all are visited."""
+        if self.exhaustive:
+            return np.empty(0, np.int64)
+        nearest = [self.fmt.round(v) for v in self.problem.zeros(sorted(self.targets))]
+        return np.unique(self.fmt.ordinal(np.array(nearest, self.fmt.dtype)))
+
     @cached_property
     def critical_ordinals(self) -> np.ndarray:
-        """Return the neighbours of the critical points within the domain, sorted."""
+        """Return the neighbours of the critical points and of the zeros within the domain, sorted."""
         points = [float(self.fmt.round(v)) for v in self.problem.critical_points(self.fmt)]
         finite = np.array([v for v in points if math.isfinite(v)]).astype(self.fmt.dtype)
-        around = self.fmt.ordinal(finite)[:, None] + np.arange(-NEIGHBOURS, NEIGHBOURS + 1)
+        centres = np.append(self.fmt.ordinal(finite), self.zeros)
+        around = centres[:, None] + np.arange(-NEIGHBOURS, NEIGHBOURS + 1)
         ends = np.concatenate([self.start + np.arange(NEIGHBOURS), self.stop - 1 - np.arange(NEIGHBOURS)])
         all_ = np.unique(np.concatenate([around.ravel(), ends]))
         return all_[(all_ >= self.start) & (all_ < self.stop)]

@@ -32,8 +32,8 @@ def sweep_job(experiment: Experiment, fmt: Format, shard: int, grid: str, out: P
     summaries: dict[str, dict[str, Summary]] = {}
     audits, clocks = {}, {}
     for problem in experiment.problems:
-        g = Grid(grid, problem, fmt)
         targets = targets_in(fmt, experiment.targets) if problem.has_target else None
+        g = Grid(grid, problem, fmt, targets)
         cells = g.shard_cells(shard, shards)
         progress = Progress(f"{experiment.name} {problem.name} {fmt.name} shard {shard + 1} of {shards}", g.size(cells))
         done = sweep(problem, experiment.kernels[problem.name], g, targets, cells, progress=progress)

@@ -75,8 +75,10 @@ def sweep(
 
     `targets` has shape (T,) in the working format, or is None.  Of the audit's points each target has every
     `audited_share`-th, so that all targets together have all of them.  Raises fast.AuditFailure where the fast
-    reference breaks its bound.
+    reference breaks its bound, ValueError for a grid that was not made for the targets.
     """
+    if not grid.made_for(targets):
+        raise ValueError(f"a {grid.name} grid of {problem.name} was made for other targets: give them to Grid")
     keep_freed_memory()
     fmt, cells = grid.fmt, grid.cells if cells is None else cells
     column = None if targets is None else targets[:, None]

@@ -109,10 +109,11 @@ def sweep_job(library: str, shard: int, out: Path, grid: str = "exhaustive") -> 
     fmt = format_named(FORMAT)
     summaries, audits, clocks = {}, {}, {}
     for problem, calls in by_problem(library):
-        g = Grid(grid, problem, fmt)
+        targets = targets_in(fmt, TARGETS)
+        g = Grid(grid, problem, fmt, targets)
         cells = g.shard_cells(shard, SHARDS)
         progress = Progress(f"{library} {problem.name} shard {shard + 1} of {SHARDS}", g.size(cells))
-        done = sweep(problem, cast(list[Kernel], calls), g, targets_in(fmt, TARGETS), cells, progress=progress)
+        done = sweep(problem, cast(list[Kernel], calls), g, targets, cells, progress=progress)
         summaries[problem.name] = done.summaries
         audits[problem.name] = {"log2_relative_error": round(done.audit_log2, 2), "points": done.audit_points}
         clocks[problem.name] = done.clock.spent
@@ -131,7 +132,7 @@ def rows_job(library: str, paths: Sequence[Path], out: Path) -> None:
     whole, version = merged(shards.paths[FORMAT]), version_of(library_named(library).versions)
     rows: list[Row] = []
     for problem, calls in by_problem(library):
-        grid = Grid(shards.grid, problem, fmt)
+        grid = Grid(shards.grid, problem, fmt, targets_in(fmt, TARGETS))
         for called in calls:
             s = called.system
             named = {"kernel": f"{library}:{s.key}", "library": library, "system": s.name, "mode": s.mode}

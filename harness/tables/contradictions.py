@@ -1,9 +1,10 @@
 """Statements of the tables that contradict stronger ones.
 
 What was seen at one input binds every statement about a range that holds it.  So a sample's maximum may not lie above
-that over every input, the safe range over every input must lie within whatever a sample or a search allows, an a
-priori bound must hold for the largest error known, a cure must hold by it, and the atlas, the README and the pages may
-claim no more than the strongest table.  `harness verify` looks for each of these.
+that over every input; the safe range over every input, and an inner range that is proved, must lie within whatever a
+sample or a search allows; an a priori bound, and a function's error that is a premise, must hold for the largest error
+known, and a cure must hold by it; and the atlas, the README and the pages may claim no more than the strongest table.
+`harness verify` looks for each of these.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from harness.kernels.primitives import MEASURED_AS
 from harness.tables import contract, views, writer
 from harness.tables.advice import unheld
-from harness.tables.basis import EVERY_INPUT, SEARCH
+from harness.tables.basis import EVERY_INPUT, PROVED, SEARCH
 from harness.tables.prose import exceeded
-from harness.tables.strongest import Ends, Known, TableRow, intersection, is_contract, outer_bounds
+from harness.tables.strongest import Ends, Known, SafeRange, TableRow, intersection, is_contract, outer_bounds
 
 HARD = ("", "0", "1")
 ROUNDED = Decimal(1 + 1e-8)  # maxima have nine digits: two of one truth may differ in the last
 WITHIN = re.compile(r"within ([0-9.e+]+) ulp at every")
 OF_TARGET = re.compile(r"y = (0 and 1|0|1): ")
+PREMISE = re.compile(r"(\w+) <= ([0-9.e+]+) ulp")
 README_TABLE = re.compile(r"rows of `results/(tables/\w+)\.md`\):\n\n((?:\|.*\n)+)")
 
 
@@ -32,6 +35,7 @@ def contradictions(results: Path) -> list[str]:
     paths = sorted(tables.glob("*.csv"))
     known = Known.of(paths)
     found = [text for rows in known.rows.values() for text in of_one_key(rows)]
+    found += [*brackets(known), *premises(known)]
     if (tables / "atlas.csv").is_file():
         found += atlas(tables / "atlas.csv", known)
     for path in paths:
@@ -97,6 +101,30 @@ def joint(known: Known) -> Iterator[str]:
             )
 
 
+def brackets(known: Known) -> Iterator[str]:
+    """Tell where an inner range reaches beyond what a table has seen to fail."""
+    for key, inner in known.inner.items():
+        for row, outer in ((r, outer) for r in known.rows.get(key, ()) for outer in outer_bounds(r)):
+            if not inside((inner.lo, inner.hi), outer):
+                yield (
+                    f"{inner.table}: {_named(row)} is proved within the budget on {_range((inner.lo, inner.hi))},"
+                    f" {row.where} allows {_range(outer)} only"
+                )
+
+
+def premises(known: Known) -> Iterator[str]:
+    """Tell where a library function errs by more than a premise of a proof says."""
+    said = {
+        (name, fmt, ulp, bound.table)
+        for (_, _, fmt, _), bound in known.inner.items()
+        for name, ulp in PREMISE.findall(bound.premises)
+    }
+    for name, fmt, ulp, table in sorted(said):
+        largest = known.figures(*MEASURED_AS[name], fmt).maximum
+        if largest and Decimal(largest.ulp) > Decimal(ulp):
+            yield f"{table}: {name} in {fmt} errs by {ulp} ulp at most, a premise; {largest.table} has {largest.ulp}"
+
+
 def inside(ends: Ends, outer: Ends) -> bool:
     """Tell whether a range lies within another; the empty one lies within all."""
     lo, hi = ends
@@ -118,6 +146,10 @@ def atlas(path: Path, known: Known) -> Iterator[str]:
             allowed = intersection([(s.lo, s.hi) for s in swept if s]) if swept else ends
             if not inside(ends, allowed):
                 yield f"{where} has the safe range {_range(ends)}, the tables allow {_range(allowed)}"
+            inner = row.get(f"safe_inner_lo_{which}", ""), row.get(f"safe_inner_hi_{which}", "")
+            shown = intersection([_proved(s) for s in swept if s])
+            if not inside(inner, shown):
+                yield f"{where} is proved on {_range(inner)}, the tables show {_range(shown)}"
         maxima = {t: known.figures(*key, t).maximum for t in of_key}
         top = max((Decimal(m.ulp) for t, m in maxima.items() if m and t in HARD), default=Decimal(0))
         if row["max_ulp_hard"] and Decimal(row["max_ulp_hard"]) * ROUNDED < top:
@@ -127,6 +159,13 @@ def atlas(path: Path, known: Known) -> Iterator[str]:
             if largest and Decimal(largest.ulp) > within:
                 y = f" for y = {target}" if target else ""
                 yield f"{where} says within {within} ulp{y}, {largest.table} has {largest.ulp}"
+
+
+def _proved(safe: SafeRange) -> Ends:
+    """Return what is known to lie inside a safe range: itself, where it is known, else its inner range."""
+    if safe.basis in (PROVED, EVERY_INPUT):
+        return safe.lo, safe.hi
+    return (safe.inner.lo, safe.inner.hi) if safe.inner else ("", "")
 
 
 def statements(failure: str) -> Iterator[tuple[str, Decimal]]:

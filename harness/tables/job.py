@@ -41,7 +41,7 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
         summaries = merged(shards.paths[fmt.name])
         for problem in experiment.problems:
             targets = targets_in(fmt, experiment.targets) if problem.has_target else None
-            g = Grid(shards.grid, problem, fmt)
+            g = Grid(shards.grid, problem, fmt, targets)
             for kernel in experiment.kernels[problem.name]:
                 summary = summaries[problem.name][kernel.name]
                 made = rows_of(problem, kernel, g, targets, summary)

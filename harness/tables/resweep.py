@@ -64,6 +64,11 @@ class Task:
     cells: str | int
     figures: Figures  # of all kernels of the problem and format, by target, from which a cure is chosen
 
+    def made_grid(self) -> Grid:
+        """Return the grid of the sweep that made the table: for all targets of the problem and format, not only these rows'."""
+        problem, fmt = problem_named(self.problem), format_named(self.fmt)
+        return Grid(self.grid, problem, fmt, [float(fmt.parse(y)) for y in self.figures if y])
+
 
 @dataclass
 class Found:
@@ -150,7 +155,7 @@ def again(task: Task) -> Found:
     """Sweep a task's rows again and say where a cell differs from what is stated."""
     began = time.monotonic()
     problem, fmt = problem_named(task.problem), format_named(task.fmt)
-    grid = Grid(task.grid, problem, fmt)
+    grid = task.made_grid()
     kernels = [kernel_named(problem.name, name) for name in dict.fromkeys(k for k, _ in task.stated)]
     texts = list(dict.fromkeys(target for _, target in task.stated))
     targets = np.array([fmt.parse(t) for t in texts]).astype(fmt.dtype) if problem.has_target else None
@@ -169,7 +174,7 @@ def again(task: Task) -> Found:
 def whole(task: Task, parts: Sequence[Found]) -> list[tuple[int, str]]:
     """Compare the rows of a task that was swept in parts with what is stated."""
     problem, fmt = problem_named(task.problem), format_named(task.fmt)
-    grid = Grid(task.grid, problem, fmt)
+    grid = task.made_grid()
     texts = list(dict.fromkeys(target for _, target in task.stated))
     targets = np.array([fmt.parse(t) for t in texts]).astype(fmt.dtype) if problem.has_target else None
     wrong = []

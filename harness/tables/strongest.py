@@ -4,7 +4,8 @@ Several tables measure the same thing: a sampled sweep, a sweep over every input
 said on pages is said from the strongest of them (see basis.py).  Of a largest error every input's stands; without
 it the largest that any sample or search found, a lower bound.  Of a safe range every input's stands; without it the
 intersection of all that samples allow, cut before every input at which a table has an error beyond the budget: an
-outer bound.
+outer bound.  Beside that stands the inner range, proved from premises that the tables of bounds name.  Both are a
+bracket; where they meet, the safe range is known, on the basis `proved`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from harness.workflow import files
 
 # Tables of which a row is not told by problem, kernel, format and target alone.
 KEYED_FURTHER = frozenset({"system", "probability_format", "k"})
+
+# Columns of the tables of bounds: the inner range, and what it is proved from (see bounds/inner.py).
+INNER = ("safe_inner_lo", "safe_inner_hi", "safe_premises")
 
 Key = tuple[str, str, str, str]  # problem, kernel, format and target, as the tables write them
 Ends = tuple[str, str]  # of a safe range, hex floats; both empty where it is empty
@@ -102,16 +106,28 @@ class Maximum:
 
 
 @dataclass(frozen=True)
+class InnerBound:
+    """State the ends (hex) of a range that is proved to lie inside a safe range, the premises, and the table."""
+
+    lo: str
+    hi: str
+    premises: str
+    table: str
+
+
+@dataclass(frozen=True)
 class SafeRange:
     """State a safe range: its ends (hex; both empty where it is empty), the basis, and the tables it was taken from.
 
-    On the basis `every_input` it is the safe range itself, on any other an outer bound of it.
+    On the basis `every_input` or `proved` it is the safe range itself, on any other an outer bound of it; `inner` is
+    what is then proved of it.
     """
 
     lo: str
     hi: str
     basis: str
     tables: tuple[str, ...]
+    inner: InnerBound | None = None
 
 
 @dataclass(frozen=True)
@@ -136,15 +152,19 @@ class Figures:
 class Known:
     """Hold the rows of several tables, to be asked for the strongest figures."""
 
-    def __init__(self, rows: Iterable[TableRow]):
+    def __init__(self, rows: Iterable[TableRow], inner: Iterable[tuple[Key, InnerBound]] = ()):
         self.rows: dict[Key, list[TableRow]] = {}
         for row in rows:
             self.rows.setdefault(row.key, []).append(row)
+        self.inner: dict[Key, InnerBound] = {}
+        for key, bound in inner:
+            self.inner[key] = wider(self.inner[key], bound) if key in self.inner else bound
 
     @classmethod
     def of(cls, paths: Iterable[Path]) -> Known:
-        """Read tables (CSV); those that are not of the contract, or told by further columns, are passed over."""
-        return cls(row for path in paths for row in rows_in(path))
+        """Read tables (CSV), of the contract and of bounds; others, or told by further columns, are passed over."""
+        chosen = list(paths)
+        return cls((r for path in chosen for r in rows_in(path)), (b for path in chosen for b in inner_in(path)))
 
     @classmethod
     def beside(cls, paths: Sequence[Path]) -> Known:
@@ -192,7 +212,7 @@ class Known:
     def figures(self, problem: str, kernel: str, fmt: str, target: str = "") -> Figures:
         """Return the strongest figures for a problem, kernel, format and target, named as the tables name them."""
         rows = self.rows.get((problem, kernel, fmt, target), [])
-        return Figures(_maximum(rows), _safe(rows), _counts(rows))
+        return Figures(_maximum(rows), _safe(rows, self.inner.get((problem, kernel, fmt, target))), _counts(rows))
 
     def at_any_target(self, problem: str, kernel: str, fmt: str) -> Maximum | None:
         """Return the largest error known at whatever target: a lower bound of that over all targets.
@@ -242,6 +262,32 @@ def rows_of(name: str, frame: pd.DataFrame) -> list[TableRow]:
     return found
 
 
+def inner_in(path: Path) -> list[tuple[Key, InnerBound]]:
+    """Return the inner ranges that a table of bounds proves, by what they are of; empty for another table."""
+    if not has_inner(path):
+        return []
+    found = []
+    for row in writer.read(path).to_dict("records"):
+        lo, hi, premises = (str(row[c]) for c in INNER)
+        if lo:
+            key = str(row["problem"]), str(row["kernel"]), str(row["format"]), str(row["target"])
+            found.append((key, InnerBound(lo, hi, premises, path.stem)))
+    return found
+
+
+def wider(a: InnerBound, b: InnerBound) -> InnerBound:
+    """Return of two inner ranges around one centre the one that holds the other; else both, with both premises."""
+    ends = min(a.lo, b.lo, key=float.fromhex), max(a.hi, b.hi, key=float.fromhex)
+    alone = next((bound for bound in (a, b) if (bound.lo, bound.hi) == ends), None)
+    return alone or InnerBound(*ends, f"{a.premises}; {b.premises}", a.table)
+
+
+def has_inner(path: Path) -> bool:
+    """Tell whether a table has the columns of an inner range."""
+    with path.open(encoding="utf-8") as f:
+        return set(INNER) <= set(f.readline().strip().split(","))
+
+
 def is_contract(path: Path) -> bool:
     """Tell whether a table has the contract's columns, and each row is told by the first four of them alone."""
     with path.open(encoding="utf-8") as f:
@@ -255,10 +301,10 @@ def of_contract(columns: Iterable[str]) -> bool:
 
 
 def beside(paths: Iterable[Path]) -> list[Path]:
-    """Return the contract's tables that stand in the folders of the given ones, these left out, in order."""
+    """Return the tables of the contract and of bounds in the folders of the given ones, these left out, in order."""
     given = {p.resolve() for p in paths}
     others = {p for folder in {p.parent for p in given} for p in folder.glob("*.csv")} - given
-    return [p for p in sorted(others) if is_contract(p)]
+    return [p for p in sorted(others) if is_contract(p) or has_inner(p)]
 
 
 def beyond_samples(folder: Path) -> list[Path]:
@@ -271,7 +317,7 @@ def beyond_samples(folder: Path) -> list[Path]:
 
 
 def checksums_beside(paths: Iterable[Path]) -> dict[str, str]:
-    """Return the checksums, by name, of the contract's tables beside the given ones."""
+    """Return the checksums, by name, of the tables of the contract and of bounds beside the given ones."""
     return checksums(beside(paths))
 
 
@@ -304,8 +350,11 @@ def _counts(rows: Sequence[TableRow]) -> Counts | None:
     return Counts(outcomes, int(best.cells["points"]), best.safe_basis, best.table)
 
 
-def _safe(rows: Sequence[TableRow]) -> SafeRange | None:
-    """Return every input's safe range, else the intersection of the outer bounds that samples and maxima give."""
+def _safe(rows: Sequence[TableRow], inner: InnerBound | None) -> SafeRange | None:
+    """Return every input's safe range, else the intersection of the outer bounds that samples and maxima give.
+
+    Where that is the inner range, both are the safe range.
+    """
     swept = [r for r in rows if r.safe_basis]
     every = next((r for r in swept if r.safe_basis not in (SEARCH, SAMPLE)), None)
     if every:
@@ -316,7 +365,9 @@ def _safe(rows: Sequence[TableRow]) -> SafeRange | None:
     ends = intersection([b for b, _ in bounds])
     used = [r for b, r in bounds if not ends[0] or ends[0] == b[0] or ends[1] == b[1]]
     basis = SEARCH if any(r.cells["grid"] == SEARCH for r in used) else SAMPLE
-    return SafeRange(*ends, basis, tuple(dict.fromkeys(r.table for r in used)))
+    if inner and (inner.lo, inner.hi) == ends:
+        basis = PROVED
+    return SafeRange(*ends, basis, tuple(dict.fromkeys(r.table for r in used)), inner)
 
 
 def intersection(ends: Sequence[Ends]) -> Ends:

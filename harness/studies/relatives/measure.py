@@ -33,8 +33,8 @@ def run(parameters: Parameters, part: str) -> Tables:
     rows: list[Row] = []
     found: dict[str, dict[str, Summary]] = {}
     for problem in RELATIVES:
-        grid, kernels = Grid("standard", problem, fmt), kernels_of(problem.name)
         targets = targets_in(fmt, parameters["targets"]) if problem.has_target else None
+        grid, kernels = Grid("standard", problem, fmt, targets), kernels_of(problem.name)
         found[problem.name] = sweep(problem, kernels, grid, targets).summaries
         rows += [r for k in kernels for r in rows_of(problem, k, grid, targets, found[problem.name][k.name])]
     seen = window(fmt, found["log1mexp"], parameters["points_per_cell"])

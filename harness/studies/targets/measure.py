@@ -62,7 +62,7 @@ def map_rows(fmt: Format, grid: str, kernels: Mapping[str, Sequence[str]]) -> li
     targets = np.array(list(named_targets(fmt).values())).astype(fmt.dtype)
     rows = []
     for problem, chosen in ((PROBLEMS[name], kernels[name]) for name in kernels):
-        g = Grid(grid, problem, fmt)
+        g = Grid(grid, problem, fmt, targets)
         ks = [kernel_named(problem.name, name) for name in chosen]
         summaries = sweep(problem, ks, g, targets).summaries
         for k in ks:

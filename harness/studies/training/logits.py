@@ -115,7 +115,8 @@ def error_rows(parameters: Mapping[str, Any], rows: Sequence[Row]) -> list[Row]:
 
 
 def _of_format(problem: Problem, fmt: Format, cells: Array, counts: Array) -> list[list[Row]]:
-    grid, targets = Grid("standard", problem, fmt), np.array(TARGETS).astype(fmt.dtype)
+    targets = np.array(TARGETS).astype(fmt.dtype)
+    grid = Grid("standard", problem, fmt, targets)
     kernels = kernels_of(problem.name)
     summaries = sweep(problem, kernels, grid, targets).summaries
     ordinals, weight = inputs(fmt, cells, counts)

@@ -63,8 +63,9 @@ class Inputs:
         room = len(every) if self.most is None else self.most - len(self.probes)
         if room >= len(every):
             return every
-        some = every[np.unique(np.linspace(0, len(every) - 1, room - 1).astype(np.int64))]
-        return np.union1d(some, [self.grid.centre])
+        kept = np.append(self.grid.zeros, self.grid.centre)
+        some = every[np.unique(np.linspace(0, len(every) - 1, room - len(kept)).astype(np.int64))]
+        return np.union1d(some, kept)
 
     @cached_property
     def x(self) -> np.ndarray:
@@ -116,12 +117,14 @@ def combinations(library: str, grid: str) -> list[Combination]:
     if grid not in ASKED:
         raise UsageError(f"systems are swept on the grids {' and '.join(ASKED)}, not on {grid!r}")
     return [
-        Combination(system, problem, inputs(system.problem, name, grid, system.max_points), *target)
+        Combination(system, problem, inputs(system.problem, name, grid, system.max_points, effective), *target)
         for system in systems_of(library)
         for problem in [problem_named(system.problem)]
         for name in ASKED[grid][0]
         if name in system.formats
-        for target in targets(system, problem, format_named(name), grid)
+        for asked in [targets(system, problem, format_named(name), grid)]
+        for effective in [tuple(float(y) for _, y in asked if y is not None and problem.zero)]
+        for target in asked
     ]
 
 
@@ -140,6 +143,9 @@ def targets(system: System, problem: Problem, fmt: Format, grid: str) -> list[tu
 
 
 @cache
-def inputs(problem: str, fmt: str, grid: str, most: int | None) -> Inputs:
-    """Return the inputs of a problem in a format, the same object each time: it is sent to a library once."""
-    return Inputs(Grid(grid, problem_named(problem), format_named(fmt)), most)
+def inputs(problem: str, fmt: str, grid: str, most: int | None, effective: tuple[float, ...] = ()) -> Inputs:
+    """Return the inputs of a problem in a format for the targets at which the truth is taken, the same object each time.
+
+    It is sent to a library once.
+    """
+    return Inputs(Grid(grid, problem_named(problem), format_named(fmt), effective), most)

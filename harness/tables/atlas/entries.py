@@ -32,7 +32,7 @@ from harness.tables.atlas.verdicts import (
     of_training,
     usable,
 )
-from harness.tables.basis import EVERY_INPUT
+from harness.tables.basis import EVERY_INPUT, PROVED
 from harness.tables.rows import Row
 from harness.tables.strongest import Known, checksums_beside
 from harness.tables.text import OUTCOME_LABELS, short, upward
@@ -45,8 +45,10 @@ COLUMNS = (
     "problem", "kernel", "format", "verdict", "safe_lo_hard", "safe_hi_hard", "safe_lo_all", "safe_hi_all",
     "max_ulp_hard", "plateau_y0", "plateau_y1", "dead_lo", "dead_hi", "failure", "use_instead",
     "fails", "max_basis_hard", "safe_basis_hard", "safe_basis_all",
+    "safe_inner_lo_hard", "safe_inner_hi_hard", "safe_inner_lo_all", "safe_inner_hi_all", "safe_premises",
 )  # fmt: skip
 # The losses, whose entries say what becomes of their gradients too; then the gradients, and what both are made of.
+WHICH, ENDS = {"hard": True, "all": False}, ("lo", "hi")  # ranges for hard targets, and for all
 HARD_TARGETS = ("", *(f"{t:g}" for t in HARD))
 LOSSES = ("bce_logits", "bce")
 PARTS = ("sigmoid", "softplus", "log_sigmoid")
@@ -153,8 +155,19 @@ def row_of(key: Key, entries: Entries) -> Row:
         **{f"dead_{end}": e.phrases.hex(f.near) if f else "" for end, f in zip(("lo", "hi"), dead)},
         "failure": ". ".join(clauses(e, slope if slope is not e else None)),
         "use_instead": use_instead(key, entries),
-        "safe": e.phrases.range(*e.range(True), e.basis(True) == EVERY_INPUT),
+        **{f"safe_inner_{end}_{name}": v for name, hard in WHICH.items() for end, v in zip(ENDS, e.inner(hard))},
+        "safe_premises": e.premises(True) or e.premises(False),
+        "safe": safe_range(e),
     }
+
+
+def safe_range(e: Entry) -> str:
+    """Write the safe range for hard targets: itself where it is known, else what is proved to lie inside and the outer bound."""
+    ends, inner, basis = e.range(True), e.inner(True), e.basis(True)
+    if basis == PROVED and e.premises(True):
+        return f"{e.phrases.range(*ends)} (proved)"
+    outer = e.phrases.range(*ends, basis in (PROVED, EVERY_INPUT))
+    return f"⊇ {e.phrases.range(*inner)}, {outer}" if basis not in (PROVED, EVERY_INPUT) and inner[0] else outer
 
 
 def verdict_of(key: Key, entries: Entries) -> tuple[str, str]:

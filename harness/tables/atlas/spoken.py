@@ -13,9 +13,9 @@ from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
-from harness.tables.basis import EVERY_INPUT, STRENGTH
+from harness.tables.basis import EVERY_INPUT, PROVED, STRENGTH
 from harness.tables.rows import Row
-from harness.tables.strongest import Ends, Known, TableRow
+from harness.tables.strongest import INNER, Ends, Known, SafeRange, TableRow
 from harness.tables.text import as_cell
 
 
@@ -23,11 +23,12 @@ def spoken_rows(known: Known, problem: Problem, kernel: Kernel, fmt: Format) -> 
     """Return a row for each target that the tables know of a kernel in a format, its figures the strongest.
 
     Each has problem, kernel, format, target, max_ulp with its input and basis, the ends of the safe range without
-    capped poles and their basis, the counts of spurious outcomes, and `exhaustive` where its maximum is every input's.
+    capped poles and their basis, the ends of what is known to lie inside it with the premises (a range that is known
+    has itself inside), the counts of spurious outcomes, and `exhaustive` where its maximum is every input's.
     """
     keys = [key for key in known.rows if key[:3] == (problem.name, kernel.name, fmt.name)]
     rows = [_spoken(known, key, known.rows[key]) for key in keys]
-    return [{**r, **_without_poles(r, problem, kernel, fmt)} for r in rows if r]
+    return [_with_inner({**r, **_without_poles(r, problem, kernel, fmt)}) for r in rows if r]
 
 
 def weakest(bases: list[str]) -> str:
@@ -51,9 +52,23 @@ def _spoken(known: Known, key: tuple[str, str, str, str], rows: list[TableRow]) 
         "safe_lo": figures.safe.lo,
         "safe_hi": figures.safe.hi,
         "safe_basis": figures.safe.basis,
+        **dict(zip(INNER, _inner(figures.safe))),
         "capped": max((int(r.cells.get("capped") or 0) for r in rows), default=0),
         **(counts.outcomes if counts else {}),
     }
+
+
+def _inner(safe: SafeRange) -> tuple[str, str, str]:
+    """Return the ends of what is proved of a safe range, and the premises; all empty where nothing is."""
+    return (safe.inner.lo, safe.inner.hi, safe.inner.premises) if safe.inner else ("", "", "")
+
+
+def _with_inner(row: Row) -> Row:
+    """Return a row whose range is proved where inner and outer range meet, and stands inside itself where it is known."""
+    ends = {"safe_inner_lo": row["safe_lo"], "safe_inner_hi": row["safe_hi"]}
+    if row["safe_basis"] in (PROVED, EVERY_INPUT):
+        return {**row, **ends, "safe_premises": row["safe_premises"] if row["safe_basis"] == PROVED else ""}
+    return {**row, "safe_basis": PROVED} if row["safe_lo"] and all(row[c] == v for c, v in ends.items()) else row
 
 
 def _without_poles(row: Row, problem: Problem, kernel: Kernel, fmt: Format) -> Row:

@@ -28,6 +28,7 @@ from harness.tables.atlas.failures import HARD, Failure, Sample
 from harness.tables.atlas.phrases import Phrases
 from harness.tables.atlas.spoken import weakest
 from harness.tables.rows import Row
+from harness.tables.strongest import intersection
 
 SAFE, SAFE_FOR_HARD, LIMITED, UNSAFE = "safe", "safe for hard targets", "limited", "unsafe"
 VERDICTS = (SAFE, SAFE_FOR_HARD, LIMITED, UNSAFE)  # from the best to the worst
@@ -47,10 +48,20 @@ class Entry:
 
     def range(self, hard: bool) -> tuple[str, str]:
         """Return the intersection of the targets' safe ranges as hex, empty where it is empty."""
-        ends = [(str(r["safe_lo"]), str(r["safe_hi"])) for r in self.rows if not hard or is_hard(r)]
-        if any(not lo for lo, _ in ends):
-            return "", ""
-        return max((lo for lo, _ in ends), key=float.fromhex), min((hi for _, hi in ends), key=float.fromhex)
+        return intersection([(str(r["safe_lo"]), str(r["safe_hi"])) for r in self._of(hard)])
+
+    def inner(self, hard: bool) -> tuple[str, str]:
+        """Return the intersection of what is known to lie inside the targets' safe ranges as hex, empty where one is unknown."""
+        return intersection([(str(r["safe_inner_lo"]), str(r["safe_inner_hi"])) for r in self._of(hard)])
+
+    def premises(self, hard: bool) -> str:
+        """Return what the inner range is proved from, each premise once; empty where every input was seen or nothing is proved."""
+        if not self.inner(hard)[0]:
+            return ""
+        return "; ".join(dict.fromkeys(p for r in self._of(hard) for p in str(r["safe_premises"]).split("; ") if p))
+
+    def _of(self, hard: bool) -> list[Row]:
+        return [r for r in self.rows if not hard or is_hard(r)]
 
     def everywhere(self, hard: bool) -> bool:
         """Tell whether the safe range is the whole domain."""
@@ -71,8 +82,8 @@ class Entry:
         return largest([r for r in self.rows if is_hard(r)])
 
     def basis(self, hard: bool) -> str:
-        """Return on which basis the range stands: every_input only if all its targets' ranges do."""
-        return weakest([str(r["safe_basis"]) for r in self.rows if not hard or is_hard(r)])
+        """Return on which basis the range stands, the weakest of its targets'; a range that meets its inner one is proved."""
+        return weakest([str(r["safe_basis"]) for r in self._of(hard)])
 
     def first(self, kind: str, target: float, side: int) -> Failure | None:
         """Return the failure of a kind, target and side, if there is one."""
