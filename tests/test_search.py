@@ -14,10 +14,13 @@ from harness.numbers.division import changes
 from harness.numbers.formats import format_named
 from harness.problems import problem_named
 from harness.search import along, search_worst
-from harness.search.along import ExactValues, LineSearch, run_errors
+from harness.search.along import ExactValues, LineSearch
+from harness.search.exchange import exchange
+from harness.search.interpolation import run_errors
 from harness.search.job import search_job, search_table_job
+from harness.search.noise import promise, upper_ends
 from harness.search.published import published
-from harness.search.space import SearchLine, SearchResult, errors_at
+from harness.search.space import SearchLine, SearchResult, divide_boxes, errors_at
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
@@ -133,11 +136,12 @@ def test_targets_are_searched_too():
 
 
 def in_runs(problem: str, name: str, target: str | None, fmt, at: float, count: int, stride: int):
-    """Return what interpolation says about one run that starts at a number: pairs of ordinals and errors."""
-    exact = ExactValues(SearchLine(problem_named(problem), fmt, fmt.parse(target) if target else None))
-    start = fmt.ordinal(np.array([at], fmt.dtype))
-    with np.errstate(all="ignore"):
-        return list(run_errors(exact, kernel_named(problem, name), start, np.array([count]), np.array([stride])))
+    """Return the ordinals of one run that starts at a number, and what interpolation says about their errors."""
+    line = SearchLine(problem_named(problem), fmt, fmt.parse(target) if target else None)
+    ordinals = fmt.ordinal(np.array([at], fmt.dtype)) + stride * np.arange(count)
+    kernel = kernel_named(problem, name)
+    error = run_errors(line.problem, kernel, fmt, lambda points: line.inputs(points[0]), ordinals[None, None])
+    return ordinals, error[0]
 
 
 @pytest.mark.parametrize("fmt", [FLOAT32, FLOAT64], ids=lambda f: f.name)
@@ -147,16 +151,24 @@ def test_interpolated_errors_are_those_of_exact_values(problem, name, target, fm
     line = SearchLine(problem_named(problem), fmt, fmt.parse(target) if target else None)
     kernel = kernel_named(problem, name)
     for at, count, stride in ((0.2684, 8192, 1), (0.4999, 4096, 1), (1 - 2.0**-12, 8191, 1), (0.7, 33, 7)):
-        [(ordinals, error)] = in_runs(problem, name, target, fmt, at, count, stride)
-        assert len(ordinals) == count and ordinals[1] - ordinals[0] == stride
+        ordinals, error = in_runs(problem, name, target, fmt, at, count, stride)
+        assert len(ordinals) == count and ordinals[1] - ordinals[0] == stride and error.min() >= 0
         assert abs(error - errors_at(line.problem, kernel, fmt, line.inputs(ordinals))).max() < 2.0**-5
+
+
+def test_interpolated_errors_hold_where_results_are_subnormal():
+    """There float64 has no numbers between two results, so the exact values must be counted in ulps."""
+    ordinals, error = in_runs("softplus", "shifted", None, FLOAT64, -744.0, 1024, 1 << 20)
+    line = SearchLine(problem_named("softplus"), FLOAT64)
+    exact = errors_at(line.problem, kernel_named("softplus", "shifted"), FLOAT64, line.inputs(ordinals))
+    assert error.min() >= 0 and abs(error - exact).max() < 2.0**-5 and exact.max() > 0.4
 
 
 def test_a_run_that_is_no_polynomial_is_left_out():
     """Negative control of the above: from 0.01 to 3 in 4096 steps, and across 0 from below."""
     step = int(np.diff(FLOAT32.ordinal(np.array([0.01, 3.0], np.float32)))[0]) // 4096
-    assert in_runs("softplus", "shifted", None, FLOAT32, 0.01, 4096, step) == []
-    assert in_runs("softplus", "shifted", None, FLOAT32, -1.0, 8192, 1 << 18) == []
+    assert in_runs("softplus", "shifted", None, FLOAT32, 0.01, 4096, step)[1].max() == -1
+    assert in_runs("softplus", "shifted", None, FLOAT32, -1.0, 8192, 1 << 18)[1].max() == -1
 
 
 @pytest.mark.parametrize("fmt", [FLOAT32, FLOAT64], ids=lambda f: f.name)
@@ -167,10 +179,68 @@ def test_one_wrong_result_in_a_run_is_seen_and_its_error_certified(fmt):
         lambda x, good: np.where(x == bad, good * (1 + like("1e-5" if fmt is FLOAT32 else "1e-14", x)), good)
     )
     run = LineSearch(SearchLine(problem_named("softplus"), fmt), kernel, 1 << 16, 0)
-    run.look_at_runs(fmt.ordinal(np.array([fmt.round(0.3)])), np.array([8192]), np.array([1]))
+    run.look_at_runs((fmt.ordinal(np.array([fmt.round(0.3)])) + np.arange(8192))[None, None])
     assert run.found.point == (int(fmt.ordinal(np.array([bad]))[0]),)
     assert run.found.ulp == run.errors(np.array([run.found.point]))[0] > 32
     assert run.found.interpolated == 8192 and run.found.evaluations < 16
+
+
+def scattered(x, bits):
+    """Return numbers in [-1, 1) that look random from one float64 input to the next."""
+    return ((x.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - bits)) / 2.0 ** (bits - 1)) - 1
+
+
+def strip(ends: tuple[float, float]) -> Kernel:
+    """Return softplus with errors up to 40 ulp that look random where 2^-6 < |x| < 8, up to 60 in a strip of inputs."""
+
+    def noisy(x, good):
+        inside = (x >= ends[0]) & (x < ends[1])
+        size = np.where((abs(x) > 2.0**-6) & (abs(x) < 8), np.where(inside, 60, 40), 0)
+        return good * (1 + size * 2.0**-53 * scattered(x, 40))
+
+    return planted(noisy)
+
+
+def test_noise_is_looked_for_where_it_is_largest_not_where_a_sample_happened_to_be():
+    """A strip of a 50th of a binade, among 18 binades of errors that are at most 42 ulp, where the sample saw 39."""
+    ends = (1.74, 1.76)  # softplus is just below 2 there
+    found = search_worst(problem_named("softplus"), strip(ends), FLOAT64, None, 1 << 18)
+    assert ends[0] <= FLOAT64.from_ordinal(np.array(found.point))[0] < ends[1]
+    assert found.sampled < 42 and found.ulp > 55
+
+
+def test_the_end_of_a_tail_decides_and_not_a_group_of_large_errors():
+    """Errors that end at 1.5 promise less than errors that thin out beyond 1.4; a group apart promises nothing more."""
+    rng = np.random.default_rng(0)
+    ended, thin = 1.5 - 0.05 * rng.random(1024), 0.9 + 0.1 * rng.exponential(size=1024)
+    group = np.where(np.arange(1024) < 8, 1.4, 0.5) + 0.01 * rng.random(1024)
+    end, tail, apart = promise(upper_ends(np.stack([ended, thin, group])), 1.6)
+    assert tail > max(end, apart)
+
+
+def test_boxes_are_divided_along_the_target_before_runs_become_short():
+    low, high = np.zeros((2, 1), np.int64), np.array([[2048], [64]])
+    first, last, parent = divide_boxes(low, high, 4, run=1024)
+    assert (last - first)[0].tolist() == [2048] * 4 and (last - first)[1].tolist() == [16] * 4
+    assert parent.tolist() == [0] * 4
+    assert (divide_boxes(low, high, 4)[1][0] == [512, 1024, 1536, 2048]).all()
+
+
+def test_worst_inputs_are_tried_on_all_rows():
+    """What is bad for softplus at x is bad for the loss of target 0 there and of target 1 at -x; others keep their own."""
+    bad, good = "-0x1.4d62c9280789dp+0", "0x1.0p+0"
+    named = [("softplus", "shifted", "", bad), ("bce_logits", "lse_log1p", "1", good), ("exp", "numpy", "", good)]
+    rows = [
+        {"problem": p, "kernel": k, "target": t, "max_ulp_input": x, "seed": n, "evaluations_to_best": 7 + n}
+        for n, (p, k, t, x) in enumerate(named)
+    ]
+    exchange(rows, FLOAT64, joint=False)
+    assert rows[1]["max_ulp_input"] == bad.removeprefix("-") and float(rows[1]["max_ulp"]) > 1.5
+    assert (rows[1]["found_for"], rows[1]["seed"], rows[1]["evaluations_to_best"]) == ("softplus shifted", 0, 7)
+    assert "found_for" not in rows[0]
+    with mp.workprec(200):
+        for r in rows[:2]:
+            assert float.fromhex(r["max_ulp_input"]) in (float.fromhex(bad), -float.fromhex(bad))
 
 
 def test_powers_of_two_of_the_exact_value_are_found_to_the_neighbour():
@@ -228,8 +298,11 @@ def test_the_table_holds_the_worst_of_the_seeds_and_is_the_same_for_any_shards(t
             s: search_worst(exact, kernel_named(r["problem"], r["kernel"]), FLOAT32, value, 65536, s) for s in (3, 4)
         }
         ulps = sorted(f.ulp for f in one.values())
-        assert [float(r["least_ulp"]), float(r["max_ulp"])] == pytest.approx(ulps, rel=1e-6)
-        assert one[int(r["seed"])].ulp == ulps[1]
+        if r["found_for"]:  # more than its own search found
+            assert float(r["least_ulp"]) == pytest.approx(ulps[0], rel=1e-6) and float(r["max_ulp"]) > ulps[1]
+        else:
+            assert [float(r["least_ulp"]), float(r["max_ulp"])] == pytest.approx(ulps, rel=1e-6)
+            assert one[int(r["seed"])].ulp == ulps[1]
         assert int(r["points"]) == sum(f.evaluations for f in one.values())
 
 

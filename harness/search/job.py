@@ -17,6 +17,7 @@ from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.search import SearchResult, search_worst
+from harness.search.exchange import exchange
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.tables import contract, writer
@@ -29,7 +30,10 @@ from harness.workflow import files
 from harness.workflow.experiments import Experiment, targets_in
 
 # Columns beside the contract's.
-FURTHER = (*BASES, "sampled_ulp", "improvement", "evaluations_to_best", "interpolated", "seed", "seeds", "least_ulp")
+FURTHER = (
+    *BASES, "sampled_ulp", "improvement", "evaluations_to_best", "interpolated", "seed", "seeds", "least_ulp",
+    "found_for",
+)  # fmt: skip
 
 
 def searched(value: str) -> str:
@@ -44,6 +48,7 @@ VIEW = (
     Column("gain", "improvement", searched),
     Column("found after", "evaluations_to_best"),
     Column("least of the seeds (ulp)", "least_ulp", searched),
+    Column("found for", "found_for"),
 )
 Searched = tuple[Problem, Kernel, np.generic | None]  # problem, kernel, target
 
@@ -96,6 +101,7 @@ def row(
         "seed": seed,
         "seeds": len(searches),
         "least_ulp": significant(min(f.ulp for f in searches.values())),
+        "found_for": "",
         "oracle": oracle(),
     }
     return stated | bases(stated)
@@ -104,9 +110,12 @@ def row(
 def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> None:
     """Make the table of a search from the rows of all its shards, in the order of problems, kernels, formats and targets.
 
+    Worst inputs are exchanged between the rows first, see exchange.py.
     `improvement` is max_ulp / sampled_ulp; empty where the sample saw no error, or one beyond float64.
     """
     rows = [r for part in parts for r in files.read_json(part, "what a search of one shard found")]
+    for fmt in experiment.formats:
+        exchange([r for r in rows if r["format"] == fmt.name], fmt, experiment.search["joint"])
     for r in rows:
         sampled = mp.mpf(r["sampled_ulp"])
         r["improvement"] = significant(mp.mpf(r["max_ulp"]) / sampled, 4) if 0 < sampled < mp.inf else ""
