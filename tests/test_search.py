@@ -306,6 +306,25 @@ def test_the_table_holds_the_worst_of_the_seeds_and_is_the_same_for_any_shards(t
         assert int(r["points"]) == sum(f.evaluations for f in one.values())
 
 
+def test_a_table_says_whose_search_found_a_worst_input(tmp_path):
+    """softplus(x) and log_sigmoid(-x) are the same but for the sign: no kernel of one may be left with less."""
+    file, schema = tmp_path / "worst.yaml", Path(__file__).parent.parent / "experiments" / "schema.yaml"
+    (tmp_path / "schema.yaml").write_text(schema.read_text(encoding="utf-8"), encoding="utf-8")
+    file.write_text(
+        "question: Which input is worst?\nproblems: [softplus, log_sigmoid]\nkernels: all\nformats: [float64]\n"
+        "targets: [0]\nsearch: {budget: 8192, seeds: [0]}\nshards: {float64: 1}\n"
+    )
+    experiment = experiments.load(file)
+    search_job(experiment, FLOAT64, 0, tmp_path / "part.json")
+    search_table_job(experiment, [tmp_path / "part.json"], tmp_path / "worst.csv")
+    rows = {(r["problem"], r["kernel"]): r for r in writer.read(tmp_path / "worst.csv").to_dict("records")}
+    equal = [rows["softplus", "shifted"], rows["softplus", "logaddexp"], rows["log_sigmoid", "negated_softplus"]]
+    assert len({r["max_ulp"] for r in equal}) == 1
+    others = [r for r in rows.values() if r["found_for"]]
+    assert others and all(tuple(r["found_for"].split()) in rows for r in others)
+    assert others[0]["found_for"] in (tmp_path / "worst.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(("problem", "name", "target"), [("expm1", "numpy", None), ("bce", "xlogy", "0")])
 def test_what_others_found_is_known(problem, name, target, monkeypatch):
     """A search of float64 finds no less than the worst inputs published, which it would not find alone."""
