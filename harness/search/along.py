@@ -33,6 +33,7 @@ from harness.search.space import (
     cell_intervals,
     spread_over,
 )
+from harness.search.windows import Boxes, search_windows
 
 Array = np.ndarray
 
@@ -45,7 +46,8 @@ LEAST_BESIDE = 2  # neighbours of each zero
 LABELLED = 1 << 16  # points at which the exact value's binade is looked at
 JUMPS = 64  # largest differences of neighbouring samples, halved, where the budget allows
 # Noise.
-LOOKED_AT = 64.0  # times the budget: the inputs looked at by interpolation, where what is left of the budget allows
+LOOKED_AT = 20.0  # times the budget: the inputs looked at by interpolation, where what is left of the budget allows
+RUNS_SHARE = 0.25  # of them in runs, the rest in windows
 LARGE, LESS = 1024.0, 16  # ulps of a record from which on noise adds little, and is looked at so much less
 FLAT = 64  # points that stand for all (see ExactValues.degrees): so few were seen by the samples
 POINTS_PER_ULP = 8  # of the exact value, where inputs lie denser than results
@@ -202,7 +204,17 @@ def look_for_noise(run: LineSearch, low: Array, high: Array, steps: Array, sampl
     start, stop = start[order], stop[order]
     varied = run.exact.degrees(start, stop) > FLAT
     inputs = int(run.budget * LOOKED_AT / (LESS if run.found.ulp > LARGE else 1))
-    search_noise(run, start[varied][None], stop[varied][None], inputs)
+    boxes = search_noise(run, start[varied][None], stop[varied][None], int(inputs * RUNS_SHARE))
+    search_windows(run, *cells_of(boxes, run.line), int(inputs * (1 - RUNS_SHARE)))
+
+
+def cells_of(spots: Boxes, line: SearchLine) -> tuple[Boxes, Boxes]:
+    """Return the cells of a line in which spots (1, n) lie, with the first spot in each, in the spots' order."""
+    shift = line.fmt.cell_shift
+    first = np.sort(np.unique(spots[0][0] >> shift, return_index=True)[1])
+    low, high = (side[:, first] for side in spots)
+    ends = line.ends
+    return (np.maximum(low >> shift << shift, ends[0]), np.minimum(((low >> shift) + 1) << shift, ends[1])), (low, high)
 
 
 def banded(low: Array, high: Array, steps: Array, shift: int) -> tuple[Array, Array]:

@@ -88,8 +88,10 @@ def probe(run: BoxSearch, low: Array, high: Array, inputs: int) -> Array:
     return ends
 
 
-def search_noise(run: BoxSearch, low: Array, high: Array, inputs: int) -> None:
+def search_noise(run: BoxSearch, low: Array, high: Array, inputs: int) -> tuple[Array, Array]:
     """Look at about so many inputs, in boxes (d, n) that come in the order of their promise, and in parts of the best.
+
+    Returns the boxes that it ends with, `low` and `high`, those first whose errors reach farthest.
 
     A part is judged by the mean of what its own run says and what its box was judged by, so that no single
     run decides.  Parts of no more inputs than a run are seen and done with.  No more than what is left of the
@@ -114,3 +116,5 @@ def search_noise(run: BoxSearch, low: Array, high: Array, inputs: int) -> None:
         low = np.concatenate([np.delete(low, chosen, 1), part_low[:, large]], axis=1)
         high = np.concatenate([np.delete(high, chosen, 1), part_high[:, large]], axis=1)
         ends = np.concatenate([np.delete(ends, chosen, 1), own[:, large]], axis=1)
+    order = np.argsort(-ends[0], kind="stable")
+    return low[:, order], high[:, order]
