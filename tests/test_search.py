@@ -1,7 +1,9 @@
 """Worst-case search: what it finds against true maxima, and faults that a sample misses."""
 
 import csv
+import importlib.util
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
+from harness import UsageError
 from harness.kernels import Kernel, kernel_named, like
 from harness.numbers.division import changes
 from harness.numbers.formats import format_named
@@ -17,10 +20,13 @@ from harness.search import along, search_worst
 from harness.search.along import ExactValues, LineSearch
 from harness.search.exchange import exchange
 from harness.search.interpolation import run_errors
-from harness.search.job import search_job, search_table_job
+from harness.search.job import search_job
 from harness.search.noise import promise, upper_ends
+from harness.search.pairs import bred, kept
 from harness.search.published import published
-from harness.search.space import SearchLine, SearchResult, divide_boxes, errors_at
+from harness.search.space import BoxSearch, SearchLine, SearchResult, divide_boxes, errors_at
+from harness.search.table import search_table_job
+from harness.search.windows import IN_ALL, search_windows
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
@@ -283,7 +289,7 @@ def test_the_table_holds_the_worst_of_the_seeds_and_is_the_same_for_any_shards(t
     for shards in (1, 3):
         file.write_text(
             "question: Which input is worst?\nproblems: [log1p, exp]\nkernels: all\nformats: [float32]\n"
-            f"targets: [0.1]\nsearch: {{budget: 65536, seeds: [3, 4]}}\nshards: {{float32: {shards}}}\n"
+            f"targets: [0.1]\nsearch: {{budget: 4096, seeds: [3, 4]}}\nshards: {{float32: {shards}}}\n"
         )
         experiment = experiments.load(file)
         parts = [tmp_path / f"{shards}.{i}.json" for i in range(shards)]
@@ -294,9 +300,7 @@ def test_the_table_holds_the_worst_of_the_seeds_and_is_the_same_for_any_shards(t
     assert texts[0] == texts[1]
     for r in writer.read(tmp_path / "worst.csv").to_dict("records"):
         exact, value = problem_named(r["problem"]), FLOAT32.parse(r["target"]) if r["target"] else None
-        one = {
-            s: search_worst(exact, kernel_named(r["problem"], r["kernel"]), FLOAT32, value, 65536, s) for s in (3, 4)
-        }
+        one = {s: search_worst(exact, kernel_named(r["problem"], r["kernel"]), FLOAT32, value, 4096, s) for s in (3, 4)}
         ulps = sorted(f.ulp for f in one.values())
         if r["found_for"]:  # more than its own search found
             assert float(r["least_ulp"]) == pytest.approx(ulps[0], rel=1e-6) and float(r["max_ulp"]) > ulps[1]
@@ -336,3 +340,110 @@ def test_what_others_found_is_known(problem, name, target, monkeypatch):
     monkeypatch.setattr(along, "published", lambda *_: np.empty(0, np.int64))
     assert search_worst(exact, kernel, FLOAT64, value, budget=1 << 16).ulp < there
     assert published(exact, FLOAT32).size == 0  # float32 has its exhaustive tables
+
+
+def box_search(problem: str, name: str, fmt, target: str | None, seed: int) -> LineSearch:
+    line = SearchLine(problem_named(problem), fmt, None if target is None else fmt.parse(target))
+    return LineSearch(line, kernel_named(problem, name), 1 << 18, seed)
+
+
+def climbed_and_sampled(run: LineSearch, ends: tuple[float, float]) -> tuple[float, float]:
+    """Return the largest error found by climbing windows between two numbers, and by three times as many random inputs."""
+    low, high = (FLOAT64.ordinal(np.array([v])) for v in ends)
+    sampled = run.visit(run.rng.integers(low[0], high[0], (1, 1 << 18))).max()
+    climbed = SearchResult()
+    run.found, sampled_result = climbed, run.found
+    search_windows(run, (low[None], high[None]), (low[None], high[None]), 5 * IN_ALL * 2)
+    assert 3 * climbed.interpolated <= sampled_result.evaluations
+    return climbed.ulp, float(sampled)
+
+
+def test_windows_are_climbed_to_what_random_inputs_do_not_reach():
+    """Where roundings are what makes an error: their phases are linear, so bad inputs combine to worse ones."""
+    climbed, sampled = climbed_and_sampled(box_search("bce_logits", "softplus_pair", FLOAT64, "0.1", 0), (0.565, 0.58))
+    assert climbed > sampled + 0.02
+
+
+def test_scattered_errors_cannot_be_climbed():
+    """Negative control of the above: errors that are a hash of the input have no phases, and combinations find no more."""
+    line, ends = SearchLine(problem_named("softplus"), FLOAT64), (1.70, 1.74)
+    climbed, sampled = climbed_and_sampled(LineSearch(line, strip(ends), 1 << 18, 0), ends)
+    assert climbed < sampled * 1.001
+
+
+def test_parts_of_bad_pairs_make_worse_ones():
+    """In a box of pairs a sample of as many finds less."""
+    problem, kernel = problem_named("bce_logits"), kernel_named("bce_logits", "softplus_pair")
+
+    run = BoxSearch(problem, kernel, FLOAT32, lambda p: tuple(FLOAT32.from_ordinal(q)[None] for q in p), 1 << 18, 0)
+    low, high = (FLOAT32.ordinal(np.array(v, np.float32))[:, None] for v in ([-6.0, 1.6e-4], [-5.7, 2e-4]))
+    sampled = run.visit(run.rng.integers(low, high, (2, 1 << 18))).max()
+    _, ulp = bred(run, run.rng.integers(low, high, (2, 16384)), (low, high), 4096)
+    assert run.found.evaluations < 1 << 19 and ulp[0] > sampled + 0.2
+
+
+def test_no_input_has_all_of_the_pairs_kept():
+    """64 pairs of one input and 64 of another, all worse: LEAST of them stay, each once."""
+    points = np.array([[1] * 64 + [2] * 64 + list(range(3, 67)), [*range(64), *range(64), *range(64)]])
+    ulp = np.concatenate([np.full(128, 2.0), np.ones(64)])
+    found, errors = kept(np.repeat(points, 2, axis=1), np.repeat(ulp, 2), 64)
+    assert np.unique(found, axis=1).shape == found.shape and (np.bincount(found[0])[1:3] == 4).all()
+    assert (np.diff(errors) <= 0).all()
+
+
+@pytest.fixture
+def rehearsal():
+    """Import benchmarks/search.py, which is a script."""
+    path = Path(__file__).parent.parent / "benchmarks" / "search.py"
+    spec = importlib.util.spec_from_file_location("rehearsal", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["rehearsal"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["rehearsal"]
+
+
+def test_a_search_of_a_sparse_model_finds_more_than_a_sample_of_as_many_inputs(rehearsal, monkeypatch):
+    """Float32 with 2^12 evaluations, against the true maxima; negative control: without noise and slopes it finds less."""
+    rows = [
+        {"problem": p, "kernel": k, "format": "float32", "target": t, "max_ulp": u}
+        for p, k, t, u in (
+            ("softplus", "shifted", "", "2.88690665"),
+            ("log", "numpy", "", "3.83176174"),
+            ("bce_logits", "threshold20", "0", "2.88690665"),
+        )
+    ]
+    found = [rehearsal.rehearse(r, 1 << 12, 0) for r in rows]
+    shares = [f.searched / f.sampled for f in found]
+    monkeypatch.setattr(along, "look_for_noise", lambda *_: None)
+    crippled = [rehearsal.rehearse(r, 1 << 12, 0).searched for r in rows]
+    assert sum(shares) > len(rows) and sum(crippled) < sum(f.searched for f in found)
+
+
+def test_a_search_table_has_the_provenance_of_its_searches_and_refuses_others(tmp_path):
+    file, schema = tmp_path / "worst.yaml", Path(__file__).parent.parent / "experiments" / "schema.yaml"
+    (tmp_path / "schema.yaml").write_text(schema.read_text(encoding="utf-8"), encoding="utf-8")
+    file.write_text(
+        "question: Which input is worst?\nproblems: [exp, log1p]\nkernels: all\nformats: [float32]\n"
+        "search: {budget: 4096, seeds: [0]}\nshards: {float32: 2}\n"
+    )
+    experiment, parts = experiments.load(file), [tmp_path / f"{i}.json" for i in (0, 1)]
+    for i, part in enumerate(parts):
+        search_job(experiment, FLOAT32, i, part)
+    told = [json.loads(part.read_text()) for part in parts]
+    for t, part in zip(told, parts, strict=True):
+        part.write_text(json.dumps({**t, "provenance": {**t["provenance"], "sources": "as searched"}}))
+    search_table_job(experiment, parts, tmp_path / "worst.csv")
+    stated = json.loads((tmp_path / "worst.json").read_text())["provenance"]
+    assert stated["sources"] == "as searched" and "commit" not in stated
+    with pytest.raises(UsageError, match="1 of 2 shards"):
+        search_table_job(experiment, parts[:1], tmp_path / "worst.csv")
+    parts[1].write_text(json.dumps(told[1]))
+    with pytest.raises(UsageError, match="sources as searched"):
+        search_table_job(experiment, parts, tmp_path / "worst.csv")
+    for t, part in zip(told, parts, strict=True):
+        for found in t["found"]:
+            found["seeds"]["0"]["ulp"] = "9.5"
+        part.write_text(json.dumps(t))
+    with pytest.raises(UsageError, match="sweep again"):
+        search_table_job(experiment, parts, tmp_path / "worst.csv")

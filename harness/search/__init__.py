@@ -1,8 +1,9 @@
 """Search for a kernel's worst input where not every input can be visited: in float64, and over inputs and targets together.
 
 `search_worst` finds the worst input of one kernel.  space.py has what is searched; along.py and joint.py are the
-two methods; noise.py looks for the largest of errors that look random, interpolation.py at many inputs from a few exact
-values; published.py has the inputs that others have found, exchange.py tries each row's on all; job.py makes the table.
+two methods; noise.py looks for where errors that look random are largest, windows.py and pairs.py climb to the worst
+of them, interpolation.py looks at many inputs from a few exact values; published.py has the inputs that others have found,
+exchange.py tries each row's on all; job.py runs an experiment's searches, table.py makes their table.
 """
 
 from __future__ import annotations

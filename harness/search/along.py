@@ -9,7 +9,8 @@ the budget of evaluations is divided among them:
   another kind or the error jumps; the last three are halved to neighbouring numbers;
 - on slopes: best-first, the intervals with the largest error sampled are divided, until every
   input in them is visited;
-- as noise: errors that look random inside an interval; noise.py looks for the largest of them.
+- as noise: errors that look random inside an interval; noise.py looks for where the largest of them lie, and
+  windows.py climbs to them where a window holds enough inputs for that, as in float64.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from harness.search.space import (
     cell_intervals,
     spread_over,
 )
-from harness.search.windows import Boxes, search_windows
+from harness.search.windows import Boxes, climbable, search_windows
 
 Array = np.ndarray
 
@@ -46,9 +47,9 @@ LEAST_BESIDE = 2  # neighbours of each zero
 LABELLED = 1 << 16  # points at which the exact value's binade is looked at
 JUMPS = 64  # largest differences of neighbouring samples, halved, where the budget allows
 # Noise.
-LOOKED_AT = 20.0  # times the budget: the inputs looked at by interpolation, where what is left of the budget allows
-RUNS_SHARE = 0.25  # of them in runs, the rest in windows
-LARGE, LESS = 1024.0, 16  # ulps of a record from which on noise adds little, and is looked at so much less
+LOOKED_AT = 64.0  # times the budget: the inputs looked at by interpolation in runs, where the rest of it allows
+BEFORE, CLIMBED = 0.08, 0.24  # of these, in runs to find the cells in which windows are climbed, and in the windows
+LARGE, LESS = 1024.0, 4  # ulps of a record from which on noise adds little, and is looked at so much less
 FLAT = 64  # points that stand for all (see ExactValues.degrees): so few were seen by the samples
 POINTS_PER_ULP = 8  # of the exact value, where inputs lie denser than results
 POWER = 8  # of the mean: high enough to see the tail, low enough not to follow single samples
@@ -204,8 +205,10 @@ def look_for_noise(run: LineSearch, low: Array, high: Array, steps: Array, sampl
     start, stop = start[order], stop[order]
     varied = run.exact.degrees(start, stop) > FLAT
     inputs = int(run.budget * LOOKED_AT / (LESS if run.found.ulp > LARGE else 1))
-    boxes = search_noise(run, start[varied][None], stop[varied][None], int(inputs * RUNS_SHARE))
-    search_windows(run, *cells_of(boxes, run.line), int(inputs * (1 - RUNS_SHARE)))
+    windows = climbable(fmt)
+    boxes = search_noise(run, start[varied][None], stop[varied][None], int(inputs * (BEFORE if windows else 1)))
+    if windows and boxes[0].size:
+        search_windows(run, *cells_of(boxes, run.line), int(inputs * CLIMBED))
 
 
 def cells_of(spots: Boxes, line: SearchLine) -> tuple[Boxes, Boxes]:
@@ -242,5 +245,4 @@ def search_along(line: SearchLine, kernel: Kernel, budget: int, seed: Seed) -> S
     steps = run.edges(low, high, points.ravel(), ulp.ravel())
     run.best_first(low[None], high[None], ulp.max(axis=1), budget * SLOPE_SHARE)
     look_for_noise(run, low, high, steps, SampledErrors(points.ravel(), ulp.ravel()))
-    run.found.runners_up = [int(n) for n in run.runners_up[0].ravel()]
     return run.found

@@ -28,6 +28,7 @@ PARTS = 4  # into which a box is divided
 ROUNDS = 64  # of division
 GREEDY = 2  # each so many-th round takes the boxes of the largest errors, whatever may lie beyond
 WINDOW_BITS = 10  # a run goes over 2^-10 of its input at most
+FARTHER = 8  # scales beyond the mean of a run's largest errors: as far as e^8 times as many inputs would reach
 NARROWINGS, NARROWED = 4, 4  # how often, and by how many bits, a run is narrowed where it cannot be interpolated
 
 
@@ -91,7 +92,7 @@ def probe(run: BoxSearch, low: Array, high: Array, inputs: int) -> Array:
 def search_noise(run: BoxSearch, low: Array, high: Array, inputs: int) -> tuple[Array, Array]:
     """Look at about so many inputs, in boxes (d, n) that come in the order of their promise, and in parts of the best.
 
-    Returns the boxes that it ends with, `low` and `high`, those first whose errors reach farthest.
+    Returns the boxes that it ends with, `low` and `high`, those first whose errors would reach farthest.
 
     A part is judged by the mean of what its own run says and what its box was judged by, so that no single
     run decides.  Parts of no more inputs than a run are seen and done with.  No more than what is left of the
@@ -116,5 +117,5 @@ def search_noise(run: BoxSearch, low: Array, high: Array, inputs: int) -> tuple[
         low = np.concatenate([np.delete(low, chosen, 1), part_low[:, large]], axis=1)
         high = np.concatenate([np.delete(high, chosen, 1), part_high[:, large]], axis=1)
         ends = np.concatenate([np.delete(ends, chosen, 1), own[:, large]], axis=1)
-    order = np.argsort(-ends[0], kind="stable")
+    order = np.argsort(-(ends[0] + FARTHER * ends[1]), kind="stable")
     return low[:, order], high[:, order]

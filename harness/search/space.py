@@ -30,7 +30,6 @@ BLOCK = 1 << 14  # points at a time: small enough for the cache
 BOX_PARTS = 8  # into which a box is divided
 SAMPLES = 16  # points of a part, before it is divided again
 CHOSEN = 48  # boxes divided in one round
-KEPT = 64  # worst inputs of runs that are remembered
 VISITED = 4  # inputs of a block of runs that beat the record most
 
 
@@ -156,8 +155,7 @@ class SearchResult:
     there; `sampled` is the largest error of the first sample; `evaluations` counts exact values, each
     with the kernel's; `interpolated` the inputs where only the kernel was computed and the exact value
     interpolated; `trace` is the largest error after so many evaluations, at each improvement, all
-    with exact values.  Errors are in ulps, -1 where none was found.  `runners_up` are ordinals of inputs on a line
-    with errors near the largest.
+    with exact values.  Errors are in ulps, -1 where none was found.
     """
 
     point: tuple[int, ...] = ()
@@ -166,7 +164,6 @@ class SearchResult:
     evaluations: int = 0
     interpolated: int = 0
     trace: list[tuple[int, float]] = field(default_factory=list)
-    runners_up: list[int] = field(default_factory=list)
 
     def note(self, points: Array, errors: Array) -> None:
         """Count evaluations and keep the worst; of equals, the first."""
@@ -195,7 +192,6 @@ class BoxSearch:
     def __init__(self, problem: Problem, kernel: Kernel, fmt: Format, inputs: Inputs, budget: int, seed: Seed):
         self.problem, self.kernel, self.fmt, self.inputs = problem, kernel, fmt, inputs
         self.budget, self.found = budget, SearchResult()
-        self.runners_up: tuple[Array, Array] = np.empty((0, 0), np.int64), np.empty(0)  # points (d, n), errors
         self.rng = np.random.default_rng(seed)
 
     def errors(self, points: Array) -> Array:
@@ -231,17 +227,7 @@ class BoxSearch:
                 best = np.argsort(-part, axis=None, kind="stable")[:VISITED]
                 beating = np.sort(best[part.ravel()[best] > self.found.ulp])
                 self.visit(block.reshape(len(block), -1)[:, beating])
-        self._keep(points, errors)
         return errors
-
-    def _keep(self, points: Array, errors: Array) -> None:
-        """Keep the runs' worst inputs, as interpolated, while they are among the KEPT largest."""
-        worst = np.argmax(errors, axis=1)
-        at, ulp = points[:, np.arange(len(worst)), worst], errors.max(axis=1)
-        if self.runners_up[1].size:
-            at, ulp = np.concatenate([self.runners_up[0], at], axis=1), np.concatenate([self.runners_up[1], ulp])
-        order = np.argsort(-ulp, kind="stable")[:KEPT]
-        self.runners_up = at[:, order], ulp[order]
 
     def best_first(self, low: Array, high: Array, best: Array, evaluations: float) -> None:
         """Divide the boxes of the largest errors sampled, `best`, until so many evaluations are spent.

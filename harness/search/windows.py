@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.numbers.formats import Format
 from harness.search.space import BoxSearch
 
 Array = np.ndarray
@@ -26,13 +27,18 @@ GOING_ON = 4  # one in so many windows
 IN_ALL = FIRST + GENERATIONS * CHILDREN + LATER * CHILDREN // GOING_ON  # inputs looked at for a window
 AT_ONCE = 256  # windows
 NARROWER = 8  # a window is up to so many times halved, at random: steep lines bend sooner
-ROUNDS, FEWER = 4, 4  # of windows in all cells, in the best of FEWER, and so on
-LEAST_WINDOWS = 4  # in a cell
+ROUNDS, FEWER = 5, 3  # of windows in all cells, in the best of FEWER, and so on
+LEAST_WINDOWS = 2  # in a cell
 
 
 def half_width_bits(precision: int) -> int:
     """Return the largest b for windows of ± 2^b inputs: (p - 3) / 2, so that lines bend by 2^-3 ulp or so."""
     return max(1, (precision - 3) // 2)
+
+
+def climbable(fmt: Format) -> bool:
+    """Tell whether a window has more inputs than climbing it looks at: in float64, but not in float32."""
+    return 2 << half_width_bits(fmt.precision) > IN_ALL
 
 
 class Windows:
@@ -114,26 +120,35 @@ def search_windows(run: BoxSearch, cells: Boxes, spots: Boxes, inputs: int) -> N
 
     A spot, one in each cell, is where the worst of the cell is thought to lie.  Every cell gets windows, then those with
     the worst inputs get more, and so on: so that many places of the same middling limit do not hide
-    one of a higher.  Of a cell's windows a third each lie at its spot, anywhere, and beside its worst input.
+    one of a higher.
     """
-    each = max(1, inputs // ROUNDS // IN_ALL)
-    number = np.arange(min(cells[0].shape[1], max(1, each // LEAST_WINDOWS)))
-    best = random_in(run, *(s[:, number, None] for s in spots), 1)[..., 0]
-    worst = np.full(len(number), -1.0)
+    each = inputs // ROUNDS // IN_ALL  # windows in a round
+    if not each:
+        return
+    kept = np.arange(min(cells[0].shape[1], max(1, each // LEAST_WINDOWS)))
+    best = random_in(run, spots[0][:, kept, None], spots[1][:, kept, None], 1)[..., 0]
+    worst = np.full(len(kept), -1.0)
     for _ in range(ROUNDS):
-        owners = np.repeat(np.arange(len(number)), max(1, each // len(number)))
+        cells, spots = taken(cells, kept), taken(spots, kept)
+        owners = np.repeat(np.arange(len(kept)), max(1, each // len(kept)))
         for start in range(0, len(owners), AT_ONCE):
             here = owners[start : start + AT_ONCE]
-            low, high = (side[:, number[here]] for side in cells)
-            kinds = run.rng.integers(0, 3, len(here))
-            at = np.choose(kinds, [
-                random_in(run, *(s[:, number[here], None] for s in spots), 1)[..., 0],
-                random_in(run, low[..., None], high[..., None], 1)[..., 0],
-                beside(run, best[:, here]),
-            ])  # fmt: skip
-            points, ulp, found_for = climbed(run, np.clip(at, low, high - 1), (low, high), here)
-            for n in np.argsort(ulp, kind="stable"):
-                if ulp[n] > worst[found_for[n]]:
-                    worst[found_for[n]], best[:, found_for[n]] = ulp[n], points[:, n]
-        kept = np.argsort(-worst, kind="stable")[: max(1, len(number) // FEWER)]
-        number, best, worst = number[kept], best[:, kept], worst[kept]
+            centres = chosen_centres(run, taken(cells, here), taken(spots, here), best[:, here])
+            points, ulp, owner = climbed(run, centres, taken(cells, here), here)
+            for n in range(len(ulp)):
+                if ulp[n] > worst[owner[n]]:
+                    worst[owner[n]], best[:, owner[n]] = ulp[n], points[:, n]
+        kept = np.argsort(-worst, kind="stable")[: max(1, len(worst) // FEWER)]
+        best, worst = best[:, kept], worst[kept]
+
+
+def taken(boxes: Boxes, numbers: Array) -> Boxes:
+    """Return the boxes of these numbers, in their order."""
+    return boxes[0][:, numbers], boxes[1][:, numbers]
+
+
+def chosen_centres(run: BoxSearch, cells: Boxes, spots: Boxes, best: Array) -> Array:
+    """Return a centre (d, n) in each cell: a third each at its spot, anywhere, and beside its worst input, `best`."""
+    way = run.rng.integers(0, 3, best.shape[1])
+    spot, anywhere = (random_in(run, low[..., None], high[..., None], 1)[..., 0] for low, high in (spots, cells))
+    return np.clip(np.choose(way, [spot, anywhere, beside(run, best)]), cells[0], cells[1] - 1)
