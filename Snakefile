@@ -81,7 +81,7 @@ MADE_ATLAS = [f for name in MAIN for f in MADE[name]] + ["tables/atlas.csv"]
 
 CODE = {
     (stage, name): sources([f"harness.{stage}"], e)
-    for stage in ("sweep.job", "search.job", "tables.job", "figures.job", "bounds.job")
+    for stage in ("sweep.job", "search.job", "search.table", "tables.job", "figures.job", "bounds.job")
     for name, e in EXPERIMENTS.items()
 }
 
@@ -350,7 +350,7 @@ rule search:
 rule search_table:
     input:
         experiment="experiments/{experiment}.yaml",
-        code=lambda w: CODE["search.job", w.experiment],
+        code=lambda w: CODE["search.table", w.experiment],
         parts=lambda w: expand("results/{file}", file=MEASURED[w.experiment]),
     output:
         update(multiext("results/tables/{experiment}", ".md", ".tex", ".json")),

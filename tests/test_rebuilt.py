@@ -11,7 +11,7 @@ import pytest
 from harness.bounds import table as bounds_table
 from harness.figures import catalogue, job, style
 from harness.kernels import all_kernels
-from harness.search import job as search
+from harness.search import table as search
 from harness.studies import page as pages
 from harness.studies import study
 from harness.systems.measure.inputs import QUESTION

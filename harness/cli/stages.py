@@ -151,7 +151,7 @@ def search_table(experiment: Experiment, parts: Paths, out: Path) -> None:
     Example:
       harness search-table experiments/worst_float64.yaml worst.float64.*.json --out worst_float64.csv
     """
-    from harness.search.job import search_table_job
+    from harness.search.table import search_table_job
 
     search_table_job(experiment, list(parts), out)
 

@@ -1,10 +1,14 @@
 """Search for a kernel's worst input where not every input can be visited: in float64, and over inputs and targets together.
 
-`search_worst` finds the worst input of one kernel.  space.py has what is searched, along.py and
-joint.py the two methods, published.py the inputs that others have found, job.py the stage's rows and table.
+`search_worst` finds the worst input of one kernel.  space.py has what is searched; along.py and joint.py are the
+two methods; noise.py looks for where errors that look random are largest, windows.py and pairs.py climb to the worst
+of them, interpolation.py looks at many inputs from a few exact values; published.py has the inputs that others have found,
+exchange.py tries each row's on all; job.py runs an experiment's searches, table.py makes their table.
 """
 
 from __future__ import annotations
+
+import zlib
 
 import numpy as np
 
@@ -24,8 +28,10 @@ def search_worst(
     """Search for the input of a kernel's largest ulp error with about `budget` evaluations.
 
     With `target` None, a problem that has a target is searched over inputs and targets in [0, 1] together.
-    What is found is a lower bound of the maximum; it is deterministic under the seed.
+    What is found is a lower bound of the maximum; it is deterministic under the seed.  Another kernel or
+    target is searched at other points, so that what is found for one can be new to the other: see exchange.py.
     """
+    seeds = (seed, zlib.crc32(f"{problem.name} {kernel.name} {fmt.name} {target}".encode()))
     if problem.has_target and target is None:
-        return search_jointly(problem, kernel, fmt, budget, seed)
-    return search_along(SearchLine(problem, fmt, target), kernel, budget, seed)
+        return search_jointly(problem, kernel, fmt, budget, seeds)
+    return search_along(SearchLine(problem, fmt, target), kernel, budget, seeds)

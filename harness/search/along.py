@@ -9,37 +9,32 @@ the budget of evaluations is divided among them:
   another kind or the error jumps; the last three are halved to neighbouring numbers;
 - on slopes: best-first, the intervals with the largest error sampled are divided, until every
   input in them is visited;
-- as noise: errors that look random inside an interval.  Intervals race: in each round all are
-  sampled, those of the largest errors (in a power mean) stay and are divided; at the end every
-  input of the last ones is looked at with the kernel alone, and the exact value interpolated.
-
-Interpolation: on a short run of inputs the exact value is a polynomial to far less than an ulp.  Its
-values at a few nodes give the polynomial; the error of every other input then costs one run of the kernel
-and some twenty operations in float64.  One node more checks the polynomial, and a run where it is
-off is left out.  V. Lefèvre and J.-M. Muller (Worst cases for correct rounding of the elementary
-functions in double precision, ARITH-15, 2001) search with linear polynomials in the same way.
+- as noise: errors that look random inside an interval; noise.py looks for where the largest of them lie, and
+  windows.py climbs to them where a window holds enough inputs for that, as in float64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
 from harness.kernels import Kernel
 from harness.numbers.division import changes, halving
-from harness.numbers.wide import ulp_of, wide_dtype, widened
+from harness.numbers.wide import ulp_of
+from harness.search.interpolation import exact_values
+from harness.search.noise import search_noise
 from harness.search.published import published
 from harness.search.space import (
     BLOCK,
     BoxSearch,
     SearchLine,
     SearchResult,
+    Seed,
     cell_intervals,
-    divide_intervals,
-    errors_at,
     spread_over,
 )
+from harness.search.windows import Boxes, climbable, search_windows
 
 Array = np.ndarray
 
@@ -48,23 +43,17 @@ FIRST_SHARE, EDGE_SHARE, SLOPE_SHARE = 0.1, 0.0625, 0.125
 # Edges.
 NEAR = 256  # neighbours of each critical point, where the budget allows
 BESIDE = 64  # neighbours of each edge, where the budget allows
+LEAST_BESIDE = 2  # neighbours of each zero
 LABELLED = 1 << 16  # points at which the exact value's binade is looked at
-JUMPS = 64  # largest differences of neighbouring samples, halved
-# The race.
-ROUNDS = 5
-ROUND_SHARE = 0.08  # of the budget, for the samples of one round
-LOOKED_AT = 32  # times the budget: the inputs of the intervals that stay at the end
-MOST_DROPPED = 4  # in one round, as a ratio of points
-LEAST = 1 << 12  # points of an interval that is not divided further
+JUMPS = 64  # largest differences of neighbouring samples, halved, where the budget allows
+# Noise.
+LOOKED_AT = 64.0  # times the budget: the inputs looked at by interpolation in runs, where the rest of it allows
+BEFORE, CLIMBED = 0.08, 0.24  # of these, in runs to find the cells in which windows are climbed, and in the windows
+LARGE, LESS = 1024.0, 4  # ulps of a record from which on noise adds little, and is looked at so much less
 FLAT = 64  # points that stand for all (see ExactValues.degrees): so few were seen by the samples
 POINTS_PER_ULP = 8  # of the exact value, where inputs lie denser than results
 POWER = 8  # of the mean: high enough to see the tail, low enough not to follow single samples
 SCALES = (8, 6, 4, 2)  # bits below a cell of the wider blocks whose samples an interval shares
-# Interpolation.
-NODES = 5  # evenly spread over a run; the polynomial through them has degree 4
-CHECKED = 0.125  # where in a run the polynomial is checked
-AT_RUN = NODES + 1  # exact values for a run
-TOLERANCE = 2.0**-6  # ulps by which it may be off there
 
 
 class ExactValues:
@@ -72,14 +61,13 @@ class ExactValues:
 
     def __init__(self, line: SearchLine):
         self.line, self.fmt = line, line.fmt
-        self.wide = wide_dtype(line.fmt)
 
     def at(self, ordinals: Array) -> Array:
         """Return the exact values in the wide format."""
         return _in_blocks(self._at, ordinals)
 
     def _at(self, ordinals: Array) -> Array:
-        return self.line.problem.fast(*(widened(v, self.wide) for v in self.line.inputs(ordinals)))[0]
+        return exact_values(self.line.problem, self.fmt, self.line.inputs(ordinals))
 
     def binade(self, ordinals: Array) -> Array:
         """Label exact values by sign and binade of the format: ⌊log2 |v|⌋ + 1, held to [emin, 2 - emin], apart by sign."""
@@ -117,69 +105,13 @@ def _in_blocks(function: Callable[[Array], Array], ordinals: Array) -> Array:
     return np.concatenate(parts)
 
 
-def run_errors(
-    exact: ExactValues, kernel: Kernel, start: Array, count: Array, stride: Array
-) -> Iterator[tuple[Array, Array]]:
-    """Yield, run by run, its ordinals and their errors in ulps, to about TOLERANCE; -1 where there is none.
-
-    A run is the `count` ordinals `start`, `start + stride`, ...; arrays of shape (runs,).  Runs on which
-    the polynomial is off by more than TOLERANCE at the point that checks it are left out.
-    """
-    fmt = exact.fmt
-    part = np.append(np.arange(NODES) / (NODES - 1), CHECKED)
-    nodes = start[:, None] + (part * (count - 1)[:, None]).astype(np.int64) * stride[:, None]
-    value = exact.at(nodes.ravel()).reshape(nodes.shape)
-    high = value[:, 0].astype(np.float64)
-    low = (value[:, 0] - high.astype(value.dtype)).astype(np.float64)
-    rise = (value - value[:, :1]).astype(np.float64)  # above the first node's value, which is high + low
-    x = fmt.from_ordinal(nodes).astype(np.float64)
-    width = x[:, NODES - 1] - x[:, 0]
-    t = (x - x[:, :1]) / width[:, None]
-    terms = divided_differences(t[:, :NODES], rise[:, :NODES])
-    off = abs(newton(t[:, NODES], t.T, terms) - rise[:, NODES]) / ulp_of(high, fmt)
-    for n in np.nonzero(off <= TOLERANCE)[0]:
-        ordinals = start[n] + stride[n] * np.arange(count[n])
-        computed = kernel(*exact.line.inputs(ordinals))
-        computed = np.broadcast_to(computed, (1, len(ordinals)))[0].astype(np.float64)
-        risen = newton((fmt.from_ordinal(ordinals).astype(np.float64) - x[n, 0]) / width[n], t[n], terms[:, n])
-        error = abs(computed - high[n] - low[n] - risen) / ulp_of(high[n] + risen, fmt)
-        yield ordinals, np.where(np.isfinite(computed), error, -1.0)
-
-
-def divided_differences(t: Array, values: Array) -> Array:
-    """Return the Newton coefficients of the polynomials through values at t; shapes (runs, NODES), transposed."""
-    terms = [values[:, 0]]
-    for order in range(1, t.shape[1]):
-        values = np.diff(values) / (t[:, order:] - t[:, :-order])
-        terms.append(values[:, 0])
-    return np.stack(terms)
-
-
-def newton(t: Array, nodes: Array, terms: Array) -> Array:
-    """Return terms[0] + (t - nodes[0]) (terms[1] + (t - nodes[1]) (terms[2] + ...)), by Horner's scheme."""
-    value = terms[-1]
-    for k in range(len(terms) - 2, -1, -1):
-        value = value * (t - nodes[k]) + terms[k]
-    return value
-
-
 class LineSearch(BoxSearch):
     """Hold one search along a line: its points, its budget, and what it has found so far."""
 
-    def __init__(self, line: SearchLine, kernel: Kernel, budget: int, seed: int):
-        super().__init__(lambda points: errors_at(line.problem, kernel, line.fmt, line.inputs(points[0])), budget, seed)
-        self.line, self.kernel = line, kernel
+    def __init__(self, line: SearchLine, kernel: Kernel, budget: int, seed: Seed):
+        super().__init__(line.problem, kernel, line.fmt, lambda points: line.inputs(points[0]), budget, seed)
+        self.line = line
         self.exact = ExactValues(line)
-
-    def look_at_runs(self, start: Array, count: Array, stride: Array) -> None:
-        """Look at runs of inputs by interpolation, and visit those that beat the record; see `run_errors`."""
-        self.found.evaluations += start.size * AT_RUN
-        with np.errstate(all="ignore"):
-            for ordinals, error in run_errors(self.exact, self.kernel, start, count, stride):
-                self.found.interpolated += ordinals.size
-                worst = int(np.argmax(error))
-                if error[worst] > self.found.ulp:
-                    self.visit(ordinals[None, worst : worst + 1])
 
     def visit_beside(self, ordinals: Array, neighbours: int) -> None:
         """Visit given inputs and so many neighbours on both sides, as far as the line goes."""
@@ -194,7 +126,9 @@ class LineSearch(BoxSearch):
         `low` and `high` are the cells, `points` and `ulp` the samples in them, of shape (n,).
         """
         labelled = spread_over(low, high, max(1, LABELLED // len(low)))
-        steps = np.union1d(changes(self.exact.binade, labelled), changes(self.exact.negative, labelled))
+        zeros = changes(self.exact.negative, labelled)
+        self.visit_beside(zeros, LEAST_BESIDE)
+        steps = np.union1d(changes(self.exact.binade, labelled), zeros)
         order = np.argsort(points, kind="stable")
         jumps = self.jumps(points[order], ulp[order])
         share = int(self.budget * EDGE_SHARE) // (2 * max(1, len(steps) + len(jumps)))
@@ -210,7 +144,8 @@ class LineSearch(BoxSearch):
         rank = _rank(ulp)
         with np.errstate(invalid="ignore"):
             size = np.nan_to_num(abs(np.diff(rank)), nan=0.0, posinf=np.inf)
-        at = np.sort(np.argsort(-size, kind="stable")[:JUMPS])
+        most = min(JUMPS, int(self.budget * EDGE_SHARE) // self.fmt.bits)
+        at = np.sort(np.argsort(-size, kind="stable")[:most])
         below, above = rank[at], rank[at + 1]
 
         def in_upper_half(middle: Array) -> Array:
@@ -230,21 +165,12 @@ def _rank(ulp: Array) -> Array:
 
 
 class SampledErrors:
-    """Hold the points sampled so far in order, with the powers of their errors as fractions of the largest."""
+    """Hold the points of the first sample in order, with the powers of their errors as fractions of the largest."""
 
     def __init__(self, points: Array, ulp: Array):
-        self.points, self.ulp = points, ulp
-        self._sort()
-
-    def add(self, points: Array, ulp: Array) -> None:
-        """Add points with their errors."""
-        self.points, self.ulp = np.concatenate([self.points, points]), np.concatenate([self.ulp, ulp])
-        self._sort()
-
-    def _sort(self) -> None:
-        order = np.argsort(self.points, kind="stable")
-        self.points, self.ulp = self.points[order], np.clip(self.ulp[order], 0, 1e300)
-        fraction = self.ulp / max(self.ulp.max(initial=0.0), 1e-300)
+        order = np.argsort(points, kind="stable")
+        self.points, ulp = points[order], np.clip(ulp[order], 0, 1e300)
+        fraction = ulp / max(ulp.max(initial=0.0), 1e-300)
         self.sum = np.concatenate([[0.0], np.cumsum(fraction**POWER)])
 
     def measure(self, low: Array, high: Array) -> Array:
@@ -268,29 +194,30 @@ class SampledErrors:
         return best
 
 
-def race(run: LineSearch, low: Array, high: Array, steps: Array, points: Array, ulp: Array) -> None:
-    """Spend what is left of a search's budget on the intervals that promise most, and look at the last.
+def look_for_noise(run: LineSearch, low: Array, high: Array, steps: Array, samples: SampledErrors) -> None:
+    """Spend what is left of a search's budget on noise, beginning with the intervals that promise most by their samples.
 
-    `low` and `high` are the cells; `steps` the inputs where the exact value passes a power of two;
-    `points` and `ulp` the samples so far.
+    `low` and `high` are the cells; `steps` the inputs where the exact value passes a power of two.
     """
-    shift = run.line.fmt.cell_shift
-    samples = SampledErrors(points, ulp)
-    share = int(run.budget * ROUND_SHARE)
-    start, stop = banded(low, high, steps, shift)
-    for number in range(ROUNDS + 1):
-        order = np.argsort(-samples.score(start, stop, shift), kind="stable")[: share // 2]
-        start, stop = start[order], stop[order]
-        drawn, errors = run.sample(start[None], stop[None], max(2, share // max(1, len(start))))
-        samples.add(drawn.ravel(), errors.ravel())
-        order = np.argsort(-samples.score(start, stop, shift), kind="stable")
-        start, stop = start[order], stop[order]
-        degrees = run.exact.degrees(start, stop)
-        start, stop, degrees = start[degrees > FLAT], stop[degrees > FLAT], degrees[degrees > FLAT]
-        if number < ROUNDS:
-            kept = promising(start, stop, degrees, run.budget * LOOKED_AT, ROUNDS - number)
-            start, stop = divide_intervals(*kept, 2 * LEAST)
-    look_at_intervals(run, start, stop, degrees)
+    fmt = run.line.fmt
+    start, stop = banded(low, high, steps, fmt.cell_shift)
+    order = np.argsort(-samples.score(start, stop, fmt.cell_shift), kind="stable")
+    start, stop = start[order], stop[order]
+    varied = run.exact.degrees(start, stop) > FLAT
+    inputs = int(run.budget * LOOKED_AT / (LESS if run.found.ulp > LARGE else 1))
+    windows = climbable(fmt)
+    boxes = search_noise(run, start[varied][None], stop[varied][None], int(inputs * (BEFORE if windows else 1)))
+    if windows and boxes[0].size:
+        search_windows(run, *cells_of(boxes, run.line), int(inputs * CLIMBED))
+
+
+def cells_of(spots: Boxes, line: SearchLine) -> tuple[Boxes, Boxes]:
+    """Return the cells of a line in which spots (1, n) lie, with the first spot in each, in the spots' order."""
+    shift = line.fmt.cell_shift
+    first = np.sort(np.unique(spots[0][0] >> shift, return_index=True)[1])
+    low, high = (side[:, first] for side in spots)
+    ends = line.ends
+    return (np.maximum(low >> shift << shift, ends[0]), np.minimum(((low >> shift) + 1) << shift, ends[1])), (low, high)
 
 
 def banded(low: Array, high: Array, steps: Array, shift: int) -> tuple[Array, Array]:
@@ -301,27 +228,7 @@ def banded(low: Array, high: Array, steps: Array, shift: int) -> tuple[Array, Ar
     return edges[:-1], edges[1:]
 
 
-def promising(start: Array, stop: Array, degrees: Array, goal: float, rounds: int) -> tuple[Array, Array]:
-    """Keep the first intervals, so that in so many equal rounds the points come down to the goal."""
-    total = np.cumsum(degrees.astype(float))
-    if not total.size:
-        return start, stop
-    ratio = np.clip((goal / total[-1]) ** (1 / rounds), 1 / MOST_DROPPED, 1)
-    kept = max(FLAT, int(np.searchsorted(total, total[-1] * ratio)))
-    return start[:kept], stop[:kept]
-
-
-def look_at_intervals(run: LineSearch, start: Array, stop: Array, degrees: Array) -> None:
-    """Look at whole intervals, or points spread over those where a few stand for all, or a run of a large one."""
-    stride = -(-(stop - start) // degrees)
-    count = np.minimum((stop - start) // stride, 2 * LEAST)
-    kept = np.cumsum(count) <= run.budget * LOOKED_AT
-    start, stop, stride, count = start[kept], stop[kept], stride[kept], count[kept]
-    room = stop - start - (count - 1) * stride
-    run.look_at_runs(start + np.floor(run.rng.random(len(start)) * room).astype(np.int64), count, stride)
-
-
-def search_along(line: SearchLine, kernel: Kernel, budget: int, seed: int) -> SearchResult:
+def search_along(line: SearchLine, kernel: Kernel, budget: int, seed: Seed) -> SearchResult:
     """Search a line with about `budget` evaluations for the point of the largest error; deterministic under the seed.
 
     The error found is a lower bound of the line's maximum, in ulps.
@@ -337,5 +244,5 @@ def search_along(line: SearchLine, kernel: Kernel, budget: int, seed: int) -> Se
         run.visit_beside(published(line.problem, line.fmt), BESIDE)
     steps = run.edges(low, high, points.ravel(), ulp.ravel())
     run.best_first(low[None], high[None], ulp.max(axis=1), budget * SLOPE_SHARE)
-    race(run, low, high, steps, points.ravel(), ulp.ravel())
+    look_for_noise(run, low, high, steps, SampledErrors(points.ravel(), ulp.ravel()))
     return run.found

@@ -1,8 +1,7 @@
 """The search stage: the worst input of every kernel of an experiment, found rather than visited.
 
-An experiment with `search` visits no grid.  Its searches are dealt out to shards, each of which writes its
-rows as JSON; the table is made of all of them.  A row's maximum is computed again in mpmath like every other
-table's, and is a lower bound: no row is `exhaustive`.
+An experiment with `search` visits no grid.  Its searches are dealt out to shards, each of which writes what it found,
+and what it was measured with, as JSON; table.py makes the table of all of them.
 """
 
 from __future__ import annotations
@@ -10,45 +9,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from mpmath import mp
 
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.search import SearchResult, search_worst
-from harness.sweep.case import Case
-from harness.sweep.grid import Grid
-from harness.tables import contract, writer
-from harness.tables.basis import BASES, bases
-from harness.tables.identity import identifier
-from harness.tables.rows import CONTRACT, Row, certified_extreme, significant
-from harness.tables.text import short
-from harness.tables.views import Column, needed, shown
-from harness.truth.arb import oracle, oracles
 from harness.workflow import files
+from harness.workflow.dependencies import sources
 from harness.workflow.experiments import Experiment
+from harness.workflow.provenance import commit, provenance
 from harness.workflow.targets import targets_in
 
-# Columns beside the contract's.
-FURTHER = (*BASES, "sampled_ulp", "improvement", "evaluations_to_best", "interpolated", "seed", "seeds", "least_ulp")
-
-
-def searched(value: str) -> str:
-    """Write an error in three digits; an infinite one is more than float64 holds, in which errors are searched."""
-    return "> 1.8e+308" if value == "inf" else short(value)
-
-
-VIEW = (
-    *contract.WHAT,
-    *contract.LARGEST,
-    Column("first sample (ulp)", "sampled_ulp", searched),
-    Column("gain", "improvement", searched),
-    Column("found after", "evaluations_to_best"),
-    Column("least of the seeds (ulp)", "least_ulp", searched),
-    Column("id", identifier),
-)
-CAPTION = "The largest errors that a search found, in units in the last place of the format"
 Searched = tuple[Problem, Kernel, np.generic | None]  # problem, kernel, target
 
 
@@ -63,74 +34,37 @@ def searches_of(experiment: Experiment, fmt: Format) -> list[Searched]:
 
 
 def search_job(experiment: Experiment, fmt: Format, shard: int, out: Path) -> None:
-    """Run every n-th of an experiment's searches in a format, from number `shard` on, n its shards; write their rows as JSON."""
-    mine = searches_of(experiment, fmt)[shard :: experiment.shards_of(fmt.name)]
+    """Run every n-th of an experiment's searches in a format, from number `shard` on, n its shards; write what they find.
+
+    Like a sweep's summaries, the file says of itself what it is of and what it was measured with.
+    """
+    shards = experiment.shards_of(fmt.name)
+    made_with = {**provenance(sources([__name__], experiment)), "commit": commit()}  # as they are when it begins
     budget, seeds = experiment.search["budget"], experiment.search["seeds"]
-    rows = []
-    for problem, kernel, target in mine:
+    found = []
+    for problem, kernel, target in searches_of(experiment, fmt)[shard::shards]:
         results = {s: search_worst(problem, kernel, fmt, target, budget, s) for s in seeds}
-        rows.append(row(problem, kernel, target, fmt, results))
-    files.write_json(out, rows)
-
-
-def row(
-    problem: Problem, kernel: Kernel, target: np.generic | None, fmt: Format, searches: dict[int, SearchResult]
-) -> Row:
-    """Return a table's row from the searches of one kernel by seed: the worst input of all, computed again in mpmath.
-
-    Beside it the largest error of that seed's first sample and the least that a seed found, both in ulps.
-    """
-    seed, found = max(searches.items(), key=lambda item: item[1].ulp)  # of equals, the first
-    if len(found.point) == 2:  # the target was searched too
-        target = fmt.from_ordinal(np.array(found.point[1:]))[0]
-    case = Case(problem, kernel.name, kernel, Grid("standard", problem, fmt), target)
-    stated: Row = {
-        **dict.fromkeys(CONTRACT, ""),
-        "problem": problem.name,
-        "kernel": kernel.name,
-        "format": fmt.name,
-        "target": "" if target is None else fmt.short(target),
-        "grid": "search",
-        "points": sum(f.evaluations for f in searches.values()),
-        "exhaustive": "false",
-        **certified_extreme(case, found.point[0]),
-        "sampled_ulp": significant(found.sampled),
-        "evaluations_to_best": found.trace[-1][0],
-        "interpolated": sum(f.interpolated for f in searches.values()),
-        "seed": seed,
-        "seeds": len(searches),
-        "least_ulp": significant(min(f.ulp for f in searches.values())),
-        "oracle": oracle(),
-    }
-    return stated | bases(stated)
-
-
-def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> None:
-    """Make the table of a search from the rows of all its shards, in the order of problems, kernels, formats and targets.
-
-    `improvement` is max_ulp / sampled_ulp; empty where the sample saw no error, or one beyond float64.
-    """
-    rows = [r for part in parts for r in files.read_json(part, "what a search of one shard found")]
-    for r in rows:
-        sampled = mp.mpf(r["sampled_ulp"])
-        r["improvement"] = significant(mp.mpf(r["max_ulp"]) / sampled, 4) if 0 < sampled < mp.inf else ""
-    kernels = [(p.name, k.name) for p in experiment.problems for k in experiment.kernels[p.name]]
-    formats = [f.name for f in experiment.formats]
-    rows.sort(
-        key=lambda r: (
-            kernels.index((r["problem"], r["kernel"])),
-            formats.index(r["format"]),
-            float(r["target"] or 0),
+        found.append(
+            {
+                "problem": problem.name,
+                "kernel": kernel.name,
+                "target": "" if target is None else fmt.hex(target),
+                "seeds": {str(s): described(result) for s, result in results.items()},
+            }
         )
-    )
-    read = readable(rows)
-    extra = {**experiment.search, "oracle": oracles(str(r.get("oracle", "mpmath")) for r in rows)}
-    writer.write(
-        out.with_suffix(""), rows, (*CONTRACT, *FURTHER), read, experiment.question,
-        caption=CAPTION, extra=extra,
-    )  # fmt: skip
+    files.write_json(out, {
+        "experiment": experiment.name, "experiment_sha256": experiment.digest, "format": fmt.name, "grid": "search",
+        "shard": shard, "shards": shards, "targets": experiment.targets, "provenance": made_with, "found": found,
+    })  # fmt: skip
 
 
-def readable(rows: list[Row]) -> pd.DataFrame:
-    """Return what is shown of the rows, without the columns that only a sweep fills."""
-    return shown(rows, needed(rows, VIEW))
+def described(found: SearchResult) -> dict[str, object]:
+    """Return what is kept of one search; errors as text, since JSON has no infinity."""
+    return {
+        "point": list(found.point),
+        "ulp": repr(found.ulp),
+        "sampled": repr(found.sampled),
+        "evaluations": found.evaluations,
+        "interpolated": found.interpolated,
+        "evaluations_to_best": found.trace[-1][0],
+    }

@@ -11,7 +11,6 @@ the largest, and divides the boxes where errors are largest.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,17 +18,19 @@ import numpy as np
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem
+from harness.search.interpolation import AT_RUN, Inputs, run_errors
 from harness.sweep.grid import NEIGHBOURS, Grid
 from harness.truth.errors import measure
 from harness.truth.fast import evaluate
 
 Array = np.ndarray
+Seed = int | tuple[int, ...]  # as numpy.random.default_rng takes it
 
 BLOCK = 1 << 14  # points at a time: small enough for the cache
 BOX_PARTS = 8  # into which a box is divided
-INTERVAL_PARTS = 4  # into which an interval is divided
 SAMPLES = 16  # points of a part, before it is divided again
 CHOSEN = 48  # boxes divided in one round
+VISITED = 4  # inputs of a block of runs that beat the record most
 
 
 @dataclass(frozen=True)
@@ -111,31 +112,23 @@ def spread_over(low: Array, high: Array, count: int) -> Array:
     return np.unique(np.append(low[:, None] + width // count * np.arange(count), high.max() - 1))
 
 
-def divide_boxes(low: Array, high: Array) -> tuple[Array, Array]:
-    """Divide each box into BOX_PARTS of nearly equal size along its longest side; empty parts are left out."""
+def divide_boxes(low: Array, high: Array, parts: int = BOX_PARTS, run: int = 1) -> tuple[Array, Array, Array]:
+    """Divide each box into so many parts of nearly equal size along its longest side; empty parts are left out.
+
+    The first side counts in runs of so many inputs, so that it is not divided into less while another can be.
+    Returns the parts' `low` and `high`, and the index of the box that each is a part of.
+    """
     width = high - low
-    side = np.argmax(width, axis=0)
+    side = np.argmax(np.concatenate([width[:1] // run, width[1:]]), axis=0)
     boxes = np.arange(low.shape[1])
-    step, rest = np.divmod(width[side, boxes], BOX_PARTS)
-    edges = low[side, boxes][:, None] + step[:, None] * np.arange(BOX_PARTS + 1)
-    edges += np.minimum(np.arange(BOX_PARTS + 1), rest[:, None])  # the first parts take what is left over
-    first, last = (np.repeat(a, BOX_PARTS, axis=1) for a in (low, high))
-    first[np.repeat(side, BOX_PARTS), np.arange(first.shape[1])] = edges[:, :-1].ravel()
-    last[np.repeat(side, BOX_PARTS), np.arange(first.shape[1])] = edges[:, 1:].ravel()
+    step, rest = np.divmod(width[side, boxes], parts)
+    edges = low[side, boxes][:, None] + step[:, None] * np.arange(parts + 1)
+    edges += np.minimum(np.arange(parts + 1), rest[:, None])  # the first parts take what is left over
+    first, last = (np.repeat(a, parts, axis=1) for a in (low, high))
+    first[np.repeat(side, parts), np.arange(first.shape[1])] = edges[:, :-1].ravel()
+    last[np.repeat(side, parts), np.arange(first.shape[1])] = edges[:, 1:].ravel()
     kept = (last > first).all(axis=0)
-    return first[:, kept], last[:, kept]
-
-
-def divide_intervals(start: Array, stop: Array, least: int) -> tuple[Array, Array]:
-    """Divide the intervals of at least so many points into INTERVAL_PARTS; they come after the others."""
-    large = stop - start >= least
-    step, rest = np.divmod(stop[large] - start[large], INTERVAL_PARTS)
-    part = np.arange(INTERVAL_PARTS + 1)
-    edges = start[large][:, None] + step[:, None] * part + np.minimum(part, rest[:, None])
-    return (
-        np.concatenate([start[~large], edges[:, :-1].ravel()]),
-        np.concatenate([stop[~large], edges[:, 1:].ravel()]),
-    )
+    return first[:, kept], last[:, kept], np.repeat(boxes, parts)[kept]
 
 
 def sample_boxes(low: Array, high: Array, samples: int, rng: np.random.Generator) -> Array:
@@ -191,15 +184,20 @@ class SearchResult:
 
 
 class BoxSearch:
-    """Search boxes for large errors: visit points, sample, divide best-first; `found` has the worst so far.
+    """Search boxes for large errors: visit points, sample, look at runs, divide best-first; `found` has the worst so far.
 
-    `errors` maps points (d, n) of ordinals to errors (n,) in ulps, negative where there is none; `budget`
-    is in evaluations.  Deterministic under the seed.
+    `inputs` maps points (d, n) of ordinals to the kernel's arguments; `budget` is in evaluations.
+    Deterministic under the seed.
     """
 
-    def __init__(self, errors: Callable[[Array], Array], budget: int, seed: int):
-        self.errors, self.budget, self.found = errors, budget, SearchResult()
+    def __init__(self, problem: Problem, kernel: Kernel, fmt: Format, inputs: Inputs, budget: int, seed: Seed):
+        self.problem, self.kernel, self.fmt, self.inputs = problem, kernel, fmt, inputs
+        self.budget, self.found = budget, SearchResult()
         self.rng = np.random.default_rng(seed)
+
+    def errors(self, points: Array) -> Array:
+        """Compute the errors in ulps at points (d, n), shape (n,), negative where there is none."""
+        return errors_at(self.problem, self.kernel, self.fmt, self.inputs(points))
 
     def visit(self, points: Array) -> Array:
         """Compute the errors at points of shape (d, n), a block at a time; note and return them."""
@@ -213,6 +211,25 @@ class BoxSearch:
         points = sample_boxes(low, high, samples, self.rng)
         return points, self.visit(points.reshape(len(low), -1)).reshape(points.shape[1:])
 
+    def look_at_runs(self, points: Array) -> Array:
+        """Look at runs (d, runs, n) by interpolation, visit those that beat the record; return errors (runs, n).
+
+        Where nothing could be interpolated or there is no error they are negative: see `run_errors`.
+        """
+        errors = np.empty(points.shape[1:])
+        at_once = max(1, BLOCK // points.shape[2])
+        for i in range(0, points.shape[1], at_once):
+            block = points[:, i : i + at_once]
+            part = run_errors(self.problem, self.kernel, self.fmt, self.inputs, block)
+            errors[i : i + at_once] = part
+            self.found.evaluations += part.shape[0] * AT_RUN
+            self.found.interpolated += int(np.count_nonzero(part.max(axis=1) >= 0)) * part.shape[1]
+            if part.max() > self.found.ulp:
+                best = np.argsort(-part, axis=None, kind="stable")[:VISITED]
+                beating = np.sort(best[part.ravel()[best] > self.found.ulp])
+                self.visit(block.reshape(len(block), -1)[:, beating])
+        return errors
+
     def best_first(self, low: Array, high: Array, best: Array, evaluations: float) -> None:
         """Divide the boxes of the largest errors sampled, `best`, until so many evaluations are spent.
 
@@ -220,8 +237,9 @@ class BoxSearch:
         """
         stop = self.found.evaluations + evaluations
         while self.found.evaluations < stop and low.shape[1]:
-            chosen = np.argsort(-best, kind="stable")[:CHOSEN]
-            first, last = divide_boxes(low[:, chosen], high[:, chosen])
+            affordable = int(stop - self.found.evaluations) // (BOX_PARTS * SAMPLES)
+            chosen = np.argsort(-best, kind="stable")[: max(1, min(CHOSEN, affordable))]
+            first, last, _ = divide_boxes(low[:, chosen], high[:, chosen])
             small = np.prod((last - first).astype(float), axis=0) <= SAMPLES
             for part in (small, ~small):
                 _, ulp = self.sample(first[:, part], last[:, part], SAMPLES)

@@ -40,10 +40,21 @@ def shards_of(experiment: Experiment, paths: Sequence[Path]) -> Shards:
     something else, and one measured with other versions, sources or functions than the first.
     """
     files = [(path, stored.read_description(path)) for path in paths]
-    _alike(files, experiment.name, experiment.targets)
-    found = {f.name: _in_order(files, f.name, experiment.name) for f in experiment.formats}
+    found = whole(files, experiment)
     for path, told in files:
         _with_kernels(path, told, experiment)
+    return found
+
+
+def whole(files: Sequence[File], experiment: Experiment) -> Shards:
+    """Return the complete shards of an experiment's formats among files of any kind that say of themselves what they are of.
+
+    Raises UsageError as `shards_of` does, which also looks at the kernels.
+    """
+    if not files:
+        raise UsageError(f"no file of {experiment.name} was given; run it first")
+    _alike(files, experiment.name, experiment.targets)
+    found = {f.name: _in_order(files, f.name, experiment.name) for f in experiment.formats}
     return Shards(files[0][1]["grid"], found, _of_one_sweep(files, experiment.digest))
 
 

@@ -46,7 +46,7 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
                 summary = summaries[problem.name][kernel.name]
                 made = rows_of(problem, kernel, g, targets, summary)
                 for t, row in enumerate(made):
-                    _agrees(row, fmt, float(summary.max_ulp[t].max()), shards.provenance)
+                    check_agreement(row, fmt, float(summary.max_ulp[t].max()), shards.provenance)
                 rows += made
         audit[fmt.name] = _worst_audit(shards.paths[fmt.name])
     order = {p.name: i for i, p in enumerate(experiment.problems)}
@@ -73,7 +73,7 @@ def rewrite_job(experiment: Experiment, path: Path) -> None:
     writer.write_again(path, views.records(frame), list(frame.columns), texts)
 
 
-def _agrees(row: Row, fmt: Format, swept: float, provenance: dict) -> None:
+def check_agreement(row: Row, fmt: Format, swept: float, provenance: dict) -> None:
     """Raise UsageError unless a row's largest error, computed again in mpmath, is the one that the sweep found.
 
     The sweep measures |computed - reference|, and the reference is off by at most bound * 2^p ulp of the format.  Its
