@@ -110,7 +110,7 @@ def test_it_is_in_the_figures(folder: Path, table: Path, pages: Path) -> None:
     from harness.systems.pages import FIGURES, figures, probes
 
     assert sorted(p.stem for p in (folder / "figures").glob("*.svg")) == sorted(FIGURES)
-    rows = probes.rows_in(table)
+    rows = known.rows_in(table)
     worst = figures.worst_figure(rows, "bce_logits", "")
     assert "typed.loss" in [text.get_text() for text in worst.findobj(Text)]
     plateaus = figures.plateau_figure(probes.returned(rows, table.with_name("systems_probes.csv")))

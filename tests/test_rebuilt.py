@@ -17,7 +17,7 @@ from harness.studies import study
 from harness.systems.measure.inputs import QUESTION
 from harness.systems.pages import FIGURES as SYSTEMS_FIGURES
 from harness.systems.pages import figures as systems_figures
-from harness.systems.pages import findings_page, probes, specials, systems_page, table
+from harness.systems.pages import findings_page, known, probes, specials, systems_page, table
 from harness.tables import contract, special_values, writer
 from harness.tables.atlas import entries as atlas
 from harness.workflow import experiments
@@ -131,7 +131,7 @@ def test_table_of_special_values_of_systems(tmp_path):
 @pytest.fixture(scope="module")
 def systems():
     """The rows of the systems, and what they returned at the probes."""
-    rows = probes.rows_in(TABLES / "systems.csv")
+    rows = known.rows_in(TABLES / "systems.csv")
     return rows, probes.returned(rows, TABLES / "systems_probes.csv")
 
 

@@ -292,7 +292,7 @@ def table(known: Path, parts: list[dict]) -> Path:
 
 
 def test_pages_say_what_the_fakes_do(table: Path) -> None:
-    rows = probes.rows_in(table)
+    rows = known.rows_in(table)
     page = systems_page.page(rows, probes.returned(rows, table.with_name("systems_probes.csv")))
     assert "`crashing`: Gave no result: crashed with signal 11 (SIGSEGV)." in page
     assert "Prints to standard output: `printing`." in page
@@ -453,7 +453,7 @@ def test_the_table_of_special_values_says_what_differs(table: Path) -> None:
 
 
 def test_probes_of_another_run_are_refused(table: Path) -> None:
-    rows = probes.rows_in(table)
+    rows = known.rows_in(table)
     with pytest.raises(UsageError, match="rows that the table lacks"):
         probes.returned(rows[1:][:1], table.with_name("systems_probes.csv"))
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from harness.problems import problem_named
 from harness.systems.exhaustive.calls import FMT
+from harness.systems.exhaustive.repeated import unchanging
 from harness.truth.fast import Reference, evaluate
 
 Array = np.ndarray
@@ -55,6 +56,19 @@ class References:
             found = flipped(found) if mirror else found
             self._known[key] = negated(found) if value < 0 else found
         return self._known[key]
+
+    def unchanging(self, form: Form, mirror: bool = False) -> Reference | None:
+        """Return the reference of one point that stands for the whole block, shape (1, 1); None where there is none."""
+        name, target, argument, value = form
+        problem = problem_named(name)
+        ends = self.x[[0, -1]] * FMT.dtype.type(-argument if mirror else argument)
+        if not problem.monotone or problem.has_target or len(self.x) < 2:
+            return None
+        first, last = problem.fast(ends.astype(np.float64))
+        if first != last:
+            return None
+        found = unchanging(evaluate(problem, FMT, ends[None, :]))
+        return found if found is None or value > 0 else negated(found)
 
     def _evaluated(self, name: str, target: str, sign: int) -> Reference:
         """Return the reference of a problem at `sign` times x, in the order of x."""

@@ -22,6 +22,7 @@ from harness.sweep.summary import Summary, merge
 from harness.sweep.tally import Block
 from harness.systems.exhaustive.calls import FMT, Called
 from harness.systems.exhaustive.references import Form, References, form_of
+from harness.systems.exhaustive.repeated import RepeatedTallies
 from harness.systems.exhaustive.summaries import SummaryDownwards, side_by_side
 from harness.systems.run.kept import Worker
 
@@ -95,10 +96,23 @@ class Shard:
         summaries = self.down if mirror else self.up
         for (form, nonnegative), calls in self.alike.items():
             self.clock.start()
+            same = references.unchanging(form, mirror)
+            repeated = None if same is None else RepeatedTallies(block, same, nonnegative)
+            self.clock.stop("reference")
+            left = []
+            for c in calls:
+                tally = None if repeated is None else repeated.of(results[c][None, where])
+                if tally is None:
+                    left.append(c)
+                else:
+                    summaries[c].add(tally)
+            self.clock.stop("errors")
+            if not left:
+                continue
             exact = references.of(form, mirror)
             self.clock.stop("reference")
             tallies = Tallies(block, exact, nonnegative, BUDGET)
-            for c in calls:
+            for c in left:
                 summaries[c].add(tallies.of(results[c][None, where]))
             self.clock.stop("errors")
 
