@@ -27,6 +27,7 @@ from harness.systems.exhaustive.calls import (
     calls_of,
     cells_of,
     grid_of,
+    groups,
     meaning,
     kind_of,
     members_of,
@@ -144,14 +145,15 @@ def rows_job(library: str, paths: Sequence[Path], out: Path) -> None:
     if library in versions:
         rows = _measured(library, calls, merged(shards.paths[FORMAT]), versions[library])
     else:
-        reason = told["unavailable"].get(library, "was not swept")
-        rows = [_named(c, "", grid_of(problem_named(c.problem)).size(_cells(c)), reason) for c in calls]
+        rows = _unavailable(library, group, told["unavailable"][library])
     measured_with = {k: v for k, v in shards.provenance.items() if k != "libraries"}
     files.write_json(out, {"library": library, "rows": rows, "provenance": measured_with})
 
 
-def _cells(called: Called) -> np.ndarray:
-    return grid_of(problem_named(called.problem)).cells
+def _unavailable(library: str, group: str, reason: str) -> list[Row]:
+    """Return the rows of a library that was not there, or was not swept."""
+    grids = [(c, grid_of(problem_named(c.problem))) for c in calls_of(library, group)]
+    return [_named(c, "", g.size(g.cells), reason) for c, g in grids]
 
 
 def _measured(library: str, calls: list[Called], whole: dict[str, dict[str, Summary]], version: str) -> list[Row]:
@@ -202,9 +204,11 @@ def _named(called: Called, version: str, points: int, reason: str = "") -> Row:
 
 
 def table_job(paths: Sequence[Path], out: Path) -> None:
-    """Make the table of the calls of all libraries from their parts, in the order given."""
+    """Make the table of the calls of all libraries from their parts; one without a part is listed as not swept."""
     parts = [files.read_json(path, "a part of a library's rows") for path in paths]
-    rows = [r for part in parts for r in part["rows"]]
+    given = {part["library"]: part["rows"] for part in parts}
+    members = [(group, library) for group, found in groups().items() for library in found]
+    rows = [r for group, library in members for r in given.get(library, _unavailable(library, group, "was not swept"))]
     measured = [r for r in rows if r["reason"] == ""]
     shown = contract.readable(measured)
     writer.write(
