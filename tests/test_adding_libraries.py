@@ -107,7 +107,7 @@ def test_it_is_on_the_pages_and_its_line_prints_what_it_returned(pages: Path) ->
 
 
 def test_it_is_in_the_figures(folder: Path, table: Path, pages: Path) -> None:
-    from harness.systems.pages import FIGURES, figures, probes
+    from harness.systems.pages import FIGURES, figures, known, probes
 
     assert sorted(p.stem for p in (folder / "figures").glob("*.svg")) == sorted(FIGURES)
     rows = known.rows_in(table)

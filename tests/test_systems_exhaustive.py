@@ -119,7 +119,9 @@ def test_outcomes_of_whole_blocks_are_counted_and_located(table: list[dict]) -> 
     assert int(flat["points"]) == 4 * width and int(flat["spurious_nan"]) == width
     least = FMT.from_ordinal(np.array([cell(TAIL) << FMT.cell_shift]))[0]
     assert float.fromhex(flat["nan_input"]) == least
-    assert float.fromhex(flat["max_ulp_input"]) == -FMT.from_ordinal(np.array([(cell(TAIL) + 1 << FMT.cell_shift) - 1]))[0]
+    assert (
+        float.fromhex(flat["max_ulp_input"]) == -FMT.from_ordinal(np.array([(cell(TAIL) + 1 << FMT.cell_shift) - 1]))[0]
+    )
 
 
 def test_a_library_that_is_not_there_has_its_rows_and_the_reason(table: list[dict], folder: Path) -> None:
@@ -204,7 +206,7 @@ def test_results_that_differ_in_one_bit_are_not_taken_for_equal() -> None:
     assert tallies.of(results) is None
 
 
-def test_short_inputs_are_made_a_chunk(folder: Path) -> None:
+def test_short_inputs_are_made_a_stretch(folder: Path) -> None:
     worker = Worker("planted", [("planted.loss:bce_logits:eager", "1")], 256)
     try:
         assert worker.answer(np.array([3.0], np.float32))[0, 0] > 1.2 * np.log1p(np.exp(-3.0))
@@ -241,10 +243,10 @@ def test_what_is_missing_is_refused_with_a_sentence(folder: Path, shards: list[s
 def test_what_the_library_computes_otherwise_now_is_refused(folder: Path, shards: list[str], monkeypatch) -> None:
     paths = [Path(p) for p in shards]
     (folder / "planted_library.py").write_text(ADAPTER.replace('"0.1"', '"0.2"'))
-    with pytest.raises(UsageError, match="swept as planted_library==0.1 and is planted_library==0.2 now"):
+    with pytest.raises(UsageError, match=r"swept as planted_library==0\.1 and is planted_library==0\.2 now"):
         job.rows_job("planted", paths, folder / "no.json")
     (folder / "planted_library.py").write_text(ADAPTER.replace("1.25", "1.125"))
-    with pytest.raises(UsageError, match="by the sweep and by .* ulp now; sweep again"):
+    with pytest.raises(UsageError, match=r"by the sweep and by .* ulp now; sweep again"):
         job.rows_job("planted", paths, folder / "no.json")
     (folder / "planted_library.py").write_text(ADAPTER)
 
@@ -253,5 +255,7 @@ def test_every_cell_is_in_one_shard_with_its_mirror_image() -> None:
     problem = problem_named("bce_logits")
     cells = np.concatenate([calls.cells_of("logit", i, problem) for i in range(calls.SHARDS["logit"])])
     np.testing.assert_array_equal(np.union1d(cells, -1 - cells), grid_of(problem).cells)
-    one = replace(passing.Chunk(np.arange(4), 0, False), mirrored=True)
-    np.testing.assert_array_equal(one.x, np.concatenate([FMT.from_ordinal(np.arange(4)), -FMT.from_ordinal(np.arange(4))[::-1]]))
+    one = replace(passing.Stretch(np.arange(4), 0, False), mirrored=True)
+    np.testing.assert_array_equal(
+        one.x, np.concatenate([FMT.from_ordinal(np.arange(4)), -FMT.from_ordinal(np.arange(4))[::-1]])
+    )

@@ -28,12 +28,12 @@ from harness.systems.exhaustive.calls import (
     cells_of,
     grid_of,
     groups,
-    meaning,
     kind_of,
+    meaning,
     members_of,
     mirrored,
 )
-from harness.systems.exhaustive.sweep import CHUNK, sweep
+from harness.systems.exhaustive.sweep import STRETCH, sweep
 from harness.systems.registry import Unavailable, library_named, systems_in
 from harness.systems.run.kept import Worker
 from harness.tables import contract, writer
@@ -64,7 +64,7 @@ def working(group: str) -> Iterator[tuple[list[tuple[Worker, list[Called]]], dic
         for library in members_of(group):
             calls = calls_of(library, group)
             try:
-                worker = Worker(library, [(c.key, c.target) for c in calls], CHUNK)
+                worker = Worker(library, [(c.key, c.target) for c in calls], STRETCH)
             except Unavailable as error:
                 reasons[library] = str(error)
                 continue
@@ -115,7 +115,7 @@ def _audit(problem: str, cells: np.ndarray) -> dict[str, float]:
 
 
 @dataclass(frozen=True, eq=False)
-class CalledAgain:
+class CalledKernel:
     """Stand in for a kernel: one call of a library's process, in arrays as long as those of the sweep."""
 
     worker: Worker
@@ -123,7 +123,7 @@ class CalledAgain:
 
     def __call__(self, x: np.ndarray, *target: np.ndarray) -> np.ndarray:
         """Return the results for x of shape (1, n) at the call's own target, shape (1, n)."""
-        parts = [x[0, i : i + CHUNK] for i in range(0, x.shape[1], CHUNK)]
+        parts = [x[0, i : i + STRETCH] for i in range(0, x.shape[1], STRETCH)]
         found = [self.worker.answer(part, [self.position])[self.position].copy() for part in parts]
         return np.concatenate(found)[None, :]
 
@@ -158,16 +158,16 @@ def _unavailable(library: str, group: str, reason: str) -> list[Row]:
 
 def _measured(library: str, calls: list[Called], whole: dict[str, dict[str, Summary]], version: str) -> list[Row]:
     """Return the rows of a library's calls from their summaries."""
-    worker = Worker(library, [(c.key, c.target) for c in calls], CHUNK)
+    worker = Worker(library, [(c.key, c.target) for c in calls], STRETCH)
     try:
         if worker.version != version:
             raise UsageError(f"{library} was swept as {version} and is {worker.version} now; sweep again")
-        return [_row(c, CalledAgain(worker, i), whole[c.problem][c.name], version) for i, c in enumerate(calls)]
+        return [_row(c, CalledKernel(worker, i), whole[c.problem][c.name], version) for i, c in enumerate(calls)]
     finally:
         worker.close()
 
 
-def _row(called: Called, again: CalledAgain, summary: Summary, version: str) -> Row:
+def _row(called: Called, again: CalledKernel, summary: Summary, version: str) -> Row:
     """Return the row of one call; UsageError where what it computes again is not what was swept."""
     problem = problem_named(called.problem)
     target: Any = None if called.target == "" else FMT.parse(called.target)

@@ -12,6 +12,7 @@ one for each target.  Other problems are evaluated as they are.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -59,7 +60,7 @@ class References:
 
     def unchanging(self, form: Form, mirror: bool = False) -> Reference | None:
         """Return the reference of one point that stands for the whole block, shape (1, 1); None where there is none."""
-        name, target, argument, value = form
+        name, _, argument, value = form
         problem = problem_named(name)
         ends = self.x[[0, -1]] * FMT.dtype.type(-argument if mirror else argument)
         if not problem.monotone or problem.has_target or len(self.x) < 2:
@@ -105,6 +106,7 @@ def negated(exact: Reference) -> Reference:
     )  # fmt: skip
 
 
-def _parts(exact: Reference, change: np.ufunc) -> tuple[Array, ...]:
+def _parts(exact: Reference, change: Callable[[Array], Array]) -> tuple[Array, Array, Array]:
     assert exact.parts is not None
-    return tuple(change(a) for a in exact.parts())
+    first, second, rest = exact.parts()
+    return change(first), change(second), change(rest)

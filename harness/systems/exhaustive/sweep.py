@@ -1,8 +1,8 @@
 """The pass over one shard: blocks of every library's results against one reference, measured while the next are computed.
 
-A chunk of inputs goes to the libraries, each a process of its own, one after the other; meanwhile the chunk before is
+A stretch of inputs goes to the libraries, each a process of its own, one after the other; meanwhile the stretch before is
 measured here, block by block.  Results that agree in every bit, of whatever library, are measured once.  Where a
-domain is symmetric, half a chunk is the mirror image of the other half: those inputs share their references.
+domain is symmetric, half a stretch is the mirror image of the other half: those inputs share their references.
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ from harness.systems.exhaustive.repeated import RepeatedTallies
 from harness.systems.exhaustive.summaries import SummaryDownwards, side_by_side
 from harness.systems.run.kept import Worker
 
-CHUNK = 1 << 18  # inputs that go to a library at once: its calls cost up to a millisecond each, whatever their length
-BLOCK = 1 << 16  # inputs that are measured at once: 46 calls share them, and each costs some microseconds whatever its length
+STRETCH = 1 << 18  # inputs that go to a library at once: its calls cost up to a millisecond each, whatever their length
+BLOCK = (
+    1 << 16
+)  # inputs that are measured at once: 46 calls share them, and each costs some microseconds whatever its length
 Array = np.ndarray
 Results = dict[Called, Array]  # shape (n,) each
 
 
 @dataclass(frozen=True)
-class Chunk:
+class Stretch:
     """Hold a run of ordinals in bit order within one cell, at `position` among the cells, and whether its mirror image belongs to it."""
 
     ordinals: Array
@@ -47,14 +49,14 @@ class Chunk:
         return np.concatenate([above, -above[::-1]]) if self.mirrored else above
 
 
-def chunks(grid: Grid, cells: Array, mirrored: bool) -> Iterator[Chunk]:
+def stretches(grid: Grid, cells: Array, mirrored: bool) -> Iterator[Stretch]:
     """Yield every input of the given cells, cell by cell in bit order; for a mirrored domain the cells are those above 0."""
-    width, size = CHUNK // (2 if mirrored else 1), 1 << FMT.cell_shift
+    width, size = STRETCH // (2 if mirrored else 1), 1 << FMT.cell_shift
     for position, cell in enumerate(cells):
         for start in range(int(cell) * size, (int(cell) + 1) * size, width):
             ordinals = np.arange(max(start, grid.start), min(start + width, grid.stop))
             if ordinals.size:
-                yield Chunk(ordinals, position, mirrored)
+                yield Stretch(ordinals, position, mirrored)
 
 
 @dataclass
@@ -80,16 +82,16 @@ class Shard:
             key = (form_of(c.problem, c.target), problem_named(c.problem).nonnegative)
             self.alike.setdefault(key, []).append(c)
 
-    def add(self, chunk: Chunk, results: Results) -> None:
-        """Measure the results at a chunk's inputs, a block and its mirror image at a time."""
-        n = len(chunk.ordinals)
+    def add(self, stretch: Stretch, results: Results) -> None:
+        """Measure the results at a stretch's inputs, a block and its mirror image at a time."""
+        n = len(stretch.ordinals)
         for start in range(0, n, BLOCK):
             stop = min(start + BLOCK, n)
-            ordinals = chunk.ordinals[start:stop]
+            ordinals = stretch.ordinals[start:stop]
             references = References(FMT.from_ordinal(ordinals))
-            self._add(Block(ordinals, 1, chunk.position, False, self.centre), references, results, slice(start, stop))
+            self._add(Block(ordinals, 1, stretch.position, False, self.centre), references, results, slice(start, stop))
             if self.mirrored:
-                there = Block((-1 - ordinals)[::-1], 1, len(self.cells) - 1 - chunk.position, False, self.centre)
+                there = Block((-1 - ordinals)[::-1], 1, len(self.cells) - 1 - stretch.position, False, self.centre)
                 self._add(there, references, results, slice(2 * n - stop, 2 * n - start), mirror=True)
 
     def _add(self, block: Block, references: References, results: Results, where: slice, mirror: bool = False) -> None:
@@ -132,10 +134,10 @@ def _centre(calls: Sequence[Called]) -> int:
     return int(FMT.ordinal(np.array(list(centres), FMT.dtype))[0])
 
 
-def answers(workers: Sequence[tuple[Worker, Sequence[Called]]], chunk: Chunk, clock: Clock) -> Results:
-    """Return what all libraries answer at a chunk's inputs, asked one after the other."""
+def answers(workers: Sequence[tuple[Worker, Sequence[Called]]], stretch: Stretch, clock: Clock) -> Results:
+    """Return what all libraries answer at a stretch's inputs, asked one after the other."""
     clock.start()
-    x = chunk.x
+    x = stretch.x
     found = {c: values for worker, calls in workers for c, values in zip(calls, worker.answer(x))}
     clock.stop("kernel")
     return found
@@ -152,10 +154,10 @@ def sweep(
     keep_freed_memory()
     shard, waiting = Shard([c for _, calls in workers for c in calls], cells, mirrored), Clock()
     with np.errstate(all="ignore"), ThreadPoolExecutor(1) as pool:
-        computed: list[tuple[Chunk, Future[Results]]] = []
-        for chunk in chunks(grid, cells, mirrored):
+        computed: list[tuple[Stretch, Future[Results]]] = []
+        for stretch in stretches(grid, cells, mirrored):
             # Asked before the one before is measured: of a worker's two places one is read, the other written.
-            computed.append((chunk, pool.submit(answers, workers, chunk, waiting)))
+            computed.append((stretch, pool.submit(answers, workers, stretch, waiting)))
             if len(computed) > 1:
                 _measure(shard, *computed.pop(0), progress)
         for left in computed:
@@ -164,6 +166,6 @@ def sweep(
     return shard
 
 
-def _measure(shard: Shard, chunk: Chunk, results: Future[Results], progress: Callable[[int], Any]) -> None:
-    shard.add(chunk, results.result())
-    progress(len(chunk.x))
+def _measure(shard: Shard, stretch: Stretch, results: Future[Results], progress: Callable[[int], Any]) -> None:
+    shard.add(stretch, results.result())
+    progress(len(stretch.x))

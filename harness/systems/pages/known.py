@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from harness.numbers.formats import format_named
 from harness.problems import problem_named
 from harness.systems.pages import probes
@@ -52,7 +54,9 @@ def strengthened(rows: Sequence[Row], swept: Sequence[Mapping]) -> list[Row]:
     for row in rows:
         other = every.get(tuple(str(row[c]) for c in KEY)) if not row["label_smoothing"] else None
         basis = EVERY_INPUT if row["exhaustive"] in (True, "true") else SAMPLE
-        weaker = other is not None and float(str(row["near_ulp"] or 0)) <= float(str(other["usual_max_ulp"])) * (1 + 1e-8)
+        weaker = other is not None and float(str(row["near_ulp"] or 0)) <= float(str(other["usual_max_ulp"])) * (
+            1 + 1e-8
+        )
         found.append({**row, "near_basis": basis, **(_near(row, other) if other is not None and weaker else {})})
     return found
 
@@ -60,7 +64,7 @@ def strengthened(rows: Sequence[Row], swept: Sequence[Mapping]) -> list[Row]:
 def _near(row: Row, other: Mapping) -> Row:
     """Return the near columns of a row from every input's: of outcomes, that there are some, as many as the sample at least."""
     fmt, problem = format_named(str(row["format"])), problem_named(str(row["problem"]))
-    first, last = fmt.from_ordinal(usual_range(problem, fmt))
+    first, last = fmt.from_ordinal(np.array(usual_range(problem, fmt)))
     outcomes: Row = {}
     for outcome, column in OUTCOME_INPUTS.items():
         at = str(other[column])

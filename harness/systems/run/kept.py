@@ -11,6 +11,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -67,11 +68,9 @@ class Worker:
         self.place = 1 - self.place
         asked = {"calls": list(range(len(self.calls)) if calls is None else calls), "place": self.place}
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # where the process has ended, what is read next says how
             self._process.stdin.write(json.dumps(asked).encode() + b"\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # the process has ended, and what is read next says how
         self._told(BLOCK_LIMIT_S)
         return self._results[self.place, :, : len(x)]
 
@@ -80,10 +79,8 @@ class Worker:
         kill(self._process)
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
-            try:
+            with suppress(BrokenPipeError):
                 pipe.close()
-            except BrokenPipeError:
-                pass
         del self._inputs, self._results
         self._folder.cleanup()
 

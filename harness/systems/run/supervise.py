@@ -141,7 +141,11 @@ def _attempt(
 
 
 def started(
-    module: str, folder: Path, library: Library, further: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
+    module: str,
+    folder: Path,
+    library: Library,
+    further: Mapping[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen:
     """Start a module as a library's process, given a folder as its argument; its standard output is a pipe.
 
