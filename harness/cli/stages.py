@@ -287,8 +287,7 @@ def systems_pages(table: Path, docs: Path, figures: Path) -> None:
 def systems_sweep(group: str, shard: int, out: Path) -> None:
     """Stage: sweep one shard of every float32 input through the calls that introductions show, of a group of libraries.
 
-    GROUP is the kind of input that the calls take, with the product where the libraries have one: logit, logit-keras,
-    probability.
+    GROUP is the kind of input that the calls take, logit or probability, and of Keras the backend: logit-keras-jax.
 
     \b
     Example:

@@ -2,8 +2,8 @@
 
 They are the calls that a library's introductions show, loss and gradient at both hard targets, in the mode in which
 they run by default, or in their only one; and the activations of the same libraries in that mode.  Libraries are swept
-in groups, against one reference: those of one kind of input, and of one product where they have one (Keras and its
-backends), so that a run that is cut off may have finished some of them.
+in groups, against one reference: those whose calls take one kind of input.  Keras on each backend is a group of its
+own, with twice as many calls as others, so that a run that is cut off has finished some of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness import UsageError
 from harness.numbers.formats import format_named
 from harness.problems import Problem, problem_named
 from harness.sweep.grid import Grid
-from harness.systems.registry import System, libraries, library_named, systems_of
+from harness.systems.registry import Library, System, libraries, library_named, systems_of
 
 FORMAT, TARGETS = "float32", ("0", "1")
 FMT = format_named(FORMAT)
@@ -61,7 +61,7 @@ def swept_systems(library: str) -> list[System]:
 
 def calls_of(library: str, group: str) -> list[Called]:
     """Return what is swept of a library in a group, by problem; nothing where it belongs to another."""
-    if group.partition("-")[2] != library_named(library).product:
+    if group.partition("-")[2] != _alone(library_named(library)):
         return []
     found = [(s, problem_named(s.problem)) for s in swept_systems(library)]
     mine = sorted(((s, p) for s, p in found if p.input == kind_of(group)), key=lambda pair: pair[1].name)
@@ -69,11 +69,16 @@ def calls_of(library: str, group: str) -> list[Called]:
 
 
 def groups() -> dict[str, list[str]]:
-    """Return the libraries of each group; a group is named by its kind of input and, after a dash, its product."""
-    products = dict.fromkeys(entry.product for entry in libraries())
-    names = ["-".join(filter(None, [kind, product])) for kind in SHARDS for product in products]
+    """Return the libraries of each group; a group is named by its kind of input and, where it is of one library alone, that."""
+    members = dict.fromkeys(map(_alone, libraries()))
+    names = ["-".join(filter(None, [kind, member])) for kind in SHARDS for member in members]
     found = {name: [entry.name for entry in libraries() if calls_of(entry.name, name)] for name in names}
     return {name: members for name, members in found.items() if members}
+
+
+def _alone(library: Library) -> str:
+    """Return the name of a library that is a group of its own, one backend of a product; empty for any other."""
+    return library.name if library.product else ""
 
 
 def kind_of(group: str) -> str:

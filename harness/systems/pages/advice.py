@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.numbers.formats import format_named
 from harness.problems import Problem, problem_named
 from harness.systems.pages.faults import KINDS, Fault, faults
+from harness.systems.pages.known import swept
 from harness.systems.pages.notation import given, number, variable
 from harness.systems.pages.probes import Returned
 from harness.systems.registry import is_gradient, library_named, system_of
@@ -225,16 +226,16 @@ def _near(call: KnownCall) -> dict[str, object]:
 
 def _every(call: KnownCall) -> dict[str, object] | None:
     """Return what every float32 input says of a call, loss and gradient each by its worst target; None where none was swept."""
-    swept = [r for r in call.rows if r["near_basis"] == EVERY_INPUT and r["exhaustive"] not in (True, "true")]
-    if not swept:
+    found = [r for r in call.rows if swept(r)]
+    if not found:
         return None
     worst: dict[str, Row] = {}
-    for r in sorted(swept, key=lambda r: -float(str(r["near_ulp"]))):
+    for r in sorted(found, key=lambda r: -float(str(r["near_ulp"]))):
         worst.setdefault(str(r["problem"]), r)
-    roles = [worst[str(r["problem"])] for r in swept if r is worst[str(r["problem"])]]
+    roles = [worst[str(r["problem"])] for r in found if r is worst[str(r["problem"])]]
     return {
-        "format": swept[0]["format"],
-        "modes": [m.replace("_", " ") for m in dict.fromkeys(str(r["mode"]) for r in swept)],
+        "format": found[0]["format"],
+        "modes": [m.replace("_", " ") for m in dict.fromkeys(str(r["mode"]) for r in found)],
         "range": range_text(call.problem).replace("<=", "≤"),
         "roles": [_role(r) for r in roles],
     }

@@ -16,9 +16,9 @@ from harness.figures.layout import Layout, line
 from harness.figures.plateaus import Linear, Logarithmic, plateau_legend
 from harness.numbers.formats import format_named
 from harness.systems.pages import FIGURES
+from harness.systems.pages.known import swept
 from harness.systems.pages.probes import Returned
 from harness.systems.registry import differentiated, is_gradient, libraries, library_named, system_of, systems_of
-from harness.tables.basis import EVERY_INPUT
 from harness.tables.rows import Row
 from harness.truth.errors import SPURIOUS
 
@@ -68,7 +68,7 @@ def worst_figure(rows: Sequence[Row], loss: str, title: str) -> Figure:
         ax.hlines(_edges(keys), *ax.get_xlim(), color="#000000", lw=0.8)
         if column == 0:
             layout.y_ticks(ax, range(len(keys)), [_label(k) for k in keys], size=0)
-    _worst_legend(figure, any(map(_swept, mine)))
+    _worst_legend(figure, any(map(swept, mine)))
     return figure
 
 
@@ -105,20 +105,15 @@ def _tiles(keys: Sequence[Key], rows: Sequence[Row]) -> Iterator[Tile]:
             outcomes = [o for o in SPURIOUS if any(int(str(r[f"near_{o}"] or 0)) for r in there)]
             refused = any(int(str(r["refused"] or 0)) for r in there)
             # The largest of several modes stands out where it is that of every input, and not of a sample.
-            every = any(_swept(r) and float(str(r["near_ulp"])) == ulp for r in there)
+            every = any(swept(r) and float(str(r["near_ulp"])) == ulp for r in there)
             yield Tile(i, j, format_named(name), ulp, outcomes, "refused" if refused else "", every)
 
 
-def _swept(row: Row) -> bool:
-    """Tell whether a row's figures are those of every input where the systems' own table has a sample."""
-    return row["near_basis"] == EVERY_INPUT and row["exhaustive"] not in (True, "true")
-
-
-def _worst_legend(figure: Figure, swept: bool) -> None:
+def _worst_legend(figure: Figure, bold: bool) -> None:
     outcome_legend(figure)
     note = ("Numbers: largest error in ulp, the worst over all modes; none: no bit is right, 2^(p−1) ulp or more; –: not measured.  "
             "Colours: share of the bits lost.  Marks: outcomes in the same range.")  # fmt: skip
-    note += "  Bold: over every float32 input, in the mode that runs by default." if swept else ""
+    note += "  Bold: over every float32 input, in the mode that runs by default." if bold else ""
     figure.text(0.015, 0.38 / figure.get_figheight(), note, va="center")
 
 

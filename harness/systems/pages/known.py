@@ -61,6 +61,11 @@ def strengthened(rows: Sequence[Row], swept: Sequence[Mapping]) -> list[Row]:
     return found
 
 
+def swept(row: Row) -> bool:
+    """Tell whether a strengthened row's figures near 0 are those of every input where the systems' own table has a sample."""
+    return row["near_basis"] == EVERY_INPUT and row["exhaustive"] not in (True, "true")
+
+
 def _near(row: Row, other: Mapping) -> Row:
     """Return the near columns of a row from every input's: of outcomes, that there are some, as many as the sample at least."""
     fmt, problem = format_named(str(row["format"])), problem_named(str(row["problem"]))
