@@ -14,6 +14,7 @@ from harness.kernels import all_kernels
 from harness.search import job as search
 from harness.studies import page as pages
 from harness.studies import study
+from harness.systems.exhaustive import table as every_input
 from harness.systems.measure.inputs import QUESTION
 from harness.systems.pages import FIGURES as SYSTEMS_FIGURES
 from harness.systems.pages import figures as systems_figures
@@ -119,6 +120,13 @@ def test_table_of_systems():
     shown = table.shown(rows_of("systems"))
     same(writer.to_markdown(shown, QUESTION, table.NOTE), TABLES / "systems.md")
     same(writer.to_latex(shown, QUESTION, "systems"), TABLES / "systems.tex")
+
+
+def test_table_of_systems_over_every_input():
+    rows = rows_of("systems_exhaustive")
+    shown, note = every_input.readable(rows), every_input.note(rows)
+    same(writer.to_markdown(shown, every_input.QUESTION, note), TABLES / "systems_exhaustive.md")
+    same(writer.to_latex(shown, every_input.QUESTION, "systems_exhaustive"), TABLES / "systems_exhaustive.tex")
 
 
 def test_table_of_special_values_of_systems(tmp_path):

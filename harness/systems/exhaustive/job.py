@@ -34,26 +34,17 @@ from harness.systems.exhaustive.calls import (
     mirrored,
 )
 from harness.systems.exhaustive.sweep import STRETCH, sweep
+from harness.systems.exhaustive.table import COLUMNS, QUESTION, note, readable
 from harness.systems.registry import Unavailable, library_named, systems_in
 from harness.systems.run.kept import Worker
-from harness.tables import contract, writer
+from harness.tables import writer
 from harness.tables.outcomes import nearest_outcomes
-from harness.tables.rows import COLUMNS as SWEPT_COLUMNS
 from harness.tables.rows import EXTREME, Row, row, where
 from harness.truth.fast import audit, bound
 from harness.workflow import files
 from harness.workflow.dependencies import sources
 from harness.workflow.progress import Progress
 from harness.workflow.provenance import provenance
-
-QUESTION = "How wrong are the calls that introductions show, over every float32 input?"
-FURTHER = ("library", "system", "mode", "version", "unavailable")
-COLUMNS = (*SWEPT_COLUMNS, *FURTHER)
-NOTE = (
-    "Every finite float32 input went through each call, in arrays of 2^18: one element by itself may take another path. "
-    "They are the calls that introductions show, in the mode in which they run by default, and the activations of the "
-    "same libraries. "
-)
 
 
 @contextmanager
@@ -209,15 +200,12 @@ def table_job(paths: Sequence[Path], out: Path) -> None:
     given = {part["library"]: part["rows"] for part in parts}
     members = [(group, library) for group, found in groups().items() for library in found]
     rows = [r for group, library in members for r in given.get(library, _unavailable(library, group, "was not swept"))]
-    measured = [r for r in rows if r["reason"] == ""]
-    shown = contract.readable(measured)
     writer.write(
-        out.with_suffix(""), rows, COLUMNS, shown, QUESTION, note=NOTE + contract.note(measured) + _missing(rows),
+        out.with_suffix(""),
+        rows,
+        COLUMNS,
+        readable(rows),
+        QUESTION,
+        note=note(rows),
         measured_with=parts[0]["provenance"],
-    )  # fmt: skip
-
-
-def _missing(rows: Sequence[Row]) -> str:
-    """Say which libraries were not there, and why; nothing where all were."""
-    reasons = dict.fromkeys((str(r["library"]), str(r["reason"])) for r in rows if r["reason"])
-    return "".join(f" Unavailable: {library} ({reason})." for library, reason in reasons)
+    )
