@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -215,9 +215,12 @@ def _where(fault: Fault) -> dict[str, object]:
 def _near(call: KnownCall) -> dict[str, object]:
     """Return how large errors are where no probe shows a fault."""
     known = not math.isinf(call.near)
+    mine = [r for r in call.rows if r["format"] == call.main]
+    sampled = any(r["near_basis"] != EVERY_INPUT for r in mine)
     return {
         "known": known,
-        "sample": any(r["near_basis"] != EVERY_INPUT for r in call.rows if r["format"] == call.main),
+        "sample": sampled,
+        "swept": _modes(r for r in mine if swept(r)) if sampled else [],
         "ulp": f"{call.near:.2g}",
         "small": call.near <= SMALL,
         "digits": f"{math.log10(call.near):.0f}" if known and call.near else "",
@@ -235,10 +238,15 @@ def _every(call: KnownCall) -> dict[str, object] | None:
     roles = [worst[str(r["problem"])] for r in found if r is worst[str(r["problem"])]]
     return {
         "format": found[0]["format"],
-        "modes": [m.replace("_", " ") for m in dict.fromkeys(str(r["mode"]) for r in found)],
+        "modes": _modes(found),
         "range": range_text(call.problem).replace("<=", "≤"),
         "roles": [_role(r) for r in roles],
     }
+
+
+def _modes(rows: Iterable[Row]) -> list[str]:
+    """Return the modes of rows as pages write them, each once."""
+    return list(dict.fromkeys(str(r["mode"]).replace("_", " ") for r in rows))
 
 
 def _role(row: Row) -> dict[str, object]:
