@@ -9,9 +9,10 @@ from pathlib import Path
 from harness.figures.catalogue import figure_names
 from harness.studies import study
 from harness.systems.pages import FIGURES as SYSTEM_FIGURES
-from harness.systems.exhaustive import SHARDS as LIBRARY_SHARDS
-from harness.systems.exhaustive import swept_libraries
+from harness.systems.exhaustive.calls import SHARDS as GROUP_SHARDS
+from harness.systems.exhaustive.calls import groups, kind_of
 from harness.systems.job import measuring as systems_code
+from harness.systems.pages.known import checksum_beside
 from harness.systems.registry import libraries
 from harness.tables.strongest import beyond_samples, checksums, checksums_beside
 from harness.workflow import experiments
@@ -41,7 +42,7 @@ MAIN = [name for name in SWEEPS if EXPERIMENTS[name].main]
 EXHAUSTIVE = [name for name in SWEEPS if EXPERIMENTS[name].grid == "exhaustive"]
 BOUNDED = [name for name in SWEEPS if EXPERIMENTS[name].bounds]
 LIBRARIES = [library.name for library in libraries()]
-SWEPT_LIBRARIES = swept_libraries()
+LIBRARY_GROUPS = groups()
 QUICK_LIBRARIES = [library.name for library in libraries() if library.quick]
 
 # ---- what is made of each, below results/ or results/quick/ -------------------------------------------------
@@ -116,6 +117,7 @@ wildcard_constraints:
     format="[a-z0-9_]+",
     shard=r"\d+",
     library="|".join(LIBRARIES),
+    group="|".join(LIBRARY_GROUPS),
     study="|".join(STUDIES),
     part="[a-z0-9_-]+",
 
@@ -168,11 +170,11 @@ rule systems:
 
 rule systems_exhaustive:
     input:
-        expand(
-            "results/systems_exhaustive/{library}.{shard}.npz",
-            library=SWEPT_LIBRARIES,
-            shard=range(LIBRARY_SHARDS),
-        ),
+        [
+            f"results/systems_exhaustive/{group}.{shard}.npz"
+            for group in LIBRARY_GROUPS
+            for shard in range(GROUP_SHARDS[kind_of(group)])
+        ],
         "results/tables/systems_exhaustive.csv",
 
 
@@ -526,6 +528,9 @@ rule systems_pages:
         "results/logs/systems_pages.log",
     conda:
         "environment.yaml"
+    params:
+        # The pages speak from every float32 input where that was swept: not as an input, or they would ask for an hour.
+        beside=lambda w, input: checksum_beside(Path(input.table)),
     message:
         "Pages and figures of systems"
     shell:
@@ -534,30 +539,32 @@ rule systems_pages:
 
 rule systems_sweep:
     input:
-        code=sources(["harness.systems.exhaustive"]),
+        code=sources(["harness.systems.exhaustive.job"]),
     output:
-        "results/systems_exhaustive/{library}.{shard}.npz",
+        "results/systems_exhaustive/{group}.{shard}.npz",
     log:
-        "results/logs/systems_sweep.{library}.{shard}.log",
+        "results/logs/systems_sweep.{group}.{shard}.log",
     conda:
         "environment.yaml"
+    # One library computes while what the one before returned is measured.
+    threads: 2
     message:
-        "Every float32 input through {wildcards.library}, shard {wildcards.shard}"
+        "Every float32 input through the libraries of {wildcards.group}, shard {wildcards.shard}"
     shell:
-        "python -m harness systems-sweep {wildcards.library} --shard {wildcards.shard} --out {output} 2>&1 | tee {log}"
+        "python -m harness systems-sweep {wildcards.group} --shard {wildcards.shard} --out {output} 2>&1 | tee {log}"
 
 
 rule systems_rows:
     input:
         summaries=lambda w: expand(
-            "results/systems_exhaustive/{library}.{shard}.npz",
-            library=w.library,
-            shard=range(LIBRARY_SHARDS),
+            "results/systems_exhaustive/{group}.{shard}.npz",
+            group=w.group,
+            shard=range(GROUP_SHARDS[kind_of(w.group)]),
         ),
     output:
-        "results/systems_exhaustive/{library}.json",
+        "results/systems_exhaustive/{group}.{library}.json",
     log:
-        "results/logs/systems_rows.{library}.log",
+        "results/logs/systems_rows.{group}.{library}.log",
     conda:
         "environment.yaml"
     message:
@@ -568,7 +575,11 @@ rule systems_rows:
 
 rule systems_exhaustive_table:
     input:
-        parts=expand("results/systems_exhaustive/{library}.json", library=SWEPT_LIBRARIES),
+        parts=[
+            f"results/systems_exhaustive/{group}.{library}.json"
+            for group, members in LIBRARY_GROUPS.items()
+            for library in members
+        ],
     output:
         update(multiext("results/tables/systems_exhaustive", ".md", ".tex", ".json")),
         csv=report(

@@ -107,10 +107,10 @@ def test_it_is_on_the_pages_and_its_line_prints_what_it_returned(pages: Path) ->
 
 
 def test_it_is_in_the_figures(folder: Path, table: Path, pages: Path) -> None:
-    from harness.systems.pages import FIGURES, figures, probes
+    from harness.systems.pages import FIGURES, figures, known, probes
 
     assert sorted(p.stem for p in (folder / "figures").glob("*.svg")) == sorted(FIGURES)
-    rows = probes.rows_in(table)
+    rows = known.rows_in(table)
     worst = figures.worst_figure(rows, "bce_logits", "")
     assert "typed.loss" in [text.get_text() for text in worst.findobj(Text)]
     plateaus = figures.plateau_figure(probes.returned(rows, table.with_name("systems_probes.csv")))

@@ -14,10 +14,11 @@ from harness.kernels import all_kernels
 from harness.search import table as search
 from harness.studies import page as pages
 from harness.studies import study
+from harness.systems.exhaustive import table as every_input
 from harness.systems.measure.inputs import QUESTION
 from harness.systems.pages import FIGURES as SYSTEMS_FIGURES
 from harness.systems.pages import figures as systems_figures
-from harness.systems.pages import findings_page, probes, specials, systems_page, table
+from harness.systems.pages import findings_page, known, probes, specials, systems_page, table
 from harness.tables import contract, special_values, writer
 from harness.tables.atlas import entries as atlas
 from harness.tables.latex import to_latex
@@ -122,6 +123,13 @@ def test_table_of_systems():
     same(to_latex(shown, table.CAPTION, "systems"), TABLES / "systems.tex")
 
 
+def test_table_of_systems_over_every_input():
+    rows = rows_of("systems_exhaustive")
+    shown, note = every_input.readable(rows), every_input.note(rows)
+    same(writer.to_markdown(shown, every_input.QUESTION, note), TABLES / "systems_exhaustive.md")
+    same(writer.to_latex(shown, every_input.QUESTION, "systems_exhaustive"), TABLES / "systems_exhaustive.tex")
+
+
 def test_table_of_special_values_of_systems(tmp_path):
     specials.write(tmp_path / "systems_special", rows_of("systems_special"), {})
     for kind in ("csv", "md", "tex"):
@@ -132,7 +140,7 @@ def test_table_of_special_values_of_systems(tmp_path):
 @pytest.fixture(scope="module")
 def systems():
     """The rows of the systems, and what they returned at the probes."""
-    rows = probes.rows_in(TABLES / "systems.csv")
+    rows = known.rows_in(TABLES / "systems.csv")
     return rows, probes.returned(rows, TABLES / "systems_probes.csv")
 
 

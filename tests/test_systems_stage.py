@@ -22,6 +22,7 @@ from harness.systems.commands import command
 from harness.systems.measure import alone, inputs
 from harness.systems.measure.rows import COLUMNS, flushed
 from harness.systems.pages import FIGURES, advice, faults, findings_page, probes, surprises, systems_page
+from harness.systems.pages import known as strengthened
 from harness.systems.run.supervise import Request, evaluate
 from harness.tables import writer
 from harness.truth.fast import evaluate as evaluate_fast
@@ -245,7 +246,8 @@ def test_parts_that_cannot_be_merged_are_refused(known: Path, parts: list[dict],
 
 def _answer(problem: str, x: float, value: float, fmt: str = "float32", target: str = "0") -> probes.Returned:
     row = {"problem": problem, "format": fmt, "target": target, "label_smoothing": "", "library": "torch",
-           "system": "torch.sigmoid + binary_cross_entropy", "mode": "eager", "version": "torch==0"}  # fmt: skip
+           "system": "torch.sigmoid + binary_cross_entropy", "mode": "eager", "version": "torch==0",
+           "near_basis": "sample"}  # fmt: skip
     exact, rounded = probes._exact(problem, fmt, target, (x,))
     return probes.Returned(row, np.array([x]), np.array([value]), exact, rounded)
 
@@ -298,7 +300,7 @@ def table(known: Path, parts: list[dict]) -> Path:
 
 
 def test_pages_say_what_the_fakes_do(table: Path) -> None:
-    rows = probes.rows_in(table)
+    rows = strengthened.rows_in(table)
     page = systems_page.page(rows, probes.returned(rows, table.with_name("systems_probes.csv")))
     assert "`crashing`: Gave no result: crashed with signal 11 (SIGSEGV)." in page
     assert "Prints to standard output: `printing`." in page
@@ -459,7 +461,7 @@ def test_the_table_of_special_values_says_what_differs(table: Path) -> None:
 
 
 def test_probes_of_another_run_are_refused(table: Path) -> None:
-    rows = probes.rows_in(table)
+    rows = strengthened.rows_in(table)
     with pytest.raises(UsageError, match="rows that the table lacks"):
         probes.returned(rows[1:][:1], table.with_name("systems_probes.csv"))
 

@@ -281,20 +281,21 @@ def systems_pages(table: Path, docs: Path, figures: Path) -> None:
 
 
 @stages.command("systems-sweep")
-@click.argument("library")
+@click.argument("group")
 @options.shard
-@options.grid("exhaustive", "exhaustive, standard or quick.")
 @options.out("The summary file.")
-def systems_sweep(library: str, shard: int, grid: str, out: Path) -> None:
-    """Stage: sweep one shard of every float32 input through a library's calls that introductions show.
+def systems_sweep(group: str, shard: int, out: Path) -> None:
+    """Stage: sweep one shard of every float32 input through the calls that introductions show, of a group of libraries.
+
+    GROUP is the kind of input that the calls take, logit or probability, and of Keras the backend: logit-keras-jax.
 
     \b
     Example:
-      harness systems-sweep torch --shard 0 --out torch.0.npz
+      harness systems-sweep logit --shard 0 --out logit.0.npz
     """
-    from harness.systems.exhaustive import sweep_job
+    from harness.systems.exhaustive.job import sweep_job
 
-    sweep_job(library, shard, out, grid)
+    sweep_job(group, shard, out)
 
 
 @stages.command("systems-rows")
@@ -302,13 +303,13 @@ def systems_sweep(library: str, shard: int, grid: str, out: Path) -> None:
 @options.summaries
 @options.out("The JSON file of its rows.")
 def systems_rows(library: str, summaries: Paths, out: Path) -> None:
-    """Stage: make the rows of a library's calls from the summary files of all its shards.
+    """Stage: make the rows of a library's calls from the summary files of all shards.
 
     \b
     Example:
-      harness systems-rows torch torch.*.npz --out torch.json
+      harness systems-rows torch logit.*.npz --out torch.json
     """
-    from harness.systems.exhaustive import rows_job
+    from harness.systems.exhaustive.job import rows_job
 
     rows_job(library, list(summaries), out)
 
@@ -323,6 +324,6 @@ def systems_exhaustive_table(parts: Paths, out: Path) -> None:
     Example:
       harness systems-exhaustive-table torch.json optax.json --out systems_exhaustive.csv
     """
-    from harness.systems.exhaustive import table_job
+    from harness.systems.exhaustive.job import table_job
 
     table_job(list(parts), out)

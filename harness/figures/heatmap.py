@@ -31,7 +31,8 @@ COLOURS = style.class_colours()
 class Tile:
     """Describe one coloured field of a heat map: where it stands, the error it shows, and what happened besides.
 
-    `ulp` is NaN where nothing was measured; `text` is written instead of the number, where there is any.
+    `ulp` is NaN where nothing was measured; `text` is written instead of the number, where there is any; `bold` sets
+    it off from those around it.
     """
 
     row: int
@@ -40,6 +41,7 @@ class Tile:
     ulp: float
     outcomes: Sequence[str] = ()
     text: str = ""
+    bold: bool = False
 
     @property
     def index(self) -> int:
@@ -119,7 +121,7 @@ def draw_tiles(ax: Axes, shape: tuple[int, int], tiles: Iterable[Tile], look: Ti
         classes[tile.row, tile.column] = tile.index
         ink, text = style.ink(tile.index), tile.text or number(tile.ulp, tile.fmt)
         ax.text(tile.column + look.number_at, tile.row, text, color=ink, ha="left", va="center_baseline",
-                fontsize=look.font_size)  # fmt: skip
+                fontsize=look.font_size, weight="bold" if tile.bold else None)  # fmt: skip
         for i, outcome in enumerate(tile.outcomes):
             at = (tile.column + look.mark_at - look.mark_step * i, tile.row)
             marks.setdefault((outcome, ink), []).append(at)

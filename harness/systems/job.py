@@ -12,7 +12,7 @@ import harness
 from harness import UsageError
 from harness.systems.measure.inputs import QUESTION, Combination, combinations
 from harness.systems.measure.rows import COLUMNS, Answers, measurements, requests
-from harness.systems.pages import findings_page, probes, specials, systems_page, table
+from harness.systems.pages import findings_page, known, probes, specials, systems_page, table
 from harness.systems.registry import Library, libraries, library_named
 from harness.systems.run.supervise import Result, evaluate
 from harness.tables import writer
@@ -129,10 +129,13 @@ def systems_table_job(paths: list[Path], out: Path) -> None:
 
 
 def systems_pages_job(table: Path, docs: Path, figures: Path) -> None:
-    """Write docs/systems.md, docs/findings.md and the systems' figures from their table and the probes beside it."""
+    """Write docs/systems.md, docs/findings.md and the systems' figures from their table and the probes beside it.
+
+    Where the table of every float32 input stands beside them, they speak from it.
+    """
     from harness.systems.pages import figures as drawings  # loads the drawing library
 
-    rows = probes.rows_in(table)
+    rows = known.rows_in(table)
     returned = probes.returned(rows, table.with_name(f"{table.stem}_probes.csv"))
     files.write_text(docs / "systems.md", systems_page.page(rows, returned))
     files.write_text(docs / "findings.md", findings_page.page(returned))

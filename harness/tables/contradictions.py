@@ -43,10 +43,32 @@ def contradictions(results: Path) -> list[str]:
             found += bounds(path, known)
         if is_contract(path):
             found += cures(path, known)
+    found += systems(tables / "systems.csv", tables / "systems_exhaustive.csv")
     readme = results.parent / "README.md"
     written = [*([readme] if readme.is_file() else []), *sorted((results.parent / "docs").rglob("*.md"))]
     found += [text for page in written for text in exceeded(page, known)]
     return found + (list(quoted(readme, results)) if readme.is_file() else [])
+
+
+def systems(sampled: Path, swept: Path) -> list[str]:
+    """Tell where the systems' sample has a larger error than every input through the same call, in the same version."""
+    if not (sampled.is_file() and swept.is_file()):
+        return []
+    key = ("library", "system", "problem", "mode", "format", "target", "version")
+    pairs = (("max_ulp", "max_ulp"), ("near_ulp", "usual_max_ulp"))
+    every = {tuple(str(r[c]) for c in key): r for r in writer.read(swept).to_dict("records")}
+    found = []
+    for line, row in enumerate(writer.read(sampled).to_dict("records"), 2):
+        other = every.get(tuple(str(row[c]) for c in key))
+        if other is None or row["label_smoothing"]:
+            continue
+        for mine, theirs in pairs:
+            if row[mine] and other[theirs] and Decimal(str(row[mine])) > Decimal(str(other[theirs])) * ROUNDED:
+                found.append(
+                    f"{swept.name}: {other['kernel']} of target {other['target'] or 'none'} errs by {other[theirs]} ulp at "
+                    f"most ({EVERY_INPUT}), {sampled.name}:{line} has {row[mine]}"
+                )
+    return found
 
 
 def shortfalls(results: Path) -> list[str]:

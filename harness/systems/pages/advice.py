@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from harness.numbers.formats import format_named
 from harness.problems import Problem, problem_named
 from harness.systems.pages.faults import KINDS, Fault, faults
+from harness.systems.pages.known import swept
 from harness.systems.pages.notation import given, number, variable
 from harness.systems.pages.probes import Returned
 from harness.systems.registry import is_gradient, library_named, system_of
+from harness.tables.basis import EVERY_INPUT
 from harness.tables.rows import Row
 from harness.tables.templates import render
+from harness.tables.usual import range_text
+from harness.truth.classes import bits
 
 TEMPLATE = Path(__file__).with_name("advice.md.j2")
 GRAVE, SLIGHT = ("invalid", "dead", "off", "plateau", "narrowed"), ("cancelled", "faded")
@@ -148,6 +153,7 @@ def sentences(call: KnownCall, every: Sequence[KnownCall]) -> str:
         faults=[_fault(kind, call.faults[kind], call) for kind in _told(call)],
         main=call.main,
         near=_near(call),
+        every=_every(call),
         **(_better(call, every) if call.returned else {}),
     )
 
@@ -209,12 +215,53 @@ def _where(fault: Fault) -> dict[str, object]:
 def _near(call: KnownCall) -> dict[str, object]:
     """Return how large errors are where no probe shows a fault."""
     known = not math.isinf(call.near)
+    mine = [r for r in call.rows if r["format"] == call.main]
+    sampled = any(r["near_basis"] != EVERY_INPUT for r in mine)
     return {
         "known": known,
-        "sample": any(r["exhaustive"] not in (True, "true") for r in call.rows if r["format"] == call.main),
+        "sample": sampled,
+        "swept": _modes(r for r in mine if swept(r)) if sampled else [],
         "ulp": f"{call.near:.2g}",
         "small": call.near <= SMALL,
         "digits": f"{math.log10(call.near):.0f}" if known and call.near else "",
+    }
+
+
+def _every(call: KnownCall) -> dict[str, object] | None:
+    """Return what every float32 input says of a call, loss and gradient each by its worst target; None where none was swept."""
+    found = [r for r in call.rows if swept(r)]
+    if not found:
+        return None
+    worst: dict[str, Row] = {}
+    for r in sorted(found, key=lambda r: -float(str(r["near_ulp"]))):
+        worst.setdefault(str(r["problem"]), r)
+    roles = [worst[str(r["problem"])] for r in found if r is worst[str(r["problem"])]]
+    return {
+        "format": found[0]["format"],
+        "modes": _modes(found),
+        "range": range_text(call.problem).replace("<=", "≤"),
+        "roles": [_role(r) for r in roles],
+    }
+
+
+def _modes(rows: Iterable[Row]) -> list[str]:
+    """Return the modes of rows as pages write them, each once."""
+    return list(dict.fromkeys(str(r["mode"]).replace("_", " ") for r in rows))
+
+
+def _role(row: Row) -> dict[str, object]:
+    """Return how wrong a loss or its gradient is at worst, and where."""
+    fmt, ulp = format_named(str(row["format"])), float(str(row["near_ulp"]))
+    problem = problem_named(str(row["problem"]))
+    return {
+        "gradient": is_gradient(problem),
+        "loss": problem.has_target,
+        "problem": problem.name,
+        "variable": variable(row),
+        "ulp": f"{ulp:.4g}",
+        "lost": ulp >= 2.0 ** bits(fmt),
+        "x": given(row, float.fromhex(str(row["near_ulp_input"]))),
+        "target": row["target"],
     }
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.problems import antiderivative_of, gradient_of
-from harness.systems.pages.notation import given, input_name, number, version
+from harness.numbers.formats import format_named
+from harness.problems import antiderivative_of, gradient_of, problem_named
+from harness.systems.pages.notation import given, input_name, number, variable, version
 from harness.systems.pages.probes import Returned
 from harness.systems.pages.surprises import MOST, Surprise, mixed, surprises
 from harness.systems.registry import library_named
+from harness.tables.basis import EVERY_INPUT
+from harness.tables.rows import Row
 from harness.tables.templates import render
+from harness.tables.usual import range_text
+from harness.truth.classes import bits
 
 TEMPLATE = Path(__file__).with_name("findings.md.j2")
 
@@ -44,8 +49,20 @@ def facts(surprise: Surprise, every: list[Returned]) -> dict[str, object]:
         "other": other and {"what": _what(other), "value": number(other.at(fault.x)), "truth": number(other.truth(fault.x))},
         "also": [_mode(mode) for mode in surprise.also],
         "not_in": [_mode(mode) for mode in surprise.not_in],
+        "every": _every(row),
         "line": surprise.line,
     }  # fmt: skip
+
+
+def _every(row: Row) -> dict[str, object] | None:
+    """Return the largest error over every input of the row's format, and where; None where only a sample is known."""
+    if row["near_basis"] != EVERY_INPUT or row["near_ulp"] == "":
+        return None
+    lost = float(str(row["near_ulp"])) >= 2.0 ** bits(format_named(str(row["format"])))
+    x = given(row, float.fromhex(str(row["near_ulp_input"])))
+    at = f"{variable(row)} = {x}"
+    condition = range_text(problem_named(str(row["problem"]))).replace("<=", "≤")
+    return {"ulp": f"{float(str(row['near_ulp'])):.4g}", "lost": lost, "at": at, "range": condition}
 
 
 def _mode(name: str) -> str:

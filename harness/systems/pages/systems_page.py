@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.systems.pages.advice import calls, sentences
+from harness.systems.pages.known import swept
 from harness.systems.pages.notation import version
 from harness.systems.pages.probes import Returned
 from harness.systems.registry import library_named
@@ -37,7 +38,7 @@ def page(rows: Sequence[Row], returned: Sequence[Returned]) -> str:
                 **_replicas(mine),
             }
         )
-    return render(TEMPLATE, libraries=libraries)
+    return render(TEMPLATE, libraries=libraries, swept=any(map(swept, rows)))
 
 
 def _outcomes(rows: Sequence[Row]) -> dict[str, object]:

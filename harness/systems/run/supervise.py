@@ -131,30 +131,40 @@ def _attempt(
     start_s: float,
 ) -> str:
     """Run one worker until it ends; add its answers to `results`; return why it failed, or ''."""
-    environment = {
-        **os.environ,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "",
-        **library.environment,
-    }
-    # The library's working directory is the folder, so that what it drops there goes with it.
+    process = started("harness.systems.run.worker", folder, library)
+    assert process.stdout is not None
+    try:
+        return _collect(process, folder, len(pending), results, timeout_s, start_s)
+    finally:
+        kill(process)
+        process.stdout.close()
+
+
+def started(
+    module: str,
+    folder: Path,
+    library: Library,
+    further: Mapping[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
+) -> subprocess.Popen:
+    """Start a module as a library's process, given a folder as its argument; its standard output is a pipe.
+
+    `further` are settings of its environment besides the library's own.  The folder is its working directory, so that
+    what the library drops there goes with it.
+    """
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", **(further or {})}
+    environment.update(library.environment)
     root = str(Path(harness.__file__).parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "harness.systems.run.worker", str(folder)],
-        stdin=subprocess.DEVNULL,
+    return subprocess.Popen(
+        [sys.executable, "-m", module, str(folder)],
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=folder,
         env=environment,
         start_new_session=True,
     )
-    assert process.stdout is not None
-    try:
-        return _collect(process, folder, len(pending), results, timeout_s, start_s)
-    finally:
-        _kill(process)
-        process.stdout.close()
 
 
 def _collect(
@@ -167,13 +177,13 @@ def _collect(
 ) -> str:
     """Read answers until all are in; return why the worker failed, or ''."""
     answered, limit = 0, start_s
-    lines = _Lines(process)
+    lines = Lines(process)
     while answered < expected:
         text = lines.next(limit)
         if text is None:
             return f"timed out after {limit:g} s"
         if not text:
-            return _ending(process.wait())
+            return ending(process.wait())
         line = json.loads(text)
         if line.get("loaded"):
             limit = timeout_s
@@ -183,7 +193,7 @@ def _collect(
     return ""
 
 
-class _Lines:
+class Lines:
     """Read lines from a process with a time limit each."""
 
     def __init__(self, process: subprocess.Popen):
@@ -229,7 +239,8 @@ def _result(folder: Path, line: dict[str, Any]) -> Result:
     )
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
+    """Say how a process ended, from its exit code: by itself, or by a signal."""
     if code < 0:
         return f"crashed with signal {-code} ({signal.Signals(-code).name})"
     return f"its process ended with exit code {code}"
@@ -244,7 +255,7 @@ def _blame(pending: list[dict], failure: str, results: dict[int, Result]) -> lis
     return [r for r in pending if r["system"] != culprit]
 
 
-def _kill(process: subprocess.Popen) -> None:
+def kill(process: subprocess.Popen) -> None:
     """End the worker and the children that it left behind."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -38,7 +38,7 @@ def write_array(path: Path, values: np.ndarray) -> str:
     return fmt.name
 
 
-def _divert_stdout(folder: Path) -> tuple[TextIO, BinaryIO]:
+def divert_stdout(folder: Path) -> tuple[TextIO, BinaryIO]:
     """Return the channel to the supervisor, and the file that now stands in as standard output."""
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     printed = open(folder / "printed", "w+b", buffering=0)  # noqa: SIM115 - stays open as fd 1
@@ -62,16 +62,17 @@ def version_of(names: Sequence[str]) -> str:
     return " ".join(f"{n}=={import_module(n).__version__}" for n in names)
 
 
-def _load(system: System, versions: list[str]) -> tuple[Call, str]:
+def load(system: System, versions: list[str]) -> tuple[Call, str]:
+    """Load a system, and with it its library; return its call, and the versions.  Raises Unavailable, saying why not."""
     try:
         return system.load(), version_of(versions)
     except ModuleNotFoundError as error:
         raise Unavailable(f"not installed: {error}") from error
     except Exception as error:
-        raise Unavailable(f"does not load: {_message(error)}") from error
+        raise Unavailable(f"does not load: {message(error)}") from error
 
 
-def _message(error: BaseException) -> str:
+def message(error: BaseException) -> str:
     """Return the error's type and the first line of its message."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"[:300]
@@ -101,7 +102,7 @@ def _run(call: Call, request: dict[str, Any], folder: Path) -> dict[str, Any]:
     except Unavailable:
         raise
     except Exception as error:  # whatever the library raises is its refusal
-        return {"status": "refused", "reason": _message(error)}
+        return {"status": "refused", "reason": message(error)}
     seconds = time.perf_counter() - started
     written = write_array(folder / request["output"], result)
     return {"status": "ok", "format": written, "seconds": seconds, "refusals": refusals}
@@ -119,7 +120,7 @@ def _each(call: Call, inputs: list[np.ndarray], refusals: dict[int, str]) -> np.
         try:
             found.append(_checked(call(*one), one[0]))
         except Exception as error:
-            refusals[i], first = _message(error), first or error
+            refusals[i], first = message(error), first or error
             found.append(None)
     there = [v for v in found if v is not None]
     if not there:
@@ -132,7 +133,7 @@ def _each(call: Call, inputs: list[np.ndarray], refusals: dict[int, str]) -> np.
 def main(folder: Path) -> None:
     """Answer every request of the job in order."""
     job = json.loads((folder / "job.json").read_text())
-    channel, printed = _divert_stdout(folder)
+    channel, printed = divert_stdout(folder)
     adapters.__path__ = job["adapters"]
     systems = systems_in(job["module"], job["library"])
     loaded: dict[str, tuple[Call, str]] = {}
@@ -146,7 +147,7 @@ def main(folder: Path) -> None:
             if key not in systems:
                 raise Unavailable(f"unknown system {key!r}")
             if key not in loaded:
-                loaded[key] = _load(systems[key], job["versions"])
+                loaded[key] = load(systems[key], job["versions"])
             call, version = loaded[key]
             tell(index=request["index"], loaded=True)
             answer = _run(call, request, folder)
