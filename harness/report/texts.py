@@ -25,7 +25,9 @@ def questions(folder: Path) -> list[Facts]:
     for path in sorted(folder.glob("*.md")):
         title, answer, rest = divided(path.read_text(encoding="utf-8"))
         place = f"{UP}/docs/questions"
-        found.append({"name": path.stem, "title": title, "answer": html(answer, place), "rest": html(rest, place)})
+        of = f"the question {path.stem}"
+        texts = {"answer": html(answer, place, of), "rest": html(rest, place, of)}
+        found.append({"name": path.stem, "title": title, **texts})
     return found
 
 
@@ -46,10 +48,11 @@ def findings(page: Path) -> Facts:
     introduction = before.partition("\n")[2]
     place = f"{UP}/docs"
     found = []
-    for section in sections:
+    for i, section in enumerate(sections, 1):
         title, _, text = section.partition("\n")
-        found.append({"title": html(title, place, inline=True), "text": html(text, place)})
-    return {"introduction": html(introduction, place), "list": found}
+        of = f"finding {i}"
+        found.append({"title": html(title, place, of, inline=True), "text": html(text, place, of)})
+    return {"introduction": html(introduction, place, "the ranking"), "list": found}
 
 
 def claims(table: Path) -> list[dict[str, str]]:
@@ -59,11 +62,11 @@ def claims(table: Path) -> list[dict[str, str]]:
     return [{str(k): str(v) for k, v in row.items()} for row in writer.read(table).to_dict("records")]
 
 
-def html(text: str, place: str, inline: bool = False) -> str:
+def html(text: str, place: str, of: str, inline: bool = False) -> str:
     """Turn Markdown into HTML: headings a level lower, tables that scroll by themselves, links as seen from the page.
 
-    `place` is the folder of the Markdown file, as seen from the page's.  Links within a file become text: the part of
-    an address behind # is the page's own.
+    `place` is the folder of the Markdown file, as seen from the page's; tables are called `Table 1 of …`.
+    Links within a file become text: the part of an address behind # is the page's own.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parseInline(text) if inline else parser.parse(text)
@@ -74,7 +77,12 @@ def html(text: str, place: str, inline: bool = False) -> str:
     written = re.sub(r'<a href="#[^"]*">(.*?)</a>', r"\1", written, flags=re.DOTALL)
     written = re.sub(r"<p><img [^>]*></p>\n?|<img [^>]*>", "", written)
     written = re.sub(r'href="(?![a-z]+:)([^"]*)"', lambda m: f'href="{_path(place, m[1])}"', written)
-    written = written.replace("<table>", '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>')
+    first, *others = written.split("<table>")
+    regions = [
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Table {i} of {of}">'
+        for i in range(1, len(others) + 1)
+    ]
+    written = first + "".join(f"{region}<table>{other}" for region, other in zip(regions, others))
     return written.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')
 
 

@@ -4,6 +4,7 @@ const MOST = 6;
 const OUTCOMES = [["NaN", "x"], ["infinity", "triangle-up"], ["0 for a number that is not", "circle-open"], ["wrong sign", "diamond-open"], ["finite at a pole", "square-open"]];
 // Okabe and Ito's colours, darker on a light ground and lighter on a dark one; dashes tell them apart in grey.
 const COLOURS = { light: ["#0072b2", "#c04a00", "#00795a", "#a3487e", "#8a6d00", "#333333"], dark: ["#56b4e9", "#ff9d5c", "#3fd6a8", "#ee9cc8", "#f0e442", "#ffffff"] };
+const SYMBOLS = ["circle", "square", "diamond", "cross", "star", "hexagon"]; // of calls, which are points and no curve
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
 
 report.views.curves = async (place, params, go) => {
@@ -123,8 +124,8 @@ const drawn = (place, data, state, problem, fmt, swept, say) => {
   const step = 0.07 * (top - low);
   const traces = data.flatMap((curve) => {
     const colour = style.colours[curve.i], text = Array.from(curve.x, (_, i) => hover(curve, i, fmt));
-    const line = { x: curve.at, y: curve.error.map(clipped), text, name: curve.label, mode: curve.call ? "lines+markers" : "lines", hovertemplate: "%{text}<extra></extra>",
-      line: { color: colour, dash: DASHES[curve.i], width: 2 }, marker: { color: colour, size: 4 } };
+    const line = { x: curve.at, y: curve.error.map(clipped), text, name: curve.label, mode: curve.call ? "markers" : "lines", hovertemplate: "%{text}<extra></extra>",
+      line: { color: colour, dash: DASHES[curve.i], width: 2 }, marker: { color: colour, size: 5, symbol: SYMBOLS[curve.i] } };
     const marks = OUTCOMES.map(([name, symbol], k) => {
       const where = [...curve.outcome.keys()].filter((i) => curve.outcome[i] & (1 << k));
       return where.length ? { x: where.map((i) => curve.at[i]), y: where.map(() => top + step * (curve.i + 0.7)), text: where.map((i) => text[i]), name, mode: "markers", hovertemplate: "%{text}<extra></extra>", marker: { symbol, color: colour, size: 7 } } : null;
@@ -135,20 +136,21 @@ const drawn = (place, data, state, problem, fmt, swept, say) => {
   traces.unshift({ x: every.map(([a]) => a), y: every.map(([, e]) => clipped(e)), mode: "lines", name: "condition envelope", line: { color: style.quiet, width: 1, dash: "dot" }, hoverinfo: "skip" });
   const tens = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14].filter((k) => k * Math.log2(10) <= top - 1 && (top < 20 || top > 30 ? true : k % 2 === 0) && (top < 40 || k % 4 === 0));
   const axis = { color: style.text, gridcolor: style.line, zerolinecolor: style.line, linecolor: style.line, fixedrange: true };
-  const yaxis = { ...axis, tickvals: [-1, ...tens.map((k) => k * Math.log2(10)), top], ticktext: ["½", ...tens.map((k) => (k < 4 ? String(10 ** k) : `10<sup>${k}</sup>`)), "no bit right"], range: [low - 0.5, top + step * (data.length + 0.6)], title: { text: "error in ulp", standoff: 5 }, automargin: true };
+  const yaxis = { ...axis, tickvals: [...(top < 40 ? [-1] : []), ...tens.map((k) => k * Math.log2(10)), top], ticktext: [...(top < 40 ? ["½"] : []), ...tens.map((k) => (k < 4 ? String(10 ** k) : `10<sup>${k}</sup>`)), "no bit right"], range: [low - 0.5, top + step * (data.length + 0.6)], title: { text: "error in ulp", standoff: 5 }, automargin: true };
   const layout = { paper_bgcolor: style.ground, plot_bgcolor: style.ground, font: { color: style.text, size: 12, family: "system-ui, sans-serif" }, showlegend: false, hovermode: "closest", hoverlabel: { align: "left", font: { family: "ui-monospace, monospace", size: 11 } }, margin: { l: 20, r: 10, t: 10, b: 45 } };
   const narrow = document.documentElement.clientWidth < 640;
   const labels = problem.ticks.map((t, i) => [t, problem.labels[i]]).filter(([, label]) => !narrow || !/^−?(10|0\.01|10⁻¹⁶|0\.99|10⁴)$/.test(label));
   const ticks = { ...axis, tickvals: labels.map(([t]) => t), ticktext: labels.map(([, label]) => label), range: problem.limits, title: { text: problem.label } };
   const main = h("div.plot", { role: "img", "aria-label": `Error in ulp along the input, of ${data.map((c) => c.label).join(", ")}; the table below reads it point by point` });
-  const plots = h("div.plots", {}, main);
+  const beside = data.some((c) => c.share) ? h("div.plot", { role: "img", "aria-label": "Share of the format’s inputs beyond each error; the table below has mean and share correctly rounded" }) : "";
+  const plots = h("div.plots", {}, main, beside);
   place.append(h("p.key", {}, data.map((c) => h("span", {}, h("span.swatch", { style: `border-color:${style.colours[c.i]};border-top-style:${c.i ? "dashed" : "solid"}` }), c.label))),
     plots);
   const config = { displayModeBar: false, responsive: true };
   Plotly.newPlot(main, traces, { ...layout, xaxis: ticks, yaxis }, config);
   place.append(h("p.quiet", {}, `The largest error of each step of the axis${swept && !swept.exhaustive ? ", of the inputs sampled (a lower bound)" : ""}; for calls, the error at each round input. Marks above: ${OUTCOMES.map(([n]) => n).join("; ")}. Dotted grey: the condition envelope, what any algorithm may lose if its input is off by half an ulp.${data.some((c) => c.share) ? " Beside it, the distribution: which share of the format’s inputs lies in cells whose largest error (thick) and whose median error (thin) is at least so large. Every number counts once, an eighth of a binade is a cell, and a cell without a finite result counts as beyond every error." : ""}`),
     readout(data, state, problem, fmt, main, say));
-  if (data.some((c) => c.share)) distribution(plots, data, layout, axis, yaxis, style, low, config);
+  if (beside) distribution(beside, main, data, layout, axis, yaxis, style, low, config);
 };
 
 const hover = (curve, i, fmt) => {
@@ -179,13 +181,11 @@ const points = (data, state, fmt) => report.csv(["what", "problem", "format", "t
   data.flatMap((c) => Array.from(c.x, (_, i) => ({ what: c.label, problem: state.problem, format: state.format, target: state.target, input: numbers.hex(c.x[i]), computed: numbers.hex(c.value[i]) || c.value[i],
     exact: numbers.decimal(c.high[i], c.rest[i], fmt.precision === 53 ? 25 : 15).replaceAll("−", "-"), error_ulp: Number.isNaN(c.error[i]) ? "" : c.error[i], outcome: told(c, i, fmt).outcomes, condition_envelope_ulp: Number.isNaN(c.envelope[i]) ? "" : c.envelope[i].toPrecision(3) }))));
 
-const distribution = (plots, data, layout, axis, yaxis, style, low, config) => {
-  const plot = h("div.plot", { role: "img", "aria-label": "Share of the format’s inputs beyond each error; the table below has mean and share correctly rounded" });
+const distribution = (plot, main, data, layout, axis, yaxis, style, low, config) => {
   const traces = data.filter((c) => c.share).flatMap((c) => c.share.map((share, median) => ({
     x: Array.from(share, (s) => (100 * s) / 255), y: Array.from(share, (_, k) => low + k), mode: "lines", name: c.label, line: { color: style.colours[c.i], width: median ? 1 : 2.5, dash: DASHES[c.i] },
     hovertemplate: `${c.label}<br>%{x:.1f} % of the inputs in cells<br>whose ${median ? "median" : "largest"} error is<br>at least 2<sup>%{y}</sup> ulp<extra></extra>` })));
-  plots.append(plot);
-  const beside = plot.offsetTop === plots.firstChild.offsetTop;
+  const beside = plot.offsetTop === main.offsetTop;
   Plotly.newPlot(plot, traces, { ...layout, xaxis: { ...axis, range: [-3, 103], title: { text: "share of the inputs, %" } }, yaxis: beside ? { ...yaxis, title: undefined, showticklabels: false } : yaxis }, config);
 };
 
@@ -194,10 +194,9 @@ const compared = async (data, state, fmt) => {
   const rows = await Promise.all(data.map((c) => (c.call ? of_call(c, state) : of_formula(c, state))));
   const style = styled();
   const cells = data.map((c, i) => {
-    const { row, table, facts, card } = rows[i], sampled = row && row.exhaustive !== "true", half = report.core.problems[state.problem].gradient ? "loss" : card?.problem === state.problem ? "" : "gradient";
-    const usual = facts?.usual?.find((f) => f.half === half) ?? facts?.usual?.[0];
+    const { row, table, facts, card, usual } = rows[i], sampled = row && row.exhaustive !== "true";
     return h("tr", {}, h("th", { scope: "row" }, h("span.swatch", { style: `border-color:${style.colours[c.i]}` }), card ? h("a", { href: report.href("choose", { format: state.format, what: card.key }) }, c.label) : c.label),
-      h("td", {}, facts?.verdict ? report.badge(facts) : ""), h("td", {}, usual ? numbers.signed(usual.error) : ""),
+      h("td", {}, facts?.verdict ? report.badge(facts) : ""), h("td", {}, usual),
       h("td", {}, row ? numbers.ulps(row.max_ulp, fmt, sampled && row.max_ulp !== "") : ""),
       h("td", {}, row?.mean_ulp ? `${sampled ? "~ " : ""}${numbers.ulps(row.mean_ulp, fmt)}` : ""),
       h("td", {}, row?.correctly_rounded ? `${sampled ? "~ " : ""}${numbers.three(String(100 * Number(row.correctly_rounded)))} %` : ""),
@@ -212,11 +211,15 @@ const of_formula = async (curve, state) => {
   const card = report.card(`${state.problem}/${curve.id}`), facts = card?.formats[state.format];
   const sources = (facts?.rows ?? []).filter(([table, , target]) => target === state.target && report.has(`table.${table}`));
   const [table, line] = sources.find(([, , , basis]) => basis === "every_input") ?? sources[0] ?? [];
-  return { card, facts, table, row: table ? (await report.table(table)).rows_read[Number(line) - 2] : null };
+  const row = table ? (await report.table(table)).rows_read[Number(line) - 2] : null;
+  const all = await Promise.all(sources.map(async ([t, l]) => (await report.table(t)).rows_read[Number(l) - 2]));
+  const best = all.filter((r) => r.usual_max_ulp).sort((a, b) => (b.exhaustive === "true") - (a.exhaustive === "true") || Number(b.usual_max_ulp) - Number(a.usual_max_ulp))[0];
+  return { card, facts, table, row, usual: best ? numbers.ulps(best.usual_max_ulp, report.core.formats[state.format], best.exhaustive !== "true") : "" };
 };
 
 const of_call = async (curve, state) => {
   const [key, mode] = curve.id.split("@"), card = report.card(key), library = key.slice(0, key.indexOf("/")), system = key.slice(key.indexOf("/") + 1);
   const row = (await report.table("systems")).rows_read.find((r) => r.library === library && r.system === system && r.mode.replaceAll("_", " ") === mode && r.problem === state.problem && r.format === state.format && r.target === state.target && !r.label_smoothing);
-  return { card, facts: card?.formats[state.format], table: "systems", row };
+  const usual = row?.near_ulp ? numbers.ulps(row.near_ulp, report.core.formats[state.format], row.exhaustive !== "true") : "";
+  return { card, facts: card?.formats[state.format], table: "systems", row, usual };
 };

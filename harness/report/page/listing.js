@@ -11,7 +11,7 @@ const PAGE_ROWS = 50;
 report.listing = (place, { caption, columns, rows, filters = [], state, keep, saved }) => {
   const chosen = { q: state.q ?? "", sort: state.sort ?? "", page: Number(state.page ?? 0) };
   for (const f of filters) chosen[f.key] = state[f.key] ?? "";
-  const body = h("tbody"), heads = {}, told = h("p.quiet", { role: "status" });
+  const body = h("tbody", { role: "rowgroup" }), heads = {}, told = h("p.quiet", { role: "status" });
   const texts = new Map(rows.map((r) => [r, columns.map((c) => report.text(c.value(r))).join(" ").toLowerCase()]));
 
   const left = () => {
@@ -27,15 +27,18 @@ report.listing = (place, { caption, columns, rows, filters = [], state, keep, sa
     const found = left(), pages = Math.max(1, Math.ceil(found.length / PAGE_ROWS));
     chosen.page = Math.min(chosen.page, pages - 1);
     const shown = found.slice(chosen.page * PAGE_ROWS, (chosen.page + 1) * PAGE_ROWS);
-    body.replaceChildren(...shown.map((r) => h("tr", {}, columns.map((c) => h(`td${c.kind ? "." + c.kind : ""}`, {}, c.value(r))))));
+    body.replaceChildren(...shown.map((r) => h("tr", { role: "row" }, columns.map((c) => h(`td${c.kind ? "." + c.kind : ""}`, { role: "cell", "data-label": c.label }, h("div", {}, c.value(r)))))));
     const from = found.length ? chosen.page * PAGE_ROWS + 1 : 0;
     told.textContent = `Rows ${from} to ${from + shown.length - (found.length ? 1 : 0)} of ${found.length}${found.length < rows.length ? `, of ${rows.length} in all` : ""}`;
     for (const [key, th] of Object.entries(heads))
       th.setAttribute("aria-sort", chosen.sort === key ? "ascending" : chosen.sort === `-${key}` ? "descending" : "none");
+    order.value = chosen.sort;
     back.disabled = chosen.page === 0;
     on.disabled = chosen.page >= pages - 1;
     if (changed) keep(Object.fromEntries(Object.entries(chosen).filter(([, v]) => v)));
   };
+  const order = h("select", { onchange: (e) => { chosen.sort = e.target.value; chosen.page = 0; update(); } },
+    h("option", { value: "" }, "as in the table"), columns.filter((c) => c.sort !== null).flatMap((c) => [["", "rising"], ["-", "falling"]].map(([way, told]) => h("option", { value: way + c.key }, `${c.label}, ${told}`))));
   const sort = (key) => { chosen.sort = chosen.sort === key ? `-${key}` : key; chosen.page = 0; update(); };
   const search = h("input", { type: "search", value: chosen.q, oninput: (e) => { chosen.q = e.target.value; chosen.page = 0; update(); } });
   const selects = filters.map((f) => {
@@ -47,16 +50,16 @@ report.listing = (place, { caption, columns, rows, filters = [], state, keep, sa
   const back = h("button", { type: "button", onclick: () => { chosen.page--; update(); } }, "Previous");
   const on = h("button", { type: "button", onclick: () => { chosen.page++; update(); } }, "Next");
   const head = columns.map((c) => {
-    const th = h("th", { scope: "col" }, c.sort === null ? c.label : h("button", { type: "button", onclick: () => sort(c.key) }, c.label));
+    const th = h("th", { scope: "col", role: "columnheader" }, c.sort === null ? c.label : h("button", { type: "button", onclick: () => sort(c.key) }, c.label));
     if (c.sort !== null) heads[c.key] = th;
     return th;
   });
   place.replaceChildren(
-    h("div.controls", {}, h("label", {}, "Search", search), selects,
+    h("div.controls", {}, h("label", {}, "Search", search), selects, h("label", {}, "Sort by", order),
       saved ? h("button", { type: "button", onclick: () => report.save(saved.name, report.csv(saved.columns, saved.rows(left()))) }, "Save these rows (CSV)") : ""),
     told,
     h("div.scroll", { tabindex: 0, role: "region", "aria-label": caption },
-      h("table", {}, h("thead", {}, h("tr", {}, head)), body)),
+      h("table.listing", { role: "table" }, h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, head)), body)),
     h("p.actions", {}, back, on));
   update(false);
 };

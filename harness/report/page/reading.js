@@ -8,14 +8,14 @@ report.views.questions = async (place, params) => {
     return place.replaceChildren(h("p", {}, h("a", { href: "#questions" }, "All questions")), h("h2", {}, one.title),
       h("div.prose", { html: one.answer }), h("details", {}, h("summary", {}, "Method and tables"), h("div.prose", { html: one.rest })),
       h("p.quiet", {}, `The page with its figures: docs/questions/${one.name}.md`));
-  place.replaceChildren(h("h2", {}, "Questions people ask"), questions.map((q) => h("section", {},
+  place.replaceChildren(h("h2", {}, "Questions people ask"), ...questions.map((q) => h("section", {},
     h("h3", {}, h("a", { href: report.href("questions", { name: q.name }) }, q.title)), h("div.prose", { html: q.answer }))));
 };
 
 report.views.findings = async (place, params) => {
   const { findings } = await report.load("reading");
   place.replaceChildren(h("h2", {}, "Findings: what libraries do that their users do not expect"),
-    findings.list.map((f, i) => h("section", { id: `finding-${i + 1}` }, h("h3", {}, h("span", { html: f.title })),
+    ...findings.list.map((f, i) => h("section", { id: `finding-${i + 1}` }, h("h3", {}, h("span", { html: f.title })),
       h("p", {}, h("a", { href: report.href("findings", { n: i + 1 }), "aria-label": `Link to finding ${i + 1}` }, "Link to this finding")),
       h("div.prose", { html: f.text }))),
     findings.introduction ? h("details", {}, h("summary", {}, "How these were found and ranked"), h("div.prose", { html: findings.introduction })) : "");

@@ -23,9 +23,9 @@ report.views.atlas = (place, params, go) => {
       { key: "verdict", label: "verdict", value: (r) => report.badge(r.facts), sort: (r) => rank(r.facts) },
       { key: "safe", label: "safe range", kind: "number", value: (r) => numbers.signed(r.facts.safe), sort: null },
       { key: "usual", label: "largest error, usual range", value: (r) => worst(r.facts.usual), sort: null },
-      { key: "fails", label: "what fails", kind: "text", value: (r) => list(r.facts.clauses.map(numbers.signed)), sort: null },
       { key: "instead", label: "use instead", kind: "name", value: (r) => (r.facts.instead ? opened(report.card(`${r.card.problem}/${r.facts.instead}`), r.fmt) : "") },
-      { key: "id", label: "row", value: (r) => rowed("atlas", r.facts.line, r.facts.id) },
+      { key: "fails", label: "what fails", kind: "text", value: (r) => list(r.facts.clauses.map(numbers.signed)), sort: null },
+      { key: "id", label: "row", kind: "kept", value: (r) => rowed("atlas", r.facts.line, r.facts.id) },
     ],
   });
 };
@@ -81,8 +81,8 @@ report.views.rows = async (place, params, go) => {
     filters: ["library", "problem", "format", "target", "verdict"].filter((c) => table.columns.includes(c)).map((c) => ({ key: c, label: c, of: (r) => r[c] })),
     saved: { name: `${name}-rows.csv`, columns: table.columns, rows: (rows) => rows },
     columns: [
-      { key: "id", label: "row", value: (r) => rowed(name, r._line, r.id), sort: (r) => Number(r._line) },
-      ...columns.map((c) => ({ key: c, label: c.replace("max_basis", "basis").replaceAll("_", " "), kind: ["statement"].includes(c) ? "text" : "name", value: (r) => (BASES[r[c]] && c === "max_basis" ? BASES[r[c]] : r[c]) })),
+      { key: "id", label: "row", kind: "kept", value: (r) => rowed(name, r._line, r.id), sort: (r) => Number(r._line) },
+      ...columns.map((c) => ({ key: c, label: c.replace("max_basis", "basis").replaceAll("_", " "), kind: { statement: "text", kernel: "name", system: "name" }[c], value: (r) => (BASES[r[c]] && c === "max_basis" ? BASES[r[c]] : r[c]) })),
       ...(table.columns.includes("usual_max_ulp") ? [{ key: "usual", label: "largest error, usual range", value: (r) => numbers.ulps(r.usual_max_ulp, fmt(r), lower(r)), sort: (r) => (r.usual_max_ulp ? Number(r.usual_max_ulp) : "") }] : []),
       ...(contract ? [
         { key: "max", label: "largest error", value: (r) => numbers.ulps(r.max_ulp, fmt(r), lower(r)), sort: (r) => (r.max_ulp ? Number(r.max_ulp) : "") },
