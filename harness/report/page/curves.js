@@ -68,7 +68,7 @@ const chooser = (offered, chosen, keep, redraw) => {
   };
   const shown = Object.entries(groups).map(([name, members]) => [h("strong", {}, name), members.map(box)]);
   limit();
-  return h("details", { open: report.choosing ?? true, ontoggle: (e) => { report.choosing = e.target.open; } }, h("summary", {}, `Draw up to ${MOST} (${chosen.length} drawn)`),
+  return h("details", { open: report.choosing ?? document.documentElement.clientWidth >= 640, ontoggle: (e) => { report.choosing = e.target.open; } }, h("summary", {}, `Draw up to ${MOST} (${chosen.length} drawn)`),
     h("fieldset", {}, h("legend", {}, "Formulas and library calls"), h("div.many", { tabindex: 0, role: "group", "aria-label": "What to draw" }, shown)));
 };
 

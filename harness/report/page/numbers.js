@@ -38,13 +38,16 @@ numbers.rounded = (v, fmt) => {
 /** Return the shortest decimal that names a number in its format. */
 numbers.short = (v, fmt) => {
   if (!Number.isFinite(v)) return Number.isNaN(v) ? "NaN" : v > 0 ? "infinity" : "−infinity";
-  if (fmt.precision === 53) return numbers.signed(String(v));
+  if (fmt.precision === 53) return numbers.plain(v);
   for (let digits = 1; digits < 18; digits++) {
     const text = v.toPrecision(digits);
-    if (numbers.rounded(Number(text), fmt) === v) return numbers.signed(String(Number(text)));
+    if (numbers.rounded(Number(text), fmt) === v) return numbers.plain(Number(text));
   }
-  return numbers.signed(String(v));
+  return numbers.plain(v);
 };
+
+/** Write a double by its shortest decimal, from 10^16 on with an exponent. */
+numbers.plain = (v) => numbers.signed(Math.abs(v) >= 1e16 ? v.toExponential() : String(v));
 
 numbers.signed = (text) => text.replaceAll("-", "−");
 

@@ -82,7 +82,7 @@ report.views.rows = async (place, params, go) => {
     saved: { name: `${name}-rows.csv`, columns: table.columns, rows: (rows) => rows },
     columns: [
       { key: "id", label: "row", kind: "kept", value: (r) => rowed(name, r._line, r.id), sort: (r) => Number(r._line) },
-      ...columns.map((c) => ({ key: c, label: c.replace("max_basis", "basis").replaceAll("_", " "), kind: { statement: "text", kernel: "name", system: "name" }[c], value: (r) => (BASES[r[c]] && c === "max_basis" ? BASES[r[c]] : r[c]) })),
+      ...columns.map((c) => ({ key: c, label: c.replace("max_basis", "basis").replaceAll("_", " "), kind: { statement: "text", kernel: "name", system: "name", max_basis: "kept" }[c], value: (r) => (c === "max_basis" ? r[c].replaceAll("_", " ") : r[c]) })),
       ...(table.columns.includes("usual_max_ulp") ? [{ key: "usual", label: "largest error, usual range", value: (r) => numbers.ulps(r.usual_max_ulp, fmt(r), lower(r)), sort: (r) => (r.usual_max_ulp ? Number(r.usual_max_ulp) : "") }] : []),
       ...(contract ? [
         { key: "max", label: "largest error", value: (r) => numbers.ulps(r.max_ulp, fmt(r), lower(r)), sort: (r) => (r.max_ulp ? Number(r.max_ulp) : "") },
