@@ -7,12 +7,16 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: results quick exhaustive questions systems systems_quick test lint format clean help
+.PHONY: results report quick exhaustive questions systems systems_quick test lint format clean help
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := results
 
 results: .venv/.with-core  ## Tables and figures of every kernel in every format, into results/ (the default)
 	$(call workflow,all)
+	$(call open_first,results)
+
+report: .venv/.with-core  ## The page to open first, results/report/index.html: made of all tables that there are
+	$(call workflow,report)
 	$(call open_first,results)
 
 quick: .venv/.with-core  ## The same on a coarse grid, into results/quick/
@@ -52,7 +56,7 @@ format: .venv/.with-test  ## Rewrite the sources in the project's style
 
 clean:  ## Remove .venv, caches, and all results but the committed tables and figures
 	rm -rf .venv .snakemake .hypothesis .mypy_cache .pytest_cache .ruff_cache build *.egg-info
-	rm -rf results/summaries results/searches results/studies results/systems results/systems_exhaustive results/logs results/quick
+	rm -rf results/summaries results/searches results/studies results/systems results/systems_exhaustive results/logs results/quick results/report
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 help:  ## Show this list
@@ -92,7 +96,7 @@ endef
 
 define open_first
 @echo "Open first:"
-@for f in $(1)/index.html $(1)/tables/atlas.md $(1)/figures $(2); do \
+@for f in $(1)/report/index.html $(1)/tables/atlas.md $(1)/figures $(2); do \
     if [ -e $$f ]; then echo "  $$f"; fi; done
 endef
 

@@ -15,7 +15,7 @@ from harness.systems.job import measuring as systems_code
 from harness.systems.pages.known import checksum_beside
 from harness.systems.registry import libraries
 from harness.tables.strongest import beyond_samples, checksums, checksums_beside
-from harness.workflow import experiments
+from harness.workflow import experiments, files
 from harness.workflow.dependencies import kernel_sources, sources
 from harness.workflow.progress import tell_time_left
 
@@ -77,6 +77,9 @@ MADE_BOUNDS = {
 # Special values take a second and leave no measurements: this stands for them.
 MADE_SPECIAL = ["summaries/special_values.made", "tables/special_values.csv"]
 MADE_ATLAS = [f for name in MAIN for f in MADE[name]] + ["tables/atlas.csv"]
+# The page that people open first, and of what it is made besides: any table or page that there is.
+REPORT = "results/report/index.html"
+MADE_MAIN = [f"results/tables/{name}.csv" for name in [*MAIN, "atlas"]]
 
 # ---- the code that each stage runs: an edit reruns the stages that depend on it, and nothing else -----------
 
@@ -129,6 +132,12 @@ rule all:
     default_target: True
     input:
         expand("results/{file}", file=[*MADE_ATLAS, *MADE_SPECIAL]),
+        REPORT,
+
+
+rule report:
+    input:
+        REPORT,
 
 
 rule quick:
@@ -595,3 +604,34 @@ rule systems_exhaustive_table:
         "Table of systems, every float32 input"
     shell:
         "python -m harness systems-exhaustive-table {input.parts} --out {output.csv} > {log} 2>&1"
+
+
+# ---- the report: one page of everything ---------------------------------------------------------------------
+
+
+rule report_page:
+    input:
+        code=sources(["harness.report.job"]) + sorted(map(str, Path("harness/report/page").iterdir())),
+        experiments=[SWEPT[name] for name in MAIN],
+        tables=MADE_MAIN,
+        summaries=expand("results/{file}", file=[f for name in MAIN for f in MEASURED[name]]),
+    output:
+        REPORT,
+    log:
+        "results/logs/report.log",
+    conda:
+        "environment.yaml"
+    params:
+        # All other tables and the pages are taken as they are, not as inputs: the page would ask for hours of sweeps and
+        # for every library.  Their checksums make it anew where one of them is.
+        beside=lambda w, input: [
+            f"{path} {files.sha256(path)}"
+            for pattern in ("results/tables/*.csv", "docs/questions/*.md", "docs/findings.md")
+            for path in sorted(Path().glob(pattern))
+            if str(path) not in input.tables
+        ],
+        folder=lambda w, output: str(Path(output[0]).parent),
+    message:
+        "Report: the page to open first"
+    shell:
+        "python -m harness report {input.experiments} --out {params.folder} > {log} 2>&1"

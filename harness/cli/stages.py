@@ -327,3 +327,27 @@ def systems_exhaustive_table(parts: Paths, out: Path) -> None:
     from harness.systems.exhaustive.job import table_job
 
     table_job(list(parts), out)
+
+
+# ---- the report ---------------------------------------------------------------------------------
+
+
+@stages.command()
+@click.argument("experiments", nargs=-1, type=options.ExperimentFile())
+@click.option("--results", default="results", show_default=True, type=options.PATH, help="The folder of tables/.")
+@click.option(
+    "--docs", default="docs", show_default=True, type=options.PATH, help="The folder of questions and findings."
+)
+@options.out("The folder for index.html and its data.")
+def report(experiments: tuple[Experiment, ...], results: Path, docs: Path, out: Path) -> None:
+    """Stage: make the page that people open first, from the tables alone.
+
+    Error curves are drawn of the experiments that are given, where their summaries lie in RESULTS/summaries.
+
+    \b
+    Example:
+      harness report experiments/logits.yaml experiments/gradients.yaml --out results/report
+    """
+    from harness.report.job import report_job
+
+    report_job(experiments, results, docs, out)

@@ -154,7 +154,7 @@ def sentences(call: KnownCall, every: Sequence[KnownCall]) -> str:
         main=call.main,
         near=_near(call),
         every=_every(call),
-        **(_better(call, every) if call.returned else {}),
+        **(better(call, every) if call.returned else {}),
     )
 
 
@@ -265,8 +265,12 @@ def _role(row: Row) -> dict[str, object]:
     }
 
 
-def _better(call: KnownCall, every: Sequence[KnownCall]) -> dict[str, object]:
-    """Return the facts of the call of the same owner that does best, if it does better than this one."""
+def better(call: KnownCall, every: Sequence[KnownCall]) -> dict[str, object]:
+    """Return the facts of the call of the same owner that does best, if it does better than this one.
+
+    `advice` is instead, hard targets or nothing; `better` has the other call's name and how far it can be relied on, and
+    `dropped` the arguments of this one that it lacks.
+    """
     mine = [c for c in every if c.owner == call.owner and c.main == call.main and c.answered]
     if call.is_loss:
         rivals = [c for c in mine if c.is_loss and c.from_logits]
