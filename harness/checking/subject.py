@@ -73,6 +73,7 @@ class Subject:
         self.surroundings = Surroundings()
         self.arrays: NumpyArrays = NumpyArrays()
         self.parts: dict[str, Function] = {}
+        self._mapped: dict[int, Function | None] = {}  # of functions that are called for each input by itself
         self.way = "whole"
         self.notes: list[str] = []
 
@@ -161,7 +162,7 @@ class Subject:
     def evaluate(self, part: str, *inputs: np.ndarray) -> np.ndarray:
         """Return the results of a part for inputs of shape (n,); UsageError where they cannot be used."""
         length = len(inputs[0])
-        if self.arrays.pads and self.way == "whole" and length:
+        if self.arrays.pads and self.way != "each" and length:
             inputs = tuple(padded(a) for a in inputs)
         return self.unpadded(part, *inputs)[:length]
 
@@ -223,7 +224,9 @@ class Subject:
         if self.way == "whole":
             return function(*(self.arrays.given(a) for a in kept))
         if self.way == "singly":
-            mapped = self.arrays.each(function)
+            if id(function) not in self._mapped:
+                self._mapped[id(function)] = self.arrays.each(function)
+            mapped = self._mapped[id(function)]
             if mapped is not None:
                 return self.arrays.taken(mapped(*(self.arrays.given(a) for a in kept)))
         return self._one_by_one(function, kept)

@@ -41,7 +41,7 @@ class Problem:
     which allows a rounding to be decided for a whole run of inputs at its ends.  A problem that is
     neither monotone throughout nor convex has `between(start, stop, *target)`, float64 bounds (least, most) of
     what it may reach between two inputs beyond its values at them, NaN where there is no such value.
-    `gradient` names the problem that is its derivative in the input, "" where none is declared.
+    `gradient` names the problem that is its derivative in the input, `hessian` the second, "" where none is declared.
     A problem whose values grow without bound has `split(x, *target)`: arrays (a, b, rest) of the wide format, a + b
     being exact to twice its precision, whose sum is the value; by them an absolute error is known where the value
     itself, to the last bit of the wide format, says nothing of it.
@@ -76,6 +76,7 @@ class Problem:
     inside: tuple[tuple[str, int], ...] = ()
     rational: Callable[..., Fraction | None] = lambda *point: None
     log_slope: float | None = None
+    hessian: str = ""
 
     @property
     def monotone(self) -> bool:
