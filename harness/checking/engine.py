@@ -22,7 +22,8 @@ from harness.checking.subject import Loaded, Options, Subject
 from harness.explain.remedies import AUDITED_SHARE, measured
 from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
-from harness.problems import PROBLEMS, Problem, gradient_of, problem_named
+from harness.problems import Problem, gradient_of, problem_named
+from harness.problems.problem import hessian_of
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import remembering, sweep
 from harness.sweep.summary import Summary
@@ -128,7 +129,7 @@ def problem_of(part: str, problem: Problem) -> Problem | None:
     """
     if part == "loss":
         return problem
-    return gradient_of(problem) if part == "gradient" else PROBLEMS.get(problem.hessian)
+    return gradient_of(problem) if part == "gradient" else hessian_of(problem)
 
 
 def _kernel(name: str, problem: Problem) -> Kernel:

@@ -71,12 +71,12 @@ class Problem:
     monotone_beyond: float = 0.0
     between: Callable[..., tuple[Array, Array]] | None = None
     gradient: str = ""
+    hessian: str = ""
     split: Callable[..., tuple[Array, Array, Array]] | None = None
     critical: Callable[[Format], list[float]] | None = None
     inside: tuple[tuple[str, int], ...] = ()
     rational: Callable[..., Fraction | None] = lambda *point: None
     log_slope: float | None = None
-    hessian: str = ""
 
     @property
     def monotone(self) -> bool:
@@ -161,6 +161,11 @@ def problem_named(name: str) -> Problem:
 def gradient_of(problem: Problem) -> Problem | None:
     """Return the derivative of a problem in its input; None where none is declared."""
     return problem_named(problem.gradient) if problem.gradient else None
+
+
+def hessian_of(problem: Problem) -> Problem | None:
+    """Return the second derivative of a problem in its input; None where none is declared."""
+    return PROBLEMS.get(problem.hessian)
 
 
 def antiderivative_of(problem: Problem) -> Problem | None:
