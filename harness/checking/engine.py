@@ -24,6 +24,7 @@ from harness.explain.remedies import AUDITED_SHARE, measured
 from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, gradient_of, problem_named
+from harness.problems.problem import hessian_of
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import remembering, sweep
 from harness.sweep.summary import Summary
@@ -125,16 +126,13 @@ def _problem(problem: str | Problem) -> Problem:
 
 
 def problem_of(part: str, problem: Problem) -> Problem | None:
-    """Return the problem that a part of a function is measured against: its own, its gradient, or the slope of that.
+    """Return the problem that a part of a function is measured against: its own, its gradient, or its Hessian.
 
     None where none is declared.
     """
     if part == "loss":
         return problem
-    slope = gradient_of(problem)
-    if part == "gradient" or slope is None:
-        return slope
-    return gradient_of(slope)
+    return gradient_of(problem) if part == "gradient" else hessian_of(problem)
 
 
 def _kernel(name: str, problem: Problem) -> Kernel:
