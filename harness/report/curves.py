@@ -54,7 +54,8 @@ def curve_files(experiment: Experiment, folder: Path) -> dict[str, Any]:
             if not all(k.name in parts[problem.name] for parts, _ in read for k in kernels):
                 continue
             shards = [[parts[problem.name][k.name] for parts, _ in read] for k in kernels]
-            grid = Grid(read[0][1]["grid"], problem, fmt)
+            targets = targets_in(fmt, experiment.targets) if problem.has_target else None
+            grid = Grid(read[0][1]["grid"], problem, fmt, targets)
             found[f"{problem.name}.{fmt.name}"] = curves_of(grid, kernels, shards, experiment.targets)
     return found
 
