@@ -41,12 +41,17 @@ class Here:
 
     def ask(self, method: str, *arguments: Any) -> Any:
         """Return what a method of the subject returns; UsageError, or Crash where its time is up."""
-        begun = time.monotonic()
-        with _alarm(max(self.timeout - self.spent, 0.001), f"{self.subject.name} ran out of time ({self.timeout:g} s)"):
-            try:
+        begun, left = time.monotonic(), max(self.timeout - self.spent, 0.001)
+        sentence = f"{self.subject.name} ran out of time: its calls take more than {self.timeout:g} s (timeout)"
+        try:
+            with _alarm(left, sentence):
                 return getattr(self.subject, method)(*arguments)
-            finally:
-                self.spent += time.monotonic() - begun
+        except UsageError:
+            if time.monotonic() - begun >= left:  # a library may wrap what ends its call in an error of its own
+                raise Crash(sentence) from None
+            raise
+        finally:
+            self.spent += time.monotonic() - begun
 
     def close(self) -> None:
         """End nothing: there is no process apart."""

@@ -26,6 +26,7 @@ from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, Weights, gradient_of
 from harness.problems.classes import CLASS_PROBLEMS, class_problem
+from harness.problems.problem import hessian_of
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import remembering, sweep
 from harness.sweep.summary import Summary
@@ -144,16 +145,13 @@ def _cost(loaded: Loaded, grid: Grid, targets: np.ndarray | None, timeout: float
 
 
 def problem_of(part: str, problem: Problem) -> Problem | None:
-    """Return the problem that a part of a function is measured against: its own, its gradient, or the slope of that.
+    """Return the problem that a part of a function is measured against: its own, its gradient, or its Hessian.
 
     None where none is declared.
     """
     if part == "loss":
         return problem
-    slope = gradient_of(problem)
-    if part == "gradient" or slope is None:
-        return slope
-    return gradient_of(slope)
+    return gradient_of(problem) if part == "gradient" else hessian_of(problem)
 
 
 def _kernel(name: str, problem: Problem) -> Kernel:

@@ -153,9 +153,9 @@ class TensorflowArrays(NumpyArrays):
         return differentiated
 
     def each(self, function: Function) -> Function:
-        """Return the function mapped over arrays of one element by tf.vectorized_map."""
+        """Return the function mapped over arrays of one element by tf.vectorized_map, traced once for each length."""
         one = lambda given: self.tf.reshape(function(*(self.tf.reshape(v, [1]) for v in given)), [])  # noqa: E731
-        return lambda *given: self.tf.vectorized_map(one, given)
+        return self.tf.function(lambda *given: self.tf.vectorized_map(one, given))
 
 
 KINDS: dict[str, Callable[[str], NumpyArrays]] = {

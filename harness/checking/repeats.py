@@ -80,7 +80,7 @@ class Repeats:
     def run(self) -> list[str]:
         """Return sentences on ways that differ by a few ulp; UsageError says what the results depend on."""
         self._again()
-        if self.way == "each":  # called for each number by itself: there is no company
+        if self.way != "whole":  # called for each input by itself: there is no company
             return []
         self._company()
         notes = [self._places(), self._alone(), self._addresses()]

@@ -64,7 +64,7 @@ class Report:
     @property
     def said(self) -> list[str]:
         """Return what there is to say beside the verdicts: the notes, and a sentence on special inputs of each problem."""
-        return [*self.notes, *map(sentence, self.special.values())]
+        return list(dict.fromkeys([*self.notes, *map(sentence, self.special.values())]))
 
     @property
     def table(self) -> pd.DataFrame:

@@ -73,6 +73,7 @@ class Subject:
         self.surroundings = Surroundings()
         self.arrays: NumpyArrays = NumpyArrays()
         self.parts: dict[str, Function] = {}
+        self._mapped: dict[int, Function | None] = {}  # of functions that are called for each input by itself
         self.way = "whole"
         self.notes: list[str] = []
 
@@ -84,32 +85,42 @@ class Subject:
         called = arranged(function, self.name, self.problem.has_target)
         self._try_libraries(function, called)
         if self.options.gradient and "loss" in self.parts:
-            self.parts["gradient"] = self._slope(called)
-        if self.options.gradient_function is not None:
-            own = self._found(self.options.gradient_function)
-            self.parts["gradient"] = arranged(own, f"{self.options.gradient_function}", self.problem.has_target)
+            self.parts["gradient"] = self.arrays.slope(called)
+            if self.arrays.name != "jax":  # whose vmap alone goes over a derivative
+                self._mapped[id(self.parts["gradient"])] = None
+        own = self.options.gradient_function
+        if own is not None:
+            name = own if isinstance(own, str) else getattr(own, "__name__", "the gradient")
+            self.parts["gradient"] = arranged(self._found(own), name, self.problem.has_target)
         self.surroundings.check(self.name)
         if self.arrays.name != "numpy":
             where = f", on {self.arrays.device}" if self.arrays.device else ""
             self.notes.append(f"It is called with arrays of {self.arrays.name} {self.arrays.version}{where}.")
-        one_by_one = self.way == "each" or (self.way == "singly" and self.arrays.each(called) is None)
-        seconds = self._seconds() if one_by_one else 0.0
+        seconds = self._seconds() if self._one_at_a_time() else 0.0
         return Loaded(
             self.name, self.arrays.name, self.arrays.device, tuple(self.parts), self.way, seconds, tuple(self.notes)
         )
 
+    def _one_at_a_time(self) -> bool:
+        """Tell whether any part is called for each input by itself, without a library that maps it."""
+        mapped = [self._map_of(f) for f in self.parts.values()] if self.way == "singly" else []
+        return self.way == "each" or None in mapped
+
+    def _map_of(self, function: Function) -> Function | None:
+        """Return a function mapped over arrays of one element by its library; made once, as it may be traced."""
+        if id(function) not in self._mapped:
+            self._mapped[id(function)] = self.arrays.each(function)
+        return self._mapped[id(function)]
+
     def _found(self, target: str | Function) -> Function:
         return find(target) if isinstance(target, str) else target
-
-    def _slope(self, function: Function) -> Function:
-        return self.arrays.slope(function)
 
     def _try_libraries(self, function: Function, called: Function) -> None:
         """Call the function on a few inputs in each library that it may be of, in each way; keep what works first."""
         first: UsageError | None = None
         for library in candidates(function, self.options.library):
-            self.arrays = arrays_of(library, self.options.device)
             try:
+                self.arrays = arrays_of(library, self.options.device)
                 self._try_ways(called)
                 return
             except UsageError as e:
@@ -148,7 +159,7 @@ class Subject:
     def _seconds(self) -> float:
         """Return what a call for one element takes, the least of a few: the machine may be busy with something else."""
         x, y = self._trial_inputs()
-        part = next(iter(self.parts))
+        part = list(self.parts)[-1]
         took = []
         for _ in range(TIMED):
             start = time.perf_counter()
@@ -161,7 +172,7 @@ class Subject:
     def evaluate(self, part: str, *inputs: np.ndarray) -> np.ndarray:
         """Return the results of a part for inputs of shape (n,); UsageError where they cannot be used."""
         length = len(inputs[0])
-        if self.arrays.pads and self.way == "whole" and length:
+        if self.arrays.pads and self.way != "each" and length:
             inputs = tuple(padded(a) for a in inputs)
         return self.unpadded(part, *inputs)[:length]
 
@@ -223,7 +234,7 @@ class Subject:
         if self.way == "whole":
             return function(*(self.arrays.given(a) for a in kept))
         if self.way == "singly":
-            mapped = self.arrays.each(function)
+            mapped = self._map_of(function)
             if mapped is not None:
                 return self.arrays.taken(mapped(*(self.arrays.given(a) for a in kept)))
         return self._one_by_one(function, kept)

@@ -23,15 +23,30 @@ from harness import UsageError
 
 GRACE_S = 0.5  # for threads that are about to end
 
+_watching: list[Surroundings] = []  # those whose function runs now
+
+
+def _forked() -> None:
+    for surroundings in _watching:
+        surroundings.forks += 1
+
+
+def _end_fork() -> None:
+    """End a process that a function under check has forked, before it goes on as if it were this one."""
+    if _watching:
+        os._exit(0)
+
+
+if hasattr(os, "register_at_fork"):  # where there are forks at all
+    os.register_at_fork(after_in_parent=_forked, after_in_child=_end_fork)
+
 
 class Surroundings:
     """Remember how things are, and tell what has changed."""
 
     def __init__(self) -> None:
         self.forks = 0
-        self.watching = False
         self.begin()
-        os.register_at_fork(after_in_parent=self._forked, after_in_child=self._end_fork)
 
     def begin(self) -> None:
         """Take things as they are now for what must not change."""
@@ -40,22 +55,14 @@ class Surroundings:
         self.mpmath = (mpmath.mp.prec, mpmath.iv.prec)
         self.threads: set[threading.Thread] = set(threading.enumerate())
 
-    def _forked(self) -> None:
-        self.forks += self.watching
-
-    def _end_fork(self) -> None:
-        """End a process that a function under check has forked, before it goes on as if it were this one."""
-        if self.watching:
-            os._exit(0)
-
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Watch for forks while a user's function runs."""
-        self.watching = True
+        _watching.append(self)
         try:
             yield
         finally:
-            self.watching = False
+            _watching.remove(self)
 
     def check(self, name: str) -> None:
         """Raise UsageError where a function has changed what it must leave."""

@@ -140,7 +140,8 @@ CROSS_ENTROPY = (
     Problem(
         "bce_logits", "logit", True, r"y\,\mathrm{softplus}(-x) + (1-y)\,\mathrm{softplus}(x)",
         domain=REAL, centre=0.0, nonnegative=True, monotone_beyond=math.inf,
-        terms=_terms_bce_logits, fast=_fast_bce_logits, gradient="bce_logits_grad", split=_split_bce_logits,
+        terms=_terms_bce_logits, fast=_fast_bce_logits, gradient="bce_logits_grad", hessian="sigmoid_grad",
+        split=_split_bce_logits,
         log_slope=1.0,
     ),
     Problem(

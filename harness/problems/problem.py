@@ -45,7 +45,7 @@ class Problem:
     which allows a rounding to be decided for a whole run of inputs at its ends.  A problem that is
     neither monotone throughout nor convex has `between(start, stop, *target)`, float64 bounds (least, most) of
     what it may reach between two inputs beyond its values at them, NaN where there is no such value.
-    `gradient` names the problem that is its derivative in the input, "" where none is declared.
+    `gradient` names the problem that is its derivative in the input, `hessian` the second, "" where none is declared.
     A problem whose values grow without bound has `split(x, *target)`: arrays (a, b, rest) of the wide format, a + b
     being exact to twice its precision, whose sum is the value; by them an absolute error is known where the value
     itself, to the last bit of the wide format, says nothing of it.
@@ -83,6 +83,7 @@ class Problem:
     monotone_beyond: float = 0.0
     between: Callable[..., tuple[Array, Array]] | None = None
     gradient: str = ""
+    hessian: str = ""
     split: Callable[..., tuple[Array, Array, Array]] | None = None
     exact_parts: Callable[..., tuple[Array, Array, Array, Array]] | None = None
     critical: Callable[[Format], list[float]] | None = None
@@ -249,6 +250,11 @@ def _made(name: str, family: WeightedFamily, weights: Weights) -> Problem:
 def gradient_of(problem: Problem) -> Problem | None:
     """Return the derivative of a problem in its input; None where none is declared."""
     return problem_named(problem.gradient) if problem.gradient else None
+
+
+def hessian_of(problem: Problem) -> Problem | None:
+    """Return the second derivative of a problem in its input; None where none is declared."""
+    return PROBLEMS.get(problem.hessian)
 
 
 def antiderivative_of(problem: Problem) -> Problem | None:

@@ -215,6 +215,7 @@ def _weighted(plain: Problem, name: str, weights: Weights) -> Problem:
         name=name,
         formula=rf"{formula},\ {WEIGHTED_TEXT}:\ \mathrm{{{weights.text}}}",
         gradient=plain.gradient and plain.gradient + mark,
+        hessian="",  # the plain one times A + B, which is no problem here
         weights=weights,
         at=at,
         terms=with_extra_bits(lambda x, y: terms(*weights.of_classes(to_fraction(y)), x)),
