@@ -34,7 +34,7 @@ def whole_and_rest(*parts: tuple[mpmath.mpf, bool]) -> Terms:
     exact = [value for value, known in parts if known]
     whole = mp.mpf(0)
     for value in exact:
-        whole = mp.fadd(whole, value, exact=True)
+        whole = mp.fadd(whole, value, exact=True) if mpmath.isfinite(value) else value
     return whole, [value for value, known in parts if not known]
 
 
