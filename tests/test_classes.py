@@ -78,7 +78,7 @@ class TestTruth:
 
 
 class TestCheck:
-    def test_a_stable_form_passes_and_a_naive_one_does_not(self):
+    def test_a_stable_form_passes_and_a_naive_one_does_not(self, tmp_path):
         asked = {"classes": 5, "grid": "quick"}
         good = check(lambda x, c: stable(x, c), "softmax_ce", "float64", max_ulp=16, **asked)
         assert good.passed and [r["target"] for r in good.rows] == ["top", "other"]
@@ -87,6 +87,10 @@ class TestCheck:
         assert not bad.passed and int(top["spurious_zero"]) > 0 and float(str(other["max_ulp"])) < 4
         assert top["problem"] == "softmax_ce@classes=5" and list(top) == list(COLUMNS)
         assert top["zero_input"].count(" ") == 5 and "ulp" in top["reason"]
+        bad.to_html(tmp_path / "page.html")
+        assert "softmax_ce@classes=5" in (tmp_path / "page.html").read_text(encoding="utf-8")
+        with pytest.raises(UsageError, match="has no input to draw"):
+            bad.plot()
         assert "FAIL  target top" in bad.text() and "ignore_index" in bad.text() and bad.table.shape[0] == 2
 
     def test_labels_of_every_kind(self):

@@ -15,10 +15,11 @@ from harness.cli.main import main
 from harness.kernels import kernel_named, kernels_of
 from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS, WEIGHTED, Weights, antiderivative_of, gradient_of, problem_named, weights_of
+from harness.problems.problem import hessian_of
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import audit_sample
 from harness.truth.arb import WEIGHTED_FORMS, OracleDisagreement, cited
-from harness.truth.certified import round_to, truth
+from harness.truth.certified import enclose, round_to, truth
 from harness.truth.fast import AuditFailure, audit, bound, bound_bits, evaluate
 
 COUNTING = runpy.run_path(str(Path(__file__).parent / "test_fast_bound.py"))
@@ -57,7 +58,7 @@ class TestNames:
     def test_a_gradient_has_the_weights_of_its_loss(self):
         for name in ("bce_logits@pos=3", "focal_bce_logits", "focal@gamma=1.5"):
             loss = problem_named(name)
-            assert antiderivative_of(gradient_of(loss)) is loss
+            assert antiderivative_of(gradient_of(loss)) is loss and hessian_of(loss) is None
 
     @pytest.mark.parametrize(
         ("name", "said"),
@@ -152,6 +153,17 @@ class TestExact:
             for x in (0.5, 17.0):
                 assert truth(loss, (mp.mpf(x), mp.mpf(1))) == truth(loss, (mp.mpf(-x), mp.mpf(0)))
 
+    def test_limits_at_infinite_logits(self):
+        """As the plain losses have them: 0 or infinity of a loss, A and B of its gradient."""
+        for name in ("bce_logits@pos=3", "bce_logits@weight=0.1", "focal_bce_logits@gamma=1.5"):
+            loss = problem_named(name)
+            found = [_limit(loss, x, y) for x in (-mp.inf, mp.inf) for y in (0, 1, 0.5)]
+            assert found == [0, mp.inf, mp.inf, mp.inf, 0, mp.inf]
+        slope = gradient_of(problem_named("bce_logits@pos=3"))
+        assert [_limit(slope, x, y) for x in (-mp.inf, mp.inf) for y in (0, 1)] == [0, -3, 1, 0]
+        focal = gradient_of(problem_named("focal_bce_logits@gamma=1.5"))
+        assert [_limit(focal, x, y) for x in (-mp.inf, mp.inf) for y in (0, 1)] == [0, -1, 1, 0]
+
     def test_values_next_to_a_line_are_rounded_as_mpmath_does(self):
         """3 |x| is half-way between two numbers for every fourth x; what is beside it decides, however small."""
         fmt, rng = FORMATS["float32"], np.random.default_rng(4)
@@ -172,6 +184,10 @@ class TestExact:
         with np.errstate(all="ignore"):
             right, wrong = (evaluate(p, fmt, x, y).rounded for p in (problem, turned))
         assert (right > wrong).any()
+
+
+def _limit(problem, x, y):
+    return enclose(problem, (x, mp.mpf(y)), 128).value
 
 
 def _pole(problem, point):

@@ -81,7 +81,9 @@ class Report:
         """
         from harness.checking.page import onto
 
-        name = problem or next(iter(self.summaries))
+        name = problem or next(iter(self.summaries), "")
+        if not self.summaries:
+            raise UsageError("a check of K classes has no input to draw its errors along; see .table")
         if name not in self.summaries:
             raise UsageError(f"{name!r} was not checked; checked: {', '.join(self.summaries)}")
         if ax is None:

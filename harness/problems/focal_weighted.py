@@ -59,7 +59,7 @@ def rational_power(base: Fraction, exponent: Fraction) -> Fraction | None:
 
 def _bits(gamma: Fraction, b: Fraction, x: mpmath.mpf) -> int:
     """Return how many bits more an exponent of the size of gamma log m needs."""
-    size = max(0, mpmath.mag(x)) if not b and x else 0
+    size = max(0, mpmath.mag(x)) if not b and x and mpmath.isfinite(x) else 0
     return EXTRA_BITS + max(0, math.ceil(gamma).bit_length()) + size
 
 

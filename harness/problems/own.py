@@ -282,7 +282,7 @@ def problem(
     grid visits; `nonnegative` says that no value is below 0; `gradient` is the exact derivative in the input, a function of
     the same arguments; `rational` gives the value at rational inputs at which it is a rational number.  `fast` may give
     whole NumPy arrays of values, without cancellation, to 2^-48 in float64 and 2^-107 in quad; it is audited, and without
-    it every value is computed by Arb, some 20,000 a second.
+    it every value is computed by Arb, some 20,000 a second of a short formula.
 
     Returns the Problem, which `harness.check` takes and `problem_named` finds by its name.  Raises UsageError for a
     domain, parameter or name that cannot be used, and where Arb lacks a function that it needs.

@@ -34,7 +34,7 @@ def whole_and_rest(*parts: tuple[mpmath.mpf, bool]) -> Terms:
     exact = [value for value, known in parts if known]
     whole = mp.mpf(0)
     for value in exact:
-        whole = mp.fadd(whole, value, exact=True)
+        whole = mp.fadd(whole, value, exact=True) if mpmath.isfinite(value) else value
     return whole, [value for value, known in parts if not known]
 
 
@@ -215,6 +215,7 @@ def _weighted(plain: Problem, name: str, weights: Weights) -> Problem:
         name=name,
         formula=rf"{formula},\ {WEIGHTED_TEXT}:\ \mathrm{{{weights.text}}}",
         gradient=plain.gradient and plain.gradient + mark,
+        hessian="",  # the plain one times A + B, which is no problem here
         weights=weights,
         at=at,
         terms=with_extra_bits(lambda x, y: terms(*weights.of_classes(to_fraction(y)), x)),

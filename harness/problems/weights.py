@@ -148,6 +148,8 @@ def mpf_of(value: Fraction) -> mpmath.mpf:
 
 def scaled(weight: Fraction, x: mpmath.mpf) -> tuple[mpmath.mpf, bool]:
     """Return weight times x, and whether that is exact: it is where the product is a binary number."""
+    if not weight or not mpmath.isfinite(x):
+        return (x * int(weight.numerator) if weight else mp.mpf(0)), True
     product = mp.fmul(x, int(weight.numerator), exact=True)
     twos = (weight.denominator & -weight.denominator).bit_length() - 1
     odd = weight.denominator >> twos
