@@ -29,7 +29,7 @@ RANGE = ("safe_lo", "safe_hi")
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ResultChange:
     """Hold what two result sets differ in: one line for each table, and one row for each changed figure."""
 
     lines: list[str]
@@ -44,7 +44,7 @@ class Comparison:
 HEADINGS = ("table", "id", "problem", "kernel", "format", "target", "column", "before", "after")
 
 
-def difference(before: Path, after: Path, spread: float = SPREAD) -> Comparison:
+def difference(before: Path, after: Path, spread: float = SPREAD) -> ResultChange:
     """Compare the tables of two results folders; figures in ulp may differ by `spread` where the functions did.
 
     Raises UsageError where a folder has no tables, or the two have none in common.
@@ -61,7 +61,7 @@ def difference(before: Path, after: Path, spread: float = SPREAD) -> Comparison:
         rows += found
         changed = len({row[1] for row in found})
         lines.append(f"{name}: {compared} rows, {changed} changed{f'; made with {made}' if made else ''}")
-    return Comparison(lines, pd.DataFrame(rows, columns=list(HEADINGS)))
+    return ResultChange(lines, pd.DataFrame(rows, columns=list(HEADINGS)))
 
 
 def _tables(results: Path) -> dict[str, Path]:
