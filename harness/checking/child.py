@@ -8,6 +8,7 @@ library whose threads do not survive a fork (JAX, TensorFlow, or CUDA), is calle
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import signal
