@@ -8,6 +8,7 @@ library whose threads do not survive a fork (JAX, TensorFlow, or CUDA), is calle
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import signal
@@ -175,6 +176,7 @@ def _apart() -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False, errors="replace")
     sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as the process lasts
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.disable()  # a crash is told in one sentence
     if (
         sys.modules.get("torch") is not None
     ):  # its threads stayed in the parent: a parallel loop would wait for them for ever

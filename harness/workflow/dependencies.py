@@ -17,8 +17,9 @@ from harness.problems import antiderivative_of
 from harness.workflow.experiments import Experiment
 
 ROOT = Path(harness.__file__).parent
-# The package imports every module of kernels; a sweep depends only on those that it runs.
-ALL_KERNELS = "harness.kernels"
+# The package imports every module of kernels; a sweep depends only on those that it runs.  The harness itself names what
+# it offers to users, and imports none of it until it is asked for.
+NOT_FOLLOWED = ("harness", "harness.kernels")
 
 
 def sources(modules: Iterable[str], experiment: Experiment | None = None) -> list[str]:
@@ -36,7 +37,7 @@ def sources(modules: Iterable[str], experiment: Experiment | None = None) -> lis
         name = wanted.pop()
         if name not in found and _file(name) is not None:
             found.add(name)
-            wanted += () if name == ALL_KERNELS else imports(name)
+            wanted += () if name in NOT_FOLLOWED else imports(name)
     files = [f for f in map(_file, found) if f is not None] + [t for name in found for t in templates(name)]
     return sorted(str(f.relative_to(ROOT.parent)) for f in files)
 
