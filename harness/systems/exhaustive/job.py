@@ -188,7 +188,7 @@ def _named(called: Called, version: str, points: int, reason: str = "") -> Row:
     system = systems_in(entry.module, entry.name)[called.key]
     named = {
         "problem": called.problem, "kernel": called.name, "format": FORMAT, "target": called.target,
-        "grid": "exhaustive", "points": points, "exhaustive": True, "reason": reason, "library": called.library,
+        "grid": "exhaustive", "points": points, "exhaustive": not reason, "reason": reason, "library": called.library,
         "system": system.name, "mode": system.mode, "version": version, "unavailable": points if reason else 0,
     }  # fmt: skip
     return {**dict.fromkeys(COLUMNS, ""), **named}
