@@ -24,7 +24,7 @@ from harness.tables.atlas.verdicts import Entry
 from harness.tables.basis import PROVED
 from harness.tables.contradictions import contradictions
 from harness.tables.strongest import InnerBound, Known, wider
-from harness.workflow.experiments import targets_in
+from harness.workflow.targets import targets_in
 from tests.test_atlas import FLOAT32, found_in, sound
 from tests.test_strongest import EVERY, KEY, SWEPT, figures, put
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from harness.cli.check import check
 from mpmath import mp
 
+from harness import check
 from harness.kernels import kernel_named
 from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
@@ -109,18 +109,20 @@ class TestWhatIsSaid:
     """`softplus_pair` with y = 0.1 in float32 errs by 5382541.88 ulp at -0x1.193ea8p+1, by the sweep over every input."""
 
     def test_a_users_check_meets_the_largest_error(self):
-        row = check("softplus_pair", "bce_logits_grad", FORMAT, "quick", ["0.1"], 4).rows[0]
+        row = check("softplus_pair", "bce_logits_grad", FORMAT, grid="quick", targets=["0.1"]).rows[0]
         assert row["max_ulp"] == "5382541.88" and row["max_ulp_input"] == "-0x1.193ea8p+1"
 
     def test_a_check_on_evenly_spread_inputs_misses_it(self, monkeypatch):
         """Negative control."""
         monkeypatch.setattr(grids.Grid, "zeros", np.empty(0, np.int64))
-        row = check("softplus_pair", "bce_logits_grad", FORMAT, "quick", ["0.1"], 4).rows[0]
+        row = check("softplus_pair", "bce_logits_grad", FORMAT, grid="quick", targets=["0.1"]).rows[0]
         assert float(row["max_ulp"]) < 1e5
 
     def test_means_leave_out_the_neighbours_of_a_zero(self, monkeypatch):
         """The mean over every input is 0.398 ulp; with 17 neighbours of the zero among 7,000 points it is 1,000."""
-        mean = lambda: float(check("softplus_pair", "bce_logits_grad", FORMAT, "quick", ["0.1"], 4).rows[0]["mean_ulp"])  # noqa: E731
+        mean = lambda: float(
+            check("softplus_pair", "bce_logits_grad", FORMAT, grid="quick", targets=["0.1"]).rows[0]["mean_ulp"]
+        )  # noqa: E731
         assert 0.2 < mean() < 0.6
         monkeypatch.setattr(grids.Grid, "_beside_zero", lambda self, ordinals, even: np.zeros(len(ordinals), bool))
         assert mean() > 100
