@@ -21,7 +21,7 @@ from harness.tables.advice import advised
 from harness.tables.rows import COLUMNS, rows_of
 from harness.tables.text import as_cell
 from harness.truth.certified import truth
-from harness.workflow.experiments import STANDARD_TARGETS, targets_in
+from harness.workflow.targets import STANDARD_TARGETS, targets_in
 
 FORMAT = FORMATS["float32"]
 GRADIENT = PROBLEMS["bce_logits_grad"]
