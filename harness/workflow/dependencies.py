@@ -19,7 +19,8 @@ from harness.workflow.experiments import Experiment
 ROOT = Path(harness.__file__).parent
 # The package imports every module of kernels; a sweep depends only on those that it runs.  The harness itself names what
 # it offers to users, and imports none of it until it is asked for.
-NOT_FOLLOWED = ("harness", "harness.kernels")
+ALL_KERNELS = "harness.kernels"
+NOT_FOLLOWED = ("harness", ALL_KERNELS)
 
 
 def sources(modules: Iterable[str], experiment: Experiment | None = None) -> list[str]:
