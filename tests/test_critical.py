@@ -19,6 +19,7 @@ from harness.systems.measure.inputs import Inputs
 from harness.tables import resweep
 from harness.tables.advice import advised
 from harness.tables.rows import COLUMNS, rows_of
+from harness.tables.strongest import Known
 from harness.tables.text import as_cell
 from harness.truth.certified import truth
 from harness.workflow.targets import STANDARD_TARGETS, targets_in
@@ -122,7 +123,7 @@ class TestWhatIsSaid:
         """The mean over every input is 0.398 ulp; with 17 neighbours of the zero among 7,000 points it is 1,000."""
         mean = lambda: float(
             check("softplus_pair", "bce_logits_grad", FORMAT, grid="quick", targets=["0.1"]).rows[0]["mean_ulp"]
-        )  # noqa: E731
+        )
         assert 0.2 < mean() < 0.6
         monkeypatch.setattr(grids.Grid, "_beside_zero", lambda self, ordinals, even: np.zeros(len(ordinals), bool))
         assert mean() > 100
