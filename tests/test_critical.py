@@ -121,9 +121,11 @@ class TestWhatIsSaid:
 
     def test_means_leave_out_the_neighbours_of_a_zero(self, monkeypatch):
         """The mean over every input is 0.398 ulp; with 17 neighbours of the zero among 7,000 points it is 1,000."""
-        mean = lambda: float(
-            check("softplus_pair", "bce_logits_grad", FORMAT, grid="quick", targets=["0.1"]).rows[0]["mean_ulp"]
-        )
+
+        def mean() -> float:
+            rows = check("softplus_pair", "bce_logits_grad", FORMAT, grid="quick", targets=["0.1"]).rows
+            return float(rows[0]["mean_ulp"])
+
         assert 0.2 < mean() < 0.6
         monkeypatch.setattr(grids.Grid, "_beside_zero", lambda self, ordinals, even: np.zeros(len(ordinals), bool))
         assert mean() > 100
