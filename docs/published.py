@@ -20,6 +20,7 @@ DOCS = Path(__file__).parent
 PAGE = DOCS / "published.md"
 EXAMPLES = DOCS / "examples" / "published.py"
 FORMAT = "float32"
+EVERY = "at every input tried"  # of the cure's row, which is of one format and target
 HEAD = f"""# Published losses, checked
 
 What `harness check` says of losses as libraries and repositories publish them, in {FORMAT} on the standard grid, for the
@@ -44,7 +45,8 @@ def line(function: Callable) -> str:
     targets = (0, 1) if problem_named(problem).has_target else None
     report = harness.check(function, problem, FORMAT, targets=targets)
     row = worst(report)
-    said = "passes." if report.passed else str(row["reason"])
+    where = f"{FORMAT}, y = {row['target']}" if row["target"] != "" else FORMAT
+    said = "passes." if report.passed else str(row["reason"]).replace(EVERY, f"{EVERY} ({where})")
     cells = [name, f"`{source}`", f"`{problem}`", ulps(row["usual_max_ulp"]), ulps(row["max_ulp"]), outcomes(row), said]
     return "| " + " | ".join(str(c).replace("|", r"\|") for c in cells) + " |"
 

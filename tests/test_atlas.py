@@ -144,7 +144,7 @@ def test_same_tables_give_the_same_bytes_and_a_page_to_read(written):
     assert (
         "## bce_logits\n" in text and "| softplus_pair | float32 | safe for hard targets (gradient) | ⊆ all |" in text
     )
-    assert r"\begin{longtable}" in (folder / "atlas.tex").read_text()
+    assert r"\begin{tabular}" in (folder / "atlas.tex").read_text()
 
 
 def test_tables_without_a_problem_of_the_atlas_are_refused(tmp_path):

@@ -127,7 +127,7 @@ def test_table_of_systems_over_every_input():
     rows = rows_of("systems_exhaustive")
     shown, note = every_input.readable(rows), every_input.note(rows)
     same(writer.to_markdown(shown, every_input.QUESTION, note), TABLES / "systems_exhaustive.md")
-    same(writer.to_latex(shown, every_input.QUESTION, "systems_exhaustive"), TABLES / "systems_exhaustive.tex")
+    same(to_latex(shown, every_input.CAPTION, "systems_exhaustive"), TABLES / "systems_exhaustive.tex")
 
 
 def test_table_of_special_values_of_systems(tmp_path):

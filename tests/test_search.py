@@ -271,7 +271,7 @@ def test_the_zero_of_a_gradient_is_visited_on_both_sides(fmt):
         zero = mp.log(mp.mpf(float(y)) / (1 - mp.mpf(float(y))))
         x = fmt.from_ordinal(np.array(found.point) + np.array([-1, 1]))
         assert float(x[0]) < zero < float(x[1])
-    assert found.ulp > 1e3 * found.sampled
+    assert found.ulp >= found.sampled > 1e6  # the sample visits it too, as every sampled grid does
 
 
 def test_few_inputs_stand_for_many_where_results_lie_less_dense():

@@ -15,6 +15,7 @@ from harness.problems import PROBLEMS, gradient_of
 from harness.studies import study
 from harness.tables import contract, contradictions, text, verify, writer
 from harness.tables.basis import BASES, bases, with_bases
+from harness.tables.latex import to_latex
 from harness.tables.rows import COLUMNS, CONTRACT
 from harness.tables.strongest import Known, rows_in
 from harness.workflow import files
@@ -71,7 +72,9 @@ class TestBases:
         found = with_bases(frame)
         assert with_bases(found).equals(found) and found.drop(columns=list(BASES)).equals(bare)
         if name != "worst_float64":
-            order = [COLUMNS.index(c) for c in found.columns]  # one that was swept before has not all of them
+            order = [
+                COLUMNS.index(c) for c in found.columns if c != "id"
+            ]  # one that was swept before has not all of them
             assert order == sorted(order) and set(BASES) <= set(found.columns)
 
     def test_an_exhaustive_table_gets_them_without_a_sweep(self, tmp_path):
@@ -109,8 +112,8 @@ class TestShown:
         assert note.endswith("Points in a row: float32 100 to 120 (sample), float16 4278190080 (every input).")
 
     def test_latex_has_the_signs(self):
-        found = writer.to_latex(contract.readable([SWEPT]), "t", "t")
-        assert r"$\subseteq$" in found and r"$\ge$" in found
+        found = to_latex(contract.readable([SWEPT]), "t", "t")
+        assert r"$\subseteq$" in found and r"\ge " in found
 
 
 class TestStrongest:
@@ -252,7 +255,7 @@ class TestContradictions:
         readme.write_text(f"(rows of `results/tables/every.md`):\n\n{lines}\n")
         assert self.found(tmp_path) == []
         readme.write_text(readme.read_text().replace("2.5", "2.4"))
-        assert "has no row" in self.found(tmp_path)[0]
+        assert any("has no row" in text for text in self.found(tmp_path))
 
     def test_verify_says_so(self, tmp_path):
         results = tmp_path / "results"

@@ -29,7 +29,7 @@ LEAST_ABSOLUTE = 1e-3  # of a value, or of 1: what is off by less costs nothing
 
 def other_function(called: CalledPart, name: str) -> Recognition | None:
     """Return which other function a part is, None for none that is known; UsageError for a mean, a sum, or a share."""
-    found = recognise(called.problem, called.fmt, lambda *given: called.ask("unpadded", called.part, *given))
+    found = recognise(called.problem, called.fmt, lambda x, y=None: called.on(x, y, "unpadded"))
     if found is not None and found.of_array:
         raise UsageError(f"{name} is no function of its input alone; {found.sentence}")
     return found

@@ -21,7 +21,12 @@ POINTS = 72  # along a panel, at even distances
 
 
 def envelope(problem: Problem, target: str | None) -> tuple[Array, Array]:
-    """Return positions on the axis and max(½, κ/2) in ulp there, left to right; points without a κ are left out."""
+    """Return positions on the axis and max(½, κ/2) in ulp there, left to right; points without a κ are left out.
+
+    None at all where the problem has a target and a panel is of several.
+    """
+    if problem.has_target and target is None:
+        return np.empty(0), np.empty(0)
     at, ulp = _envelope(problem.name, target)
     return np.array(at), np.array(ulp)
 

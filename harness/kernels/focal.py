@@ -13,8 +13,7 @@ from harness.kernels.activations import log_sigmoid_torch, sigmoid_branched, sig
 from harness.kernels.bce import clip
 from harness.kernels.families import CLIPPED, GRADIENT_FORMULAS, NO_CLAMP, OTHER
 from harness.kernels.registry import Array, Parameter, kernel, like, weighted_kernel
-from harness.problems import Weights
-from harness.problems.weights import decimal_text
+from harness.problems.weights import Weights, decimal_text
 
 LIN = "doi:10.1109/ICCV.2017.324"
 # The problems of the loss and of its gradient, with their gamma.

@@ -10,8 +10,7 @@ from harness.kernels import bce, focal
 from harness.kernels.activations import sigmoid_branched, sigmoid_reciprocal, softplus_shifted
 from harness.kernels.families import CLIPPED, GRADIENT_FORMULAS, LINEAR_TERM, NO_CLAMP, TWO_SOFTPLUS
 from harness.kernels.registry import Array, like, machine_epsilon, weighted_kernel
-from harness.problems import Weights
-from harness.problems.weights import decimal_text
+from harness.problems.weights import Weights, decimal_text
 
 LABEL = r"l = y (1-s) + s/2;\ "
 SIGMOID = r"p = 1/(1+e^{-x});\ "

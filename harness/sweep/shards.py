@@ -40,10 +40,11 @@ def shards_of(experiment: Experiment, paths: Sequence[Path]) -> Shards:
     something else, and one measured with other versions, sources or functions than the first.
     """
     files = [(path, stored.read_description(path)) for path in paths]
-    found = whole(files, experiment)
+    if files:
+        _alike(files, experiment.name, experiment.targets)
     for path, told in files:
         _with_kernels(path, told, experiment)
-    return found
+    return whole(files, experiment)
 
 
 def whole(files: Sequence[File], experiment: Experiment) -> Shards:
@@ -52,7 +53,7 @@ def whole(files: Sequence[File], experiment: Experiment) -> Shards:
     Raises UsageError as `shards_of` does, which also looks at the kernels.
     """
     if not files:
-        raise UsageError(f"no file of {experiment.name} was given; run it first")
+        raise UsageError(f"0 shards of {experiment.name} in {experiment.formats[0].name} were given; give each once")
     _alike(files, experiment.name, experiment.targets)
     found = {f.name: _in_order(files, f.name, experiment.name) for f in experiment.formats}
     return Shards(files[0][1]["grid"], found, _of_one_sweep(files, experiment.digest))

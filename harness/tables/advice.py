@@ -10,16 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mpmath import mp
 
 from harness.explain.remedies import BUDGET, Cures, KernelFigure
 from harness.tables.rows import Row
-from harness.tables.strongest import Key, Known
 from harness.truth.errors import SPURIOUS
 
+if TYPE_CHECKING:  # it loads pandas, which a check of one function does without
+    from harness.tables.strongest import Key, Known
+
 CuresOf = Callable[[Row], Cures]  # what is known of all kernels of a row's problem and format
-NOTHING = Known([])
 KEY = ("problem", "kernel", "format", "target")
 ADVICE = re.compile(r"; (\S+ (stays|keeps it) within [^;]*|no built-in kernel [^;]*(; \S+ comes closest, [^;]*)?)\.$")
 
@@ -33,16 +35,16 @@ def figure(row: Mapping[str, object]) -> KernelFigure:
     )
 
 
-def strongest_figure(row: Mapping[str, object], stronger: Known) -> KernelFigure:
+def strongest_figure(row: Mapping[str, object], stronger: Known | None) -> KernelFigure:
     """Return what is known best of a row's kernel: every input's figure, else the largest error that any has seen."""
     own = figure(row)
     key: Key = (str(row["problem"]), str(row["kernel"]), str(row["format"]), str(row["target"]))
-    others = [figure(other.cells) for other in stronger.rows.get(key, [])]
+    others = [figure(other.cells) for other in (stronger.rows.get(key, []) if stronger else [])]
     complete = next((f for f in (own, *others) if f.every_input), None)
     return complete or replace(own, max_ulp=max(f.max_ulp for f in (own, *others)))
 
 
-def cures_of(rows: Iterable[Mapping[str, object]], stronger: Known = NOTHING) -> CuresOf:
+def cures_of(rows: Iterable[Mapping[str, object]], stronger: Known | None = None) -> CuresOf:
     """Return what is known of the kernels that have rows: what these say, or what is known better."""
     groups: dict[tuple[str, str], dict[str, list[KernelFigure]]] = {}
     for row in rows:
@@ -71,7 +73,7 @@ def _advised(row: Row, known: CuresOf, budget: float) -> Row:
     return {**row, "reason": f"{reason}; {told}.", "remedy": cure}
 
 
-def unheld(rows: Iterable[Mapping[str, object]], stronger: Known = NOTHING) -> list[str]:
+def unheld(rows: Iterable[Mapping[str, object]], stronger: Known | None = None) -> list[str]:
     """Return a sentence for each row whose remedy does not hold over the whole row, by the strongest figure known.
 
     The remedy must have a row of its own in the same table; `stronger` may know more than that.

@@ -34,7 +34,7 @@ from harness.systems.exhaustive.calls import (
     mirrored,
 )
 from harness.systems.exhaustive.sweep import STRETCH, sweep
-from harness.systems.exhaustive.table import COLUMNS, QUESTION, note, readable
+from harness.systems.exhaustive.table import CAPTION, COLUMNS, QUESTION, note, readable
 from harness.systems.registry import Unavailable, library_named, systems_in
 from harness.systems.run.kept import Worker
 from harness.tables import writer
@@ -207,5 +207,6 @@ def table_job(paths: Sequence[Path], out: Path) -> None:
         readable(rows),
         QUESTION,
         note=note(rows),
+        caption=CAPTION,
         measured_with=parts[0]["provenance"],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from harness.tables.contract import LARGEST, SWEPT
+from harness.tables.identity import identifier
 from harness.tables.rows import COLUMNS as SWEPT_COLUMNS
 from harness.tables.text import decimal_input, largest
 from harness.tables.views import Column, Rows, plain, records, shown
@@ -25,6 +26,11 @@ VIEW = (
     Column("near input", "usual_max_ulp_input", decimal_input),
     *LARGEST,
     *SWEPT,
+    Column("id", identifier),
+)
+CAPTION = (
+    "Errors of the calls that introductions show, over every float32 input, in units in the last place, against "
+    "certified values; near: logits of at most 20 in size"
 )
 
 
