@@ -264,8 +264,11 @@ class Subject:
 
     def explain(self, part: str, problem_name: str, x: float, y: float | None) -> Explanation:
         """Explain the error of a part at one input, and target; see explain/explanation.py."""
+        problem = problem_named(problem_name)
         with np.errstate(all="ignore"), self.surroundings.watched():
-            return explain_function(self._followable(part), problem_named(problem_name), self.fmt, x, y)
+            if y is not None and not problem.has_target:
+                return explain_function(self._at_target(part, y), problem, self.fmt, x)
+            return explain_function(self._followable(part), problem, self.fmt, x, y)
 
     def operations(self, part: str, problem_name: str, x: float, y: float | None) -> str:
         """Return the table of a part's operations at one input, and target; see explain/operations.py.
@@ -276,6 +279,16 @@ class Subject:
             problem = problem_named(problem_name)
             result = traced_function(self._followable(part), problem, self.fmt, x, y)
             return table(result, self.fmt, exact_at(problem_name, tuple(v for v in (x, y) if v is not None)))
+
+    def _at_target(self, part: str, y: float) -> Function:
+        """Return a part that wants a target as a function of its input alone, for a problem that has none."""
+        function = self._followable(part)
+
+        def of_input(x: np.ndarray) -> np.ndarray:
+            return function(x, np.full(np.shape(x), y).astype(self.fmt.dtype))
+
+        of_input.__name__ = self.name
+        return of_input
 
     def _followable(self, part: str) -> Function:
         """Return a part as a function of NumPy arrays that can be followed, if its library's code can."""
