@@ -262,7 +262,7 @@ class TestVerify:
         frame.loc[missed, column] = "5"
         frame.to_csv(base.with_suffix(".csv"), index=False, lineterminator="\n")
         sign(base, len(frame))
-        assert verify.verify(copy).ok
+        assert verify.verify(copy).ok or column == "remedy"  # a cure that is none is seen without a sweep
         found = verify.verify(copy, deep=True)
         assert not found.ok and f"small.csv:{missed + 2}: {column} is 5, swept again" in found.text
 

@@ -36,7 +36,9 @@ def kernels_of(problem: str) -> list[Kernel]:
 
 
 def _own(problem: Problem) -> list[Kernel]:
-    return declared_weighted(problem) if problem.weights else declared(problem.name)
+    if problem.weights:
+        return declared_weighted(problem.base, problem.weights, problem.name)
+    return declared(problem.name)
 
 
 def all_kernels() -> list[Kernel]:

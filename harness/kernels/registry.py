@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.kernels.families import OTHER
 from harness.numbers.formats import Format, format_of
-from harness.problems import Problem
+from harness.problems.weights import Weights
 
 Array = Any  # anything with dtype, arithmetic operators and __array_namespace__
 # A parameter's value: a decimal that is rounded once into the format, or a rule of the format.
@@ -112,17 +112,17 @@ def weighted_kernel(
     return declare
 
 
-def declared_weighted(problem: Problem) -> list[Kernel]:
-    """Return the kernels of a weighted loss, in order of declaration: those of its family, given its weights."""
-    return [_with_weights(name, problem) for base, name in _WEIGHTED if base == problem.base]
+def declared_weighted(family: str, weights: Weights, problem: str) -> list[Kernel]:
+    """Return the kernels of a weighted loss, `problem`, in order of declaration: those of its family, given its weights."""
+    return [_with_weights(base, name, weights, problem) for base, name in _WEIGHTED if base == family]
 
 
 @cache  # the same object each time
-def _with_weights(name: str, problem: Problem) -> Kernel:
-    kernel = _WEIGHTED[problem.base, name]
-    bound = partial(kernel.function, weights=problem.weights)
+def _with_weights(family: str, name: str, weights: Weights, problem: str) -> Kernel:
+    kernel = _WEIGHTED[family, name]
+    bound = partial(kernel.function, weights=weights)
     bound.__module__ = kernel.function.__module__  # type: ignore[attr-defined]  # what a rerun depends on
-    return replace(kernel, problem=problem.name, function=bound)
+    return replace(kernel, problem=problem, function=bound)
 
 
 def declared(problem: str | None = None) -> list[Kernel]:
