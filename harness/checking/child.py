@@ -13,17 +13,17 @@ import os
 import pickle
 import signal
 import sys
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
 from harness import Crash, UsageError
 from harness.checking.subject import Loaded, Subject
 from harness.sweep.own import one_line
+from harness.workflow.time_limit import time_limit
 
 POLL_S = 0.05  # between two looks at what memory is used
 GIB = 1 << 30
@@ -45,7 +45,7 @@ class Here:
         begun, left = time.monotonic(), max(self.timeout - self.spent, 0.001)
         sentence = f"{self.subject.name} ran out of time: its calls take more than {self.timeout:g} s (timeout)"
         try:
-            with _alarm(left, sentence):
+            with time_limit(left, Crash(sentence)):
                 return getattr(self.subject, method)(*arguments)
         except UsageError:
             if time.monotonic() - begun >= left:  # a library may wrap what ends its call in an error of its own
@@ -199,25 +199,6 @@ def _resident(process: int) -> int:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError, ValueError):
         return 0
-
-
-@contextmanager
-def _alarm(seconds: float, sentence: str) -> Iterator[None]:
-    """Raise Crash where the block takes longer; only in a main thread, where signals arrive."""
-
-    def stop(*_: object) -> None:
-        raise Crash(sentence)
-
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 Ask = Callable[..., Any]

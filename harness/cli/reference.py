@@ -5,10 +5,6 @@ It needs no kernel, only the truth.
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 
 from harness import UsageError
@@ -16,6 +12,7 @@ from harness.checking.exact import asked_problem
 from harness.numbers.formats import parse_exact
 from harness.truth.arb import confirm_digits
 from harness.truth.digits import certified
+from harness.workflow.time_limit import time_limit
 
 # Seconds after which `harness reference` refuses.
 PATIENCE = 8.0
@@ -49,7 +46,8 @@ def reference(
             else "has no target; leave out --target"
         )
         raise UsageError(f"{problem.name} {need}")
-    with _patience(f"{problem.name} to {digits} digits at this input takes more than {PATIENCE:g} s"):
+    slow = UsageError(f"{problem.name} to {digits} digits at this input takes more than {PATIENCE:g} s")
+    with time_limit(PATIENCE, slow):
         point = [_exact(given[problem.input], problem.input, *problem.domain)]
         if target is not None:
             point.append(_exact(target, "target", lo, hi))
@@ -63,22 +61,3 @@ def _exact(text: str, name: str, lo: float, hi: float) -> Fraction:
     if not lo <= value <= hi:
         raise UsageError(f"{name} {text[:40]} is outside [{lo:g}, {hi:g}]")
     return value
-
-
-@contextmanager
-def _patience(sentence: str) -> Iterator[None]:
-    """Raise UsageError where the block takes longer than PATIENCE; only in a main thread, where signals arrive."""
-
-    def stop(*_: object) -> None:
-        raise UsageError(sentence)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from harness import UsageError, __version__
+from harness.kernels import kernels_of
 from harness.sweep.grid import GRIDS
 from harness.tables import writer
 from harness.tables.basis import SEARCH
@@ -153,9 +154,8 @@ def _escaped(text: str) -> str:
 def command(cited: Citation) -> str:
     """Return the command that measures the row again."""
     row = cited.row
-    if row.get("library"):
-        words = ["snakemake", "--forcerun", "systems", "--", f"results/systems/{row['library']}.json"]
-    elif row["grid"] in GRIDS and cited.table not in ("training_errors", "pipeline"):
+    kernels = {k.name for k in kernels_of(row["problem"])} if row["problem"] else set()
+    if row["grid"] in GRIDS and row["kernel"] in kernels:
         words = ["harness", "check", row["kernel"], "--problem", row["problem"], "--format", row["format"]]
         words += ["--grid", row["grid"], *(["--target", row["target"]] if row["target"] else []), "--json"]
     else:
@@ -165,4 +165,4 @@ def command(cited: Citation) -> str:
 
 def _target(table: str) -> str:
     """Return the workflow's name of what makes a table: its own, or that of the study whose name it begins with."""
-    return table if table.startswith("worst") else table.split("_")[0]
+    return table if table.startswith("worst") or table == "systems_exhaustive" else table.split("_")[0]

@@ -16,6 +16,10 @@ from harness.kernels import kernels_of
 from harness.sweep.streaming import BUDGET
 
 
+class Void(AssertionError):
+    """A check that passed and that a form known to be wrong passes too: it shows nothing."""
+
+
 @cache
 def control_of(problem: str, format: str) -> str | None:
     """Return the name of the worst kernel of a problem in a format; None where all stay within the tables' budget."""
@@ -32,3 +36,10 @@ def caught(control: str, problem: str, format: str, targets: Sequence[float | st
     """Tell whether a control's error, whatever else it does, breaks a budget in ulp on a quick grid."""
     rows = check(control, problem, format, targets=targets, grid="quick").rows
     return any(mp.mpf(str(row["max_ulp"])) > max_ulp for row in rows if row["max_ulp"] != "")
+
+
+def require_caught(problem: str, format: str, targets: Sequence[float | str] | None, max_ulp: float, what: str) -> None:
+    """Raise Void where the problem's control, if it has one, is within a budget too; `what` says of which budget."""
+    control = control_of(problem, format)
+    if control is not None and not caught(control, problem, format, targets, max_ulp):
+        raise Void(f"void: {control}, which is known to be wrong, {what} too")
