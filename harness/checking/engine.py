@@ -87,7 +87,7 @@ def check(
             weights=chosen, grid=grid, max_ulp=max_ulp, options=options, timeout=timeout, memory=memory,
         )  # fmt: skip
     if classes is not None:
-        raise UsageError(f"--classes belongs to {' and '.join(CLASS_PROBLEMS)}")
+        raise UsageError(f"--classes belongs to {', '.join(CLASS_PROBLEMS)}")
     asked = asked_problem(problem, weights, exact)
     if targets is not None and [*targets] and not asked.has_target:
         raise UsageError(f"{asked.name} has no target; leave out --target")

@@ -46,6 +46,10 @@ class NumpyArrays:
         """Return an array of the library with the bits of a NumPy array."""
         return array
 
+    def integers(self, labels: np.ndarray) -> Any:
+        """Return an array of the library with the integers of a NumPy array, such as numbers of classes."""
+        return self.given(labels)
+
     def taken(self, result: Any) -> Any:
         """Return what a function returned as a NumPy array, whatever library's array it is; others as they are."""
         return taken(result)
@@ -85,6 +89,10 @@ class TorchArrays(NumpyArrays):
         """Return a tensor with the bits of a NumPy array: its integers by DLPack, seen as the format's."""
         bits = array.view(np.dtype(f"i{array.itemsize}"))
         return self.torch.from_dlpack(bits).view(self.dtypes[array.dtype]).to(self.where)
+
+    def integers(self, labels: np.ndarray) -> Any:
+        """Return a tensor with the integers of a NumPy array."""
+        return self.torch.from_numpy(labels).to(self.where)
 
     def slope(self, function: Function) -> Function:
         """Return the derivative in x: the gradient of the sum of all results, each of which has its own input."""

@@ -95,9 +95,7 @@ class Subject:
             name = own if isinstance(own, str) else getattr(own, "__name__", "the gradient")
             self.parts["gradient"] = arranged(self._found(own), name, self.problem.has_target)
         self.surroundings.check(self.name)
-        if self.arrays.name != "numpy":
-            where = f", on {self.arrays.device}" if self.arrays.device else ""
-            self.notes.append(f"It is called with arrays of {self.arrays.name} {self.arrays.version}{where}.")
+        self.notes += called_with(self.arrays)
         seconds = self._seconds() if self._one_at_a_time() else 0.0
         return Loaded(
             self.name, self.arrays.name, self.arrays.device, tuple(self.parts), self.way, seconds, tuple(self.notes)
@@ -302,6 +300,12 @@ class Subject:
         called.__name__ = self.name
         called.follow = lambda *given: self.arrays.followed(function, *given, scalar=self.way == "each")  # type: ignore[attr-defined]
         return called
+
+
+def called_with(arrays: NumpyArrays) -> list[str]:
+    """Return a sentence on whose arrays a function is called with, and on which device; none of NumPy's."""
+    where = f", on {arrays.device}" if arrays.device else ""
+    return [] if arrays.name == "numpy" else [f"It is called with arrays of {arrays.name} {arrays.version}{where}."]
 
 
 def padded(array: np.ndarray) -> np.ndarray:
