@@ -347,3 +347,26 @@ def test_two_ways_that_differ_by_an_ulp_are_no_fault():
     report = harness.check(by_parity, "bce_logits", "float32", targets=[0], grid="quick")
     assert report.passed
     assert any("differ in another order" in n and "by 1 ulp at most" in n for n in report.notes)
+
+
+def test_what_is_not_followed_is_named_whatever_the_result(tmp_path):
+    (tmp_path / "stacked.py").write_text(
+        "import numpy as np\n\ndef loss(x, y):\n    l = np.stack([np.zeros_like(x), x])\n"
+        "    m = l.max(axis=0)\n    return m + np.log(np.exp(l - m).sum(axis=0)) - x * y\n\n"
+        "def plain(x, y):\n    return np.logaddexp(0, x) - x * y\n"
+    )
+    asked = ("-p", "bce_logits", "-f", "float32", "--input", "17.5", "-t", "0")
+    _, out, _ = run("explain", f"{tmp_path}/stacked.py:loss", *asked)
+    assert "Not followed: np.stack." in out and "operation  " not in out
+    _, out, _ = run("explain", f"{tmp_path}/stacked.py:plain", *asked)
+    assert "Not followed" not in out and "operation  " in out
+
+
+def test_names_of_numpy_in_a_file_of_labels_first_are_followed(tmp_path):
+    (tmp_path / "labels_first.py").write_text(
+        "from numpy import asarray, exp, log\n\ndef loss(y_true, y_pred):\n    x = asarray(y_pred)\n"
+        "    return log(1 + exp(x)) - y_true * x\n"
+    )
+    asked = ("-p", "bce_logits", "-f", "float32", "--input", "-17.5", "-t", "0")
+    _, out, _ = run("explain", f"{tmp_path}/labels_first.py:loss", *asked)
+    assert "1 + exp(-17.5) rounds to 1 (absorption)" in out and "Not followed" not in out

@@ -15,7 +15,8 @@ from harness.checking.flushing import Flushing, flushed
 from harness.checking.judge import OTHER, over
 from harness.checking.parts import CalledPart
 from harness.checking.properties import BrokenProperty, broken_properties
-from harness.checking.recognise import Recognition, recognise
+from harness.checking.recognise import recognise
+from harness.checking.recognition import Recognition
 from harness.explain.bias import BIAS_CAUSES
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid

@@ -141,11 +141,17 @@ def arranged(function: Function, name: str, has_target: bool) -> Callable[..., A
     _refuse_more(parameters, name, 1 + has_target)
     positional = [p for p in parameters if p.kind != p.KEYWORD_ONLY]
     if has_target and len(positional) >= 2 and DATA.fullmatch(_plain(positional[1])):
-        return lambda x, y: function(x, ObjectiveData(y))
+        return _standing_for(function, lambda x, y: function(x, ObjectiveData(y)))
     at = _places(parameters, has_target)
     if at is None:
         return function
-    return lambda *given: _call(function, parameters, at, given)
+    return _standing_for(function, lambda *given: _call(function, parameters, at, given))
+
+
+def _standing_for(function: Function, called: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls another in its own way, and names it: what follows code looks into that."""
+    called.__wrapped__ = function  # type: ignore[attr-defined]
+    return called
 
 
 def _parameters(function: Function) -> list[inspect.Parameter] | None:

@@ -8,6 +8,7 @@ that its code names; where that says nothing, it is tried with NumPy first.
 
 from __future__ import annotations
 
+import dis
 import inspect
 import sys
 from collections.abc import Callable
@@ -303,7 +304,7 @@ def _named(function: Any, seen: set[int]) -> set[str]:
         return set()
     seen.add(id(code))
     scope = getattr(function, "__globals__", {})
-    found: set[str] = set()
+    found = {ROOTS[root] for root in _imported_inside(code) if root in ROOTS}
     for name in _names(code):
         value = scope.get(name)
         if inspect.ismodule(value) and value.__name__.split(".")[0] in ROOTS:
@@ -320,6 +321,12 @@ def _names(code: Any) -> set[str]:
     """Return the global names of a function's code and of those that it has inside."""
     inner = [_names(c) for c in code.co_consts if inspect.iscode(c)]
     return set(code.co_names).union(*inner)
+
+
+def _imported_inside(code: Any) -> set[str]:
+    """Return the first names of the modules that a function's code imports when it runs, and those inside of it."""
+    here = {str(i.argval).split(".")[0] for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
+    return here.union(*(_imported_inside(c) for c in code.co_consts if inspect.iscode(c)))
 
 
 def _plain(function: Any) -> Any:

@@ -101,6 +101,12 @@ def rounded(value: float, tolerance: float) -> float:
     return value
 
 
+def whole_or_rounded(value: float, near: float) -> float:
+    """Return a number as people write it: a whole one if that is within `near`, else the one of fewest digits."""
+    whole = float(round(value))
+    return whole if abs(value - whole) <= near else rounded(value, near)
+
+
 def ratio_of(p: ModerateValues, tolerance: float) -> float | None:
     """Return the constant by which values are a multiple of the problem's; 0 where they are all 0."""
     if not p.given.any():

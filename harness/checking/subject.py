@@ -286,13 +286,13 @@ class Subject:
             return function(x, np.full(np.shape(x), y).astype(self.fmt.dtype))
 
         of_input.__name__ = self.name
+        filled = np.full(1, y).astype(self.fmt.dtype)
+        of_input.follow = lambda x: function.follow(x, filled)  # type: ignore[attr-defined]
         return of_input
 
     def _followable(self, part: str) -> Function:
         """Return a part as a function of NumPy arrays that can be followed, if its library's code can."""
         function = self.parts[part]
-        if self.arrays.name == "numpy" and self.way == "whole":
-            return function
 
         def called(*given: np.ndarray) -> np.ndarray:
             return self.evaluate(part, *given)
