@@ -17,6 +17,7 @@ from harness.checking.moderate import (
     Call,
     ModerateValues,
     exactly,
+    median,
     moderate_inputs,
     moderate_values,
     rounded,
@@ -37,14 +38,14 @@ def other_targets(problem: Problem, hard: list[ModerateValues], tolerance: float
         return None
     zero, one = hard
     slope, near = one.exact - zero.exact, min(4 * tolerance, TARGET)
-    kept = np.abs(slope) > np.median(np.abs(slope)) / 4
+    kept = np.abs(slope) > median(np.abs(slope)) / 4
     effective = []
     for p in hard:
         # What the values leave open of a target is absolute, not relative.
         t = ((p.given - zero.exact)[kept]) / slope[kept]
         if len(t) < LEAST or np.ptp(t) > near:
             return None
-        effective.append(whole_or_rounded(float(np.median(t)), near))
+        effective.append(whole_or_rounded(median(t), near))
     low, high = effective
     if (low, high) == (0.0, 1.0):
         return None

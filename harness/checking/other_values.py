@@ -17,6 +17,7 @@ from harness.checking.moderate import (
     Call,
     ModerateValues,
     close,
+    median,
     moderate_inputs,
     moderate_values,
     ratio_of,
@@ -110,11 +111,11 @@ def shifted(problem: Problem, hard: list[ModerateValues], tolerance: float) -> R
     """Recognise a constant that is added to the problem."""
     shifts = []
     for p in hard:
-        size = float(np.median(np.abs(p.exact)))
+        size = median(np.abs(p.exact))
         difference = p.given - p.exact
         if len(difference) < LEAST or np.ptp(difference) > 2 * tolerance * size:
             return None
-        shifts.append(rounded(float(np.median(difference)), tolerance))
+        shifts.append(rounded(median(difference), tolerance))
     if not close(shifts[0], shifts[-1], 8 * tolerance):
         return None
     more = "more" if shifts[0] > 0 else "less"

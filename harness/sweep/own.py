@@ -7,6 +7,7 @@ is looked at on every call.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,8 @@ def accepted(result: Any, x: np.ndarray, name: str) -> np.ndarray:
 
     `name` is what the user called the function; it begins every sentence about it.
     """
-    if isinstance(result, np.ma.MaskedArray):
+    masked = sys.modules.get("numpy.ma")  # a twentieth of a second to import, and only who has it can return one
+    if masked is not None and isinstance(result, masked.MaskedArray):
         raise UsageError(f"{name} returned a masked array; return a plain array, with every value filled in")
     if not isinstance(result, np.ndarray):
         got = f"a {type(result).__name__}" if getattr(result, "shape", None) is None else f"{result.shape}"
