@@ -112,7 +112,7 @@ def check(
                 called.filled = values[:1] if values is not None else None
             at = values if of.has_target else None
             notes += _cost(loaded, Grid(grid, of, fmt, at), at, timeout)
-            other = other_function(called, loaded.name)
+            other = other_function(called, loaded.name, at)
             notes += Repeats(called, loaded.name, at, loaded.way).run()
             special[of.name] = special_results(called)
             found, summary = _measured(called, loaded, of, Grid(grid, of, fmt, at), at, max_ulp)

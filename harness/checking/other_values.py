@@ -145,10 +145,10 @@ def modulated(problem: Problem, hard: list[ModerateValues], tolerance: float) ->
     named = f"gamma = {written(gamma)}" + ("" if none else f", {'alpha' if alpha else 'weight'} = {written(weight)}")
     told = f"the cross-entropy times {'' if none else 'a weight and '}(1 - p)^{written(gamma)}"
     said = f"{told}, p being the probability of the true class: this looks like the focal loss with {named}"
-    asked = named.replace(" ", "")
-    option = f"--problem {'focal_bce_logits' if problem.has_target else 'focal'} --weights {asked}"
-    if problem.input == "probability" or (len(weights) == 2 and not none and not alpha):
-        return Recognition(f"{said}, of which the harness has the form from logits")
+    if not none and not alpha and not close(weights[0], weights[-1], 8 * tolerance):
+        return Recognition(f"{said}, which the harness has with alpha alone")
+    loss = "focal" if not problem.has_target else "focal_bce" if problem.input == "probability" else "focal_bce_logits"
+    option = f"--problem {loss} --weights {named.replace(' ', '')}"
     return Recognition(f"{said}; check it with {option}", option)
 
 

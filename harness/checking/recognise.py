@@ -32,16 +32,16 @@ from harness.problems import Problem
 Guess = Callable[[], Recognition | None]
 
 
-def recognise(problem: Problem, fmt: Format, call: Call) -> Recognition | None:
+def recognise(problem: Problem, fmt: Format, call: Call, soft: bool = True) -> Recognition | None:
     """Return which other function `call` is, None where it is the problem or nothing that is known.
 
     `call(x)` or `call(x, y)` takes arrays of shape (n,) of the format and returns one of n values; what it raises is
-    passed on.
+    passed on.  `soft` tells whether what it gives at soft targets matters: where just hard ones are asked for, it does not.
     """
     tolerance = min(max(ROUNDINGS * fmt.machine_epsilon, TRACE), COARSEST)
     hard = [moderate_values(problem, fmt, call, t) for t in ((0.0, 1.0) if problem.has_target else (None,))]
     if all(same(p.given, p.exact, APART * tolerance) for p in hard):
-        return between_targets(problem, fmt, call, tolerance) if problem.has_target else None
+        return between_targets(problem, fmt, call, tolerance) if problem.has_target and soft else None
     everywhere = all(len(p.x) >= LEAST for p in hard)  # and not NaN, as logits given to a loss of probabilities are
     guesses: list[Guess] = (
         [
