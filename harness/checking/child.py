@@ -23,6 +23,7 @@ from typing import Any
 from harness import Crash, UsageError
 from harness.checking.class_subject import ClassSubject
 from harness.checking.subject import Loaded, Subject
+from harness.checking.surroundings import FORKS
 from harness.sweep.own import one_line
 from harness.workflow.time_limit import time_limit
 
@@ -121,6 +122,8 @@ class Child:
                     return f"crashed with signal {-code} ({signal.Signals(-code).name})"
                 if code == NO_CHANNEL:
                     break
+                if code == FORKS:
+                    return "forked its process again and again; a loss must leave its surroundings as they are"
                 return f"ended its process with exit code {code}; it must return its results"
             time.sleep(0.01)
         return "closed the channel that its results come by; a loss must leave its surroundings as they are"
@@ -160,6 +163,7 @@ def _serve(channel: Connection, subject: Subject | ClassSubject) -> None:
     try:
         _apart()
         subject.surroundings.begin()
+        subject.surroundings.apart = True
         while True:
             method, arguments = channel.recv()
             channel.send(_answered(subject, method, arguments))

@@ -227,7 +227,7 @@ def taken(result: Any) -> Any:
         return _from_torch(result)
     if root in ("jax", "tensorflow") and hasattr(result, "shape") and hasattr(result, "dtype"):
         return np.array(result)  # a copy that can be written
-    if root is None and hasattr(result, "__dlpack__"):
+    if root is None and hasattr(result, "__dlpack__") and not isinstance(result, np.ndarray):
         return _from_any(result)
     return result
 

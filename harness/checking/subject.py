@@ -21,7 +21,7 @@ from harness.checking.surroundings import Surroundings
 from harness.explain.explanation import Explanation, explain_function, traced_function
 from harness.explain.operations import table
 from harness.explain.remedies import exact_at
-from harness.numbers.formats import Format
+from harness.numbers.formats import FORMATS, Format
 from harness.problems import Problem, problem_named
 from harness.sweep.own import Function, accepted, one_line
 
@@ -145,7 +145,7 @@ class Subject:
         result = self._raw(called, inputs)
         pair = isinstance(result, (tuple, list)) and len(result) == 2 and way == "whole"
         self.parts = {"loss": called}
-        if pair and getattr(self.arrays.taken(result[0]), "shape", None) == inputs[0].shape:
+        if pair and all(getattr(self.arrays.taken(r), "shape", None) == inputs[0].shape for r in result):
             self.parts = {"gradient": lambda *a: called(*a)[0], "hessian": lambda *a: called(*a)[1]}
         for part in self.parts:
             self.evaluate(part, *inputs)
@@ -250,11 +250,17 @@ class Subject:
         return np.array(found, dtype=kept[0].dtype) if found else np.empty(0, kept[0].dtype)
 
     def _one_number(self, value: Any, dtype: np.dtype) -> Any:
-        if np.size(value) != 1 or isinstance(value, (str, bytes)):
-            raise UsageError(f"{self.name} returned {np.shape(value)} for one input; return one number")
-        given = np.asarray(value).dtype
+        try:
+            given, size = np.asarray(value).dtype, np.size(value)
+        except Exception:  # what says that it is an array, and is none
+            given, size = np.dtype(object), 0
+        known = given in {f.dtype for f in FORMATS.values()}
+        if size != 1 or not known:
+            got = f"{np.shape(value)}" if known else f"a {type(value).__name__}"
+            raise UsageError(f"{self.name} returned {got} for one input; return one number of {dtype}")
         if given != dtype:
-            kind = "a Python float, which is float64," if type(value) is float else f"{given}"
+            python = isinstance(value, float) and not isinstance(value, np.generic)
+            kind = "a Python float, which is float64," if python else f"{given}"
             raise UsageError(
                 f"{self.name} returned {kind} for {dtype} inputs; compute in {dtype}, or check it in --format {given}"
             )
