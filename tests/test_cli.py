@@ -122,7 +122,7 @@ class TestCheck:
             ("upcast", "returned float128"),
             ("absent", "has no function 'absent'"),
             ("not_callable", "has no function 'not_callable'"),
-            ("one_of", "raised TypeError"),
+            ("one_of", "takes one argument, and gets an input and a target"),
         ],
     )
     def test_unusable_functions(self, capsys, loss_file, function, said):
