@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness import choices
+
 if TYPE_CHECKING:
     from harness.numbers.formats import Format
     from harness.workflow.experiments import Experiment
@@ -31,6 +33,16 @@ class ExperimentFile(click.ParamType):
         from harness.workflow import experiments
 
         return experiments.load(Path(value))
+
+
+class Choice(click.Choice):
+    """Take one of a few words; a mistake is told with the word that was likely meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the word; BadParameter lists all."""
+        if value not in self.choices:
+            self.fail(f"{value!r} is none of {choices(value, self.choices)}", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class FormatName(click.ParamType):

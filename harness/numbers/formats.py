@@ -18,7 +18,7 @@ import mpmath
 import numpy as np
 from gmpy2 import mpz
 
-from harness import UsageError
+from harness import UsageError, choices
 
 # Cells share sign, exponent field and the top 3 fraction bits: eight cells per binade.
 CELL_FRACTION_BITS = 3
@@ -263,7 +263,7 @@ FORMATS: dict[str, Format] = {
 def format_named(name: str) -> Format:
     """Return the format called `name`; UsageError lists the known ones."""
     if name not in FORMATS:
-        raise UsageError(f"unknown format {name!r}; known formats: {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {name!r}; known formats: {choices(name, FORMATS)}")
     return FORMATS[name]
 
 

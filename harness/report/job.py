@@ -91,7 +91,7 @@ def shown_tables(tables: Path) -> dict[str, Any]:
 def described(path: Path) -> dict[str, Any]:
     """Return what a table's sidecar says of it: question or title, checksum, and what it was measured with."""
     sidecar = path.with_suffix(".json")
-    told = files.read_json(sidecar, "a table's sidecar") if sidecar.exists() else {}
+    told = writer.described(path) if sidecar.exists() else {}
     made = told.get("provenance", {})
     title = _title(path.with_suffix(".md"))
     return {

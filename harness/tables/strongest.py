@@ -284,14 +284,18 @@ def wider(a: InnerBound, b: InnerBound) -> InnerBound:
 
 def has_inner(path: Path) -> bool:
     """Tell whether a table has the columns of an inner range."""
-    with path.open(encoding="utf-8") as f:
-        return set(INNER) <= set(f.readline().strip().split(","))
+    return set(INNER) <= set(header(path))
 
 
 def is_contract(path: Path) -> bool:
     """Tell whether a table has the contract's columns, and each row is told by the first four of them alone."""
-    with path.open(encoding="utf-8") as f:
-        return of_contract(f.readline().strip().split(","))
+    return of_contract(header(path))
+
+
+def header(path: Path) -> list[str]:
+    """Return what the first line of a file says, divided at commas: a table's columns; of a file that is none, anything."""
+    with path.open(encoding="utf-8", errors="replace") as f:
+        return f.readline().strip().split(",")
 
 
 def of_contract(columns: Iterable[str]) -> bool:

@@ -9,10 +9,11 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pandas as pd
 
+from harness import UsageError
 from harness.tables.identity import identified
 from harness.tables.latex import to_latex
 from harness.tables.text import as_cell
@@ -50,8 +51,8 @@ def write(
         path.with_suffix(".tex"): to_latex(shown, caption or title, path.stem),
     }
     checksums = {p.name: files.sha256_of(text) for p, text in texts.items()}
-    described = files.to_json(sidecar(path.stem, len(rows), checksums, extra or {}, measured_with))
-    files.write_texts({path.with_suffix(".json"): described, **texts})  # the first is renamed last
+    told = files.to_json(sidecar(path.stem, len(rows), checksums, extra or {}, measured_with))
+    files.write_texts({path.with_suffix(".json"): told, **texts})  # the first is renamed last
 
 
 def write_again(
@@ -68,10 +69,10 @@ def write_again(
     rows, columns = identified(rows, columns)
     texts = {path.with_suffix(".csv"): to_csv(rows, columns)}
     texts |= {path.with_suffix(suffix): text for suffix, text in (shown or {}).items()}
-    described = files.read_json(path.with_suffix(".json"), "a table's sidecar")
-    described["sha256"] |= {p.name: files.sha256_of(text) for p, text in texts.items()}
-    described["rows"] = len(rows)
-    files.write_texts({path.with_suffix(".json"): files.to_json(described), **texts})
+    told = described(path)
+    told["sha256"] |= {p.name: files.sha256_of(text) for p, text in texts.items()}
+    told["rows"] = len(rows)
+    files.write_texts({path.with_suffix(".json"): files.to_json(told), **texts})
 
 
 def sidecar(
@@ -85,9 +86,40 @@ def sidecar(
     return {"table": table, "rows": rows, "sha256": checksums, **extra, "provenance": measured_with or provenance()}
 
 
-def read(path: Path | TextIO) -> pd.DataFrame:
-    """Read a table's CSV with every cell as text, as written."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+def read(path: Path | TextIO, needed: Iterable[str] = ()) -> pd.DataFrame:
+    """Read a table's CSV with every cell as text, as written.
+
+    Raises UsageError where it is not there, is no CSV, lacks a column that is needed, or is not what the sidecar beside
+    it has the checksum of.
+    """
+    if isinstance(path, Path):
+        _as_signed(path)
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except ValueError as e:  # pandas' own errors and those of UTF-8 are of this kind
+        raise UsageError(f"{path} is no table: {e}; make it again") from e
+    for name in needed:
+        if name not in frame.columns:
+            raise UsageError(f"{path} is another table than is needed here: it has no column {name}")
+    return frame
+
+
+def described(path: Path) -> dict[str, Any]:
+    """Return what the sidecar of a table says, by any path of the table's; UsageError where it is missing or none."""
+    sidecar = path.with_suffix(".json")
+    found = files.read_json(sidecar, "a table's sidecar")
+    if not isinstance(found, dict) or not all(isinstance(found.get(key), dict) for key in ("sha256", "provenance")):
+        raise UsageError(f"{sidecar} is not a table's sidecar (no checksums or no provenance); make the table again")
+    return found
+
+
+def _as_signed(path: Path) -> None:
+    """Raise UsageError where a table's CSV is not there, or is not the one that its sidecar, if it has one, was written with."""
+    if not path.is_file():
+        raise UsageError(f"there is no table {path}; make it first")
+    sidecar = path.with_suffix(".json")
+    if sidecar.is_file() and described(path)["sha256"].get(path.name, "") != files.sha256(path):
+        raise UsageError(f"{path} does not match its checksum in {sidecar.name}; make the table again")
 
 
 def to_csv(rows: Rows, columns: Sequence[str]) -> str:

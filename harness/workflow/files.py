@@ -10,12 +10,14 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness import UsageError
+
+SEAL = "sha256"  # the key of a file's checksum
 
 
 @contextmanager
@@ -60,14 +62,50 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, to_json(value))
 
 
-def read_json(path: Path, kind: str = "a JSON file") -> Any:
-    """Return what a JSON file holds; UsageError where it is not there or no JSON, which says what it should be."""
+def read_text(path: Path, kind: str = "a text file") -> str:
+    """Return a text file's text; UsageError where it is not there or not in UTF-8, which says what it should be."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as e:
         raise UsageError(f"{path} is not there; it should be {kind}") from e
-    except (OSError, ValueError) as e:
+    except OSError as e:
+        raise UsageError(f"{path} cannot be read: {e.strerror}; it should be {kind}") from e
+    except UnicodeDecodeError as e:
+        raise UsageError(f"{path} is not {kind}: byte {e.start + 1} is not UTF-8") from e
+
+
+def read_json(path: Path, kind: str = "a JSON file") -> Any:
+    """Return what a JSON file holds; UsageError where it is not there or no JSON, which says what it should be."""
+    text = read_text(path, kind)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as e:
         raise UsageError(f"{path} is not {kind} ({e})") from e
+
+
+def write_sealed(path: Path, value: dict[str, Any]) -> None:
+    """Write a JSON file whole, with the SHA-256 of everything in it at its end: what one stage hands to the next."""
+    write_json(path, {**value, SEAL: sha256_of(to_json(value))})
+
+
+def read_sealed(path: Path, kind: str, again: str, keys: Iterable[str] = ()) -> dict[str, Any]:
+    """Return what `write_sealed` wrote, with the keys of its kind.
+
+    Raises UsageError where the file is something else or was changed, with what to do `again`.
+    """
+    found = read_json(path, kind)
+    if not isinstance(found, dict) or SEAL not in found:
+        raise UsageError(f"{path} is not {kind} (it has no checksum); {again}")
+    stated = found.pop(SEAL)
+    try:
+        whole = sha256_of(to_json(found)) == stated
+    except ValueError:  # a NaN, which no sealed file holds, or half of a surrogate pair
+        whole = False
+    if not whole:
+        raise UsageError(f"{path} does not match its checksum; {again}")
+    if not set(keys) <= set(found):
+        raise UsageError(f"{path} is not {kind} (keys are missing); {again}")
+    return found
 
 
 def sha256(path: Path) -> str:
