@@ -45,7 +45,7 @@ class Crash(RuntimeError):
 
 
 def choices(name: object, known: Iterable[str]) -> str:
-    """Return known names as a list of words, for the end of a sentence about an unknown one: `a, b; did you mean a?`"""
+    """Return known names, for the end of a sentence about an unknown one, with the nearest: `a, b; did you mean a?`."""
     from difflib import get_close_matches
 
     names = list(known)

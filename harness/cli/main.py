@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,15 @@ class Commands(click.Group):
         """Return the commands' names in order of declaration."""
         return list(self.commands)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; of a reader that went away (`| head`) click would make status 1, which means over the budget."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            with suppress(OSError):  # Python flushes at its end, and would say that it could not
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(PIPE_CLOSED)
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Return the command that the first argument names; UsageError with the nearest that there is."""
         if args and not args[0].startswith("-") and args[0] not in self.commands:
@@ -57,7 +67,7 @@ def cli() -> None:
 
 
 @cli.command("list")
-@click.argument("what", type=options.Choice(["problems", "kernels", "formats", "grids", "systems", "experiments"]))
+@click.argument("what", type=options.KnownName(["problems", "kernels", "formats", "grids", "systems", "experiments"]))
 @click.option("--problem", help="Only the kernels of this problem.")
 def list_(what: str, problem: str | None) -> None:
     """Show what there is: problems, kernels, formats, grids, systems or experiments.
@@ -82,7 +92,7 @@ def list_(what: str, problem: str | None) -> None:
     "--labels",
     default="integer",
     show_default=True,
-    type=options.Choice(["integer", "onehot", "soft"]),
+    type=options.KnownName(["integer", "onehot", "soft"]),
     help="What labels of K classes are.",
 )
 @options.format_
@@ -97,10 +107,14 @@ def list_(what: str, problem: str | None) -> None:
 @click.option("--max-ulp", default=4.0, show_default=True, type=float, help="The error budget, in ulps.")
 @click.option("--gradient", is_flag=True, help="Check the gradient by the library's own autodiff, too.")
 @click.option("--gradient-function", metavar="FILE:F", help="Check this function as the gradient.")
-@click.option("--library", type=options.Choice(["numpy", "torch", "jax", "tensorflow"]), help="What its arrays are.")
-@click.option("--device", default="cpu", show_default=True, type=options.Choice(["cpu", "cuda"]), help="Where it runs.")
+@click.option("--library", type=options.KnownName(["numpy", "torch", "jax", "tensorflow"]), help="What its arrays are.")
+@click.option(
+    "--device", default="cpu", show_default=True, type=options.KnownName(["cpu", "cuda"]), help="Where it runs."
+)
 @click.option("--each", is_flag=True, help="It takes one number at a time.")
-@click.option("--reduction", type=options.Choice(["mean", "sum"]), help="It returns the mean, or sum, of all losses.")
+@click.option(
+    "--reduction", type=options.KnownName(["mean", "sum"]), help="It returns the mean, or sum, of all losses."
+)
 @click.option("--timeout", default=60.0, show_default=True, type=float, help="Seconds that all its calls may take.")
 @click.option("--memory", default=8.0, show_default=True, type=float, help="GiB that its process may hold.")
 @click.option("--html", "page", type=options.PATH, help="Also write the report as a page.")
@@ -139,7 +153,7 @@ def check(target_name: str, problem: str | None, fmt: Format, page: Path | None,
 @options.format_
 @click.option("--input", "input_", required=True, help="The input, as a decimal or hex float.")
 @click.option("--target", "-t", help="The target, for a loss or its gradient.")
-@click.option("--library", type=options.Choice(["numpy", "torch", "jax", "tensorflow"]), help="What its arrays are.")
+@click.option("--library", type=options.KnownName(["numpy", "torch", "jax", "tensorflow"]), help="What its arrays are.")
 @click.option("--each", is_flag=True, help="It takes one number at a time.")
 @click.option("--timeout", default=60.0, show_default=True, type=float, help="Seconds that all its calls may take.")
 def explain(
@@ -246,8 +260,7 @@ def main(arguments: list[str] | None = None) -> int:
     except click.Abort:
         return 130
     except SystemExit as e:
-        # click turns a reader that went away (`| head`) into status 1, which means over the budget here
-        return PIPE_CLOSED if isinstance(e.__context__, BrokenPipeError) else int(e.code or 0)
+        return int(e.code or 0)
     except Exception as e:
         if "HARNESS_TRACEBACK" in os.environ:
             traceback.print_exc()

@@ -23,7 +23,7 @@ RESULTS = click.option("--results", default="results", show_default=True, type=o
 @click.option("--csv", "form", flag_value="csv", help="Every digit.")
 @click.option("--html", "form", flag_value="html", help="A table to place in a page.")
 @click.option(
-    "--width", type=options.Choice(["column", "page"]), default="page", show_default=True,
+    "--width", type=options.KnownName(["column", "page"]), default="page", show_default=True,
     help="What a LaTeX table must fit: 8.5 cm or 17.8 cm.",
 )  # fmt: skip
 @RESULTS

@@ -19,7 +19,6 @@ from harness.tables import writer
 from harness.tables.rows import CONTRACT
 from harness.tables.strongest import header
 from harness.tables.text import short
-from harness.workflow import files
 from harness.workflow.provenance import measured_alike
 
 SPREAD, FACTOR = 2.0, 2.0

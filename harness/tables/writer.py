@@ -108,8 +108,10 @@ def described(path: Path) -> dict[str, Any]:
     """Return what the sidecar of a table says, by any path of the table's; UsageError where it is missing or none."""
     sidecar = path.with_suffix(".json")
     found = files.read_json(sidecar, "a table's sidecar")
-    if not isinstance(found, dict) or not all(isinstance(found.get(key), dict) for key in ("sha256", "provenance")):
-        raise UsageError(f"{sidecar} is not a table's sidecar (no checksums or no provenance); make the table again")
+    if not isinstance(found, dict) or not isinstance(found.get("sha256"), dict):
+        raise UsageError(f"{sidecar} is not a table's sidecar (it has no checksums); make the table again")
+    if not isinstance(found.setdefault("provenance", {}), dict):
+        raise UsageError(f"{sidecar} is not a table's sidecar (its provenance is none); make the table again")
     return found
 
 

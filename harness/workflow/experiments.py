@@ -22,7 +22,7 @@ from harness import UsageError, choices
 from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
-from harness.workflow.files import read_text, sha256_of
+from harness.workflow.files import NAME, read_text, sha256_of
 from harness.workflow.targets import STANDARD_TARGETS
 
 
@@ -51,7 +51,9 @@ class Experiment:
         """Return the number of shards of a format (by name); UsageError for a shard that is not one of them."""
         shards = self.shards_of(fmt)
         if not 0 <= shard < shards:
-            raise UsageError(f"there is no shard {shard} of {self.name} in {fmt}; they are counted from 0 to {shards - 1}")
+            raise UsageError(
+                f"there is no shard {shard} of {self.name} in {fmt}; they are counted from 0 to {shards - 1}"
+            )
         return shards
 
     @property
@@ -70,9 +72,14 @@ class Experiment:
         return sha256_of(json.dumps(meaning, sort_keys=True))
 
 
-# What a file's name, a wildcard of the Snakefile and a shell need no quoting for.
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 FOLDER = Path(harness.__file__).parent.parent / "experiments"  # of the checkout; its schemas hold for files anywhere
+
+
+# JSON Schema takes 1.0 for an integer; Python's range and NumPy's seeds do not.
+VALIDATOR = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
+)
 
 
 class _Plain(yaml.SafeLoader):
@@ -118,7 +125,7 @@ def read(path: Path, schema_path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as e:  # ValueError: a date that is none
         raise UsageError(f"{path} cannot be read as YAML: {' '.join(str(e).split())}") from e
     schema = _schema(schema_path)
-    for error in sorted(jsonschema.Draft202012Validator(schema).iter_errors(data), key=_unknown_first):
+    for error in sorted(VALIDATOR(schema).iter_errors(data), key=_unknown_first):
         raise UsageError(f"{path}: {_sentence(error, schema)}")
     return data
 

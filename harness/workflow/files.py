@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,8 @@ from typing import Any
 
 from harness import UsageError
 
+# Names of experiments and tables: what a file's name, a wildcard of the Snakefile and a shell need no quoting for.
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 SEAL = "sha256"  # the key of a file's checksum
 
 
