@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from harness import UsageError, choices
 from harness.studies.page import page
@@ -104,8 +103,7 @@ def _staged(*roots: Path) -> Iterator[list[Path]]:
     with ExitStack() as stack:
         folders = []
         for root in roots:
-            root.mkdir(parents=True, exist_ok=True)
-            folders.append(Path(stack.enter_context(TemporaryDirectory(dir=root, prefix=".staged-"))))
+            folders.append(stack.enter_context(files.staging(root)))
         yield folders
         for folder, root in zip(folders, roots, strict=True):
             for path in sorted(p for p in folder.rglob("*") if p.is_file()):

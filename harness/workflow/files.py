@@ -6,11 +6,15 @@ there before.  Files that belong together are renamed together.  What summary fi
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,17 +29,65 @@ SEAL = "sha256"  # the key of a file's checksum
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` and rename it into place if all went well."""
+    """Give a temporary path beside `path` and rename it into place if all went well.
+
+    What a killed run left of the same file is removed first.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.stem)}-*{glob.escape(path.suffix)}"):
+        if _abandoned(left):
+            left.unlink(missing_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
+    _locked(handle)
     temporary = Path(name)
     try:
         yield temporary
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
+        os.close(handle)
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def staging(root: Path) -> Iterator[Path]:
+    """Give an empty folder in `root` for files that are moved from there; what a killed run left of such is removed."""
+    root.mkdir(parents=True, exist_ok=True)
+    for left in root.glob(".staged-*"):
+        if _abandoned(left):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix=".staged-") as name:
+        handle = os.open(name, os.O_RDONLY)
+        _locked(handle)
+        try:
+            yield Path(name)
+        finally:
+            os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Lock an open file for as long as this process lives; tell whether it could be."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another process has it, or the file system has no locks
+        return False
+    return True
+
+
+def _abandoned(path: Path) -> bool:
+    """Tell whether a temporary file or folder is of a process that lives no more: whoever lives has it locked.
+
+    One that is empty and of the last seconds may be of a process that is about to lock it.
+    """
+    try:
+        state, handle = path.stat(), os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        empty = not any(path.iterdir()) if path.is_dir() else state.st_size == 0
+        return (not empty or time.time() - state.st_mtime > 10) and _locked(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
