@@ -184,7 +184,7 @@ class Known:
 
         They are sweeps over every input and searches, whose figures stand on no other table.
         """
-        return cls(row for path in beyond_samples(folder) if path.stem != but for row in rows_in(path))
+        return cls(row for path in beyond_samples(folder, but) for row in rows_in(path))
 
     @property
     def tables(self) -> list[str]:
@@ -311,12 +311,14 @@ def beside(paths: Iterable[Path]) -> list[Path]:
     return [p for p in sorted(others) if is_contract(p) or has_inner(p)]
 
 
-def beyond_samples(folder: Path) -> list[Path]:
-    """Return the contract's tables of a folder that have no figure of a sample, in order."""
+def beyond_samples(folder: Path, but: str = "") -> list[Path]:
+    """Return the contract's tables of a folder that have no figure of a sample, in order, one left out unread."""
     return [
         path
         for path in sorted(folder.glob("*.csv"))
-        if (rows := rows_in(path)) and not any(SAMPLE in (row.max_basis, row.safe_basis) for row in rows)
+        if path.stem != but
+        and (rows := rows_in(path))
+        and not any(SAMPLE in (row.max_basis, row.safe_basis) for row in rows)
     ]
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -120,8 +122,11 @@ def _as_signed(path: Path) -> None:
     if not path.is_file():
         raise UsageError(f"there is no table {path}; make it first")
     sidecar = path.with_suffix(".json")
-    if sidecar.is_file() and described(path)["sha256"].get(path.name, "") != files.sha256(path):
-        raise UsageError(f"{path} does not match its checksum in {sidecar.name}; make the table again")
+    for wait in (0.1, 0.2, 0.4, 0.0):
+        if not sidecar.is_file() or described(path)["sha256"].get(path.name, "") == files.sha256(path):
+            return
+        time.sleep(wait)  # another job may be between renaming the one and the other
+    raise UsageError(f"{path} does not match its checksum in {sidecar.name}; make the table again")
 
 
 def to_csv(rows: Rows, columns: Sequence[str]) -> str:
@@ -140,10 +145,15 @@ def to_markdown(shown: pd.DataFrame, title: str, note: str = "") -> str:
     """
     if not note:
         return f"# {title}\n\n{bare_markdown(shown)}"
-    return f"# {title}\n\n{note}\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n"
+    return f"# {title}\n\n{note}\n\n{shown.map(in_cell).to_markdown(index=False, disable_numparse=True)}\n"
 
 
 def bare_markdown(shown: pd.DataFrame) -> str:
     """Write a frame of text as a Markdown table without padding: one long cell would widen every row."""
-    lines = [shown.columns, ["---"] * len(shown.columns), *shown.itertuples(index=False)]
+    lines = [shown.columns, ["---"] * len(shown.columns), *shown.map(in_cell).itertuples(index=False)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def in_cell(text: object) -> str:
+    """Write a text so that it stays in its cell of a Markdown table: a user's name may have a line end or a bar."""
+    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(str(text).split("\n")))

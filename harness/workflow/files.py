@@ -24,6 +24,8 @@ from harness import UsageError
 
 # Names of experiments and tables: what a file's name, a wildcard of the Snakefile and a shell need no quoting for.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+UMASK = os.umask(0o022)  # it can only be read by setting it
+os.umask(UMASK)
 SEAL = "sha256"  # the key of a file's checksum
 
 
@@ -42,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)
+        temporary.chmod(0o666 & ~UMASK)  # as of any new file; mkstemp makes its own for one user
         temporary.replace(path)
     finally:
         os.close(handle)
