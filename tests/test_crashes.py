@@ -140,7 +140,7 @@ class TestJudge:
 def test_the_page_has_a_place_for_every_program():
     page = (ROOT / "docs" / "robustness.md").read_text(encoding="utf-8")
     put = runpy.run_path(str(ROOT / "benchmarks" / "generated.py"))
-    for program in ("fuzz", "planted", "crashes"):
+    for program in ("fuzz", "planted", "crashes", "independent_truth"):
         assert page.count(f"<!-- benchmarks/{program}.py writes this -->") == 1
     with pytest.raises(ValueError, match="has no place for"):
         put["put_between"](ROOT / "docs" / "robustness.md", "benchmarks/none.py", "")
