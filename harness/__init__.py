@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.checking.engine import check
     from harness.checking.report import Report
     from harness.problems.own import problem
@@ -40,6 +42,15 @@ class UsageError(ValueError):
 
 class Crash(RuntimeError):
     """A user's function ran out of time or memory, or its process ended; the message is one sentence."""
+
+
+def choices(name: object, known: Iterable[str]) -> str:
+    """Return known names, for the end of a sentence about an unknown one, with the nearest: `a, b; did you mean a?`."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    near = get_close_matches(str(name), names, 1)
+    return (", ".join(names) or "none") + (f"; did you mean {near[0]}?" if near else "")
 
 
 def __getattr__(name: str) -> Any:

@@ -60,8 +60,8 @@ def tiny(tmp_path, monkeypatch):
 
 def rewritten(path: Path, **changed) -> None:
     """Write a part again with other keys, or with none of those that are None."""
-    part = {**json.loads(path.read_text()), **changed}
-    path.write_text(json.dumps({k: v for k, v in part.items() if v is not None}))
+    part = {**json.loads(path.read_text()), store.SEAL: None, **changed}
+    store.write_sealed(path, {k: v for k, v in part.items() if v is not None})
 
 
 def parts_of(tiny: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness import UsageError
+from harness import UsageError, choices
 from harness.checking.functions import named
 from harness.problems import Problem, Weights, own, problem_named, weights_of
 from harness.problems.weights import NAMES
@@ -55,5 +55,5 @@ def weights_given(given: Weights | Mapping[str, float] | str | None) -> Weights:
         return weights_of(given)
     unknown = [name for name in given if name not in NAMES]
     if unknown:
-        raise UsageError(f"{unknown[0]!r} is no weight; known weights: {', '.join(NAMES)}")
+        raise UsageError(f"{unknown[0]!r} is no weight; known weights: {choices(unknown[0], NAMES)}")
     return Weights(**given)

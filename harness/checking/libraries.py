@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import UsageError
+from harness import UsageError, choices
 from harness.explain.followed import NotFollowed, follow
 from harness.explain.jax_operations import follow_jax
 from harness.explain.shadow import Shadow
@@ -199,7 +199,7 @@ KINDS: dict[str, Callable[[str], NumpyArrays]] = {
 def arrays_of(library: str, device: str = "cpu") -> NumpyArrays:
     """Return what hands arrays to a library on a device, `cpu` or `cuda`; UsageError where there is none of them."""
     if library not in KINDS:
-        raise UsageError(f"unknown library {library!r}; known libraries: {', '.join(LIBRARIES)}")
+        raise UsageError(f"unknown library {library!r}; known libraries: {choices(library, LIBRARIES)}")
     if library == "numpy" and device != "cpu":
         raise UsageError(
             f"NumPy computes on the CPU alone; --device {device} needs a function of torch, JAX or TensorFlow"

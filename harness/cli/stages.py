@@ -60,7 +60,7 @@ def table(experiment: Experiment, summaries: Paths, out: Path) -> None:
 
 @stages.command()
 @options.experiment
-@click.argument("table", type=options.PATH)
+@click.argument("table", type=options.TableFile())
 def rewrite(experiment: Experiment, table: Path) -> None:
     """Stage: write a sweep's table again from its own CSV: columns that follow from others, Markdown and LaTeX.
 
@@ -263,7 +263,7 @@ def systems_table(parts: Paths, out: Path) -> None:
 
 
 @stages.command("systems-pages")
-@click.argument("table", type=options.PATH)
+@click.argument("table", type=options.TableFile())
 @click.option("--docs", required=True, type=options.PATH, help="The folder for systems.md and findings.md.")
 @options.figures()
 def systems_pages(table: Path, docs: Path, figures: Path) -> None:

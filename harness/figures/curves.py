@@ -22,6 +22,7 @@ from harness.sweep.grid import Grid
 from harness.sweep.shards import shards_of
 from harness.sweep.summary import Summary
 from harness.tables import writer
+from harness.tables.rows import CONTRACT
 from harness.truth.errors import SPURIOUS
 from harness.workflow.experiments import Experiment
 from harness.workflow.targets import targets_in
@@ -35,7 +36,7 @@ class ErrorCurves:
 
     def __init__(self, experiment: Experiment, summary_paths: list[Path], table_csv: Path):
         self.experiment, self.formats = experiment, experiment.formats
-        self._worst = worst_of(writer.read(table_csv))
+        self._worst = worst_of(writer.read(table_csv, CONTRACT))
         self._curves: dict[tuple[str, str, str, str | None], Curve] = {}
         self._exhaustive: dict[str, bool] = {}
         shards = shards_of(experiment, summary_paths)

@@ -24,7 +24,7 @@ from harness.report.curves import LEAST_POWER, curve_files
 from harness.report.packing import script
 from harness.tables import templates, writer
 from harness.tables.rows import CONTRACT
-from harness.tables.strongest import Known
+from harness.tables.strongest import Known, header
 from harness.workflow import files
 from harness.workflow.experiments import Experiment
 
@@ -81,17 +81,16 @@ def shown_tables(tables: Path) -> dict[str, Any]:
     """Return the tables that the page shows row by row, whole, as CSV: the contract's, the atlas and the claims."""
     found = {}
     for path in sorted(tables.glob("*.csv")):
-        with path.open(encoding="utf-8") as f:
-            columns = f.readline().strip().split(",")
+        columns = header(path)
         if columns[: len(CONTRACT)] == list(CONTRACT) or path.stem in ("atlas", "claims"):
-            found[f"table.{path.stem}"] = {"csv": path.read_text(encoding="utf-8"), **described(path)}
+            found[f"table.{path.stem}"] = {"csv": files.read_text(path, "a table"), **described(path)}
     return found
 
 
 def described(path: Path) -> dict[str, Any]:
     """Return what a table's sidecar says of it: question or title, checksum, and what it was measured with."""
     sidecar = path.with_suffix(".json")
-    told = files.read_json(sidecar, "a table's sidecar") if sidecar.exists() else {}
+    told = writer.described(path) if sidecar.exists() else {}
     made = told.get("provenance", {})
     title = _title(path.with_suffix(".md"))
     return {

@@ -33,7 +33,7 @@ from harness.tables.rows import CONTRACT, Row
 from harness.tables.strongest import Known
 from harness.tables.views import View
 from harness.workflow.dependencies import kernel_sources, sources
-from harness.workflow.experiments import read
+from harness.workflow.experiments import named, read, schema_beside
 from harness.workflow.files import sha256_of
 
 if TYPE_CHECKING:
@@ -114,9 +114,10 @@ class Study:
 
 def load(path: Path) -> Question:
     """Read a study's file; UsageError names the key or the value that is wrong."""
-    data = read(path, path.parent / "study_schema.yaml")
+    name = named(path)
+    data = read(path, schema_beside(path, "study_schema.yaml"))
     return Question(
-        path.stem,
+        name,
         data["question"],
         data["method"],
         data.get("parameters", {}),

@@ -184,7 +184,7 @@ class Known:
 
         They are sweeps over every input and searches, whose figures stand on no other table.
         """
-        return cls(row for path in beyond_samples(folder) if path.stem != but for row in rows_in(path))
+        return cls(row for path in beyond_samples(folder, but) for row in rows_in(path))
 
     @property
     def tables(self) -> list[str]:
@@ -284,14 +284,18 @@ def wider(a: InnerBound, b: InnerBound) -> InnerBound:
 
 def has_inner(path: Path) -> bool:
     """Tell whether a table has the columns of an inner range."""
-    with path.open(encoding="utf-8") as f:
-        return set(INNER) <= set(f.readline().strip().split(","))
+    return set(INNER) <= set(header(path))
 
 
 def is_contract(path: Path) -> bool:
     """Tell whether a table has the contract's columns, and each row is told by the first four of them alone."""
-    with path.open(encoding="utf-8") as f:
-        return of_contract(f.readline().strip().split(","))
+    return of_contract(header(path))
+
+
+def header(path: Path) -> list[str]:
+    """Return what the first line of a file says, divided at commas: a table's columns; of a file that is none, anything."""
+    with path.open(encoding="utf-8", errors="replace") as f:
+        return f.readline().strip().split(",")
 
 
 def of_contract(columns: Iterable[str]) -> bool:
@@ -307,12 +311,14 @@ def beside(paths: Iterable[Path]) -> list[Path]:
     return [p for p in sorted(others) if is_contract(p) or has_inner(p)]
 
 
-def beyond_samples(folder: Path) -> list[Path]:
-    """Return the contract's tables of a folder that have no figure of a sample, in order."""
+def beyond_samples(folder: Path, but: str = "") -> list[Path]:
+    """Return the contract's tables of a folder that have no figure of a sample, in order, one left out unread."""
     return [
         path
         for path in sorted(folder.glob("*.csv"))
-        if (rows := rows_in(path)) and not any(SAMPLE in (row.max_basis, row.safe_basis) for row in rows)
+        if path.stem != but
+        and (rows := rows_in(path))
+        and not any(SAMPLE in (row.max_basis, row.safe_basis) for row in rows)
     ]
 
 

@@ -11,9 +11,9 @@ from harness.studies.claims.entry import CLAIMS, NOTHING, Claim, in_order
 from harness.studies.claims.first import First
 from harness.studies.claims.instruments import FORMATS, first_wrong
 from harness.studies.study import Parameters, Tables
+from harness.tables import writer
 from harness.tables.rows import Row
 from harness.tables.strongest import Known
-from harness.workflow import files
 from harness.workflow.provenance import functions_differ
 
 # The forms that claims are about.
@@ -40,8 +40,7 @@ def made_here(paths: Iterable[str | Path]) -> Known:
     """
 
     def ours(path: Path) -> bool:
-        sidecar = path.with_suffix(".json")
-        return path.exists() and not functions_differ(files.read_json(sidecar, "a table's sidecar")["provenance"])
+        return path.exists() and not functions_differ(writer.described(path)["provenance"])
 
     return Known.of(path for path in map(Path, paths) if ours(path))
 
