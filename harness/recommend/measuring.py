@@ -1,8 +1,8 @@
 """Measure kernels over a range of inputs that no table speaks of: every input of 16 bits, else a sample and a search.
 
-All kernels see the same inputs, so that the exact values are computed once.  A sample of float32 or float64 is even in
-the numbers' order and even in their values, half each, with the neighbours of the problem's critical points and the
-inputs that tables name; then each kernel's surroundings of its worst input are looked at, twice.  What is found there is
+All kernels see the same inputs, so that the exact values are computed once.  A sample of float32 or float64 is the quick grid's, thinned in float64,
+others even in their values over the range and over what is usual of it, and the inputs that tables name; then each
+kernel's surroundings of its worst input are looked at, twice.  What is found there is
 a lower bound.  Each largest error is computed once more with mpmath.
 """
 
@@ -21,18 +21,20 @@ from harness.problems import Problem
 from harness.sweep.grid import BLOCK, Grid
 from harness.sweep.streaming import BUDGET
 from harness.tables.basis import EVERY_INPUT, SAMPLE, SEARCH
+from harness.tables.usual import usual_range
 from harness.truth.certified import error_in_ulp, significant, truth
 from harness.truth.errors import NONE, SPURIOUS, measure
 from harness.truth.fast import evaluate
 
 Array = np.ndarray
-POINTS = {8: 1 << 8, 16: 1 << 16, 32: 4096, 64: 768}  # of a sample; all of 16 bits
+MOST = {32: 1 << 14, 64: 2048}  # numbers of the quick grid that a sample takes
+EVEN = {32: 1024, 64: 256}  # numbers that lie evenly
 ROUNDS, BESIDE = 2, 16  # of the search, and how many inputs on either side of the worst
 Ends = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Inputs:
+class InputRange:
     """Hold the numbers of a format in a closed range, by the ordinals of its ends, as inputs of a problem."""
 
     problem: Problem
@@ -54,7 +56,7 @@ class Inputs:
     @property
     def complete(self) -> bool:
         """Tell whether a measurement visits every number of the range."""
-        return self.fmt.bits <= 16 or self.last - self.first < POINTS[self.fmt.bits]
+        return self.fmt.bits <= 16 or self.last - self.first < MOST[self.fmt.bits]
 
     def holds(self, ordinal: int) -> bool:
         """Tell whether a number of the format lies in the range."""
@@ -72,18 +74,29 @@ class Inputs:
         """Return the ordinals that a measurement visits first, with those named besides, in order."""
         if self.complete:
             return np.arange(self.first, self.last + 1)
-        half = POINTS[self.fmt.bits] // 2
-        ends = self.fmt.from_ordinal(np.array([self.first, self.last])).astype(np.float64)
-        even = (ends[0] / half) * np.arange(half, -1, -1) + (ends[1] / half) * np.arange(half + 1)
-        by_value = self.fmt.ordinal(even.clip(*ends).astype(self.fmt.dtype))
-        by_order = self.first + (self.last - self.first) // half * np.arange(half)
-        critical = Grid("quick", self.problem, self.fmt).critical_ordinals
-        found = np.unique(np.concatenate([by_value, by_order, critical, [self.first, self.last], np.array([*more], int)]))
+        count = EVEN[self.fmt.bits]
+        low, high = usual_range(self.problem, self.fmt)
+        usual = self._even(max(low, self.first), min(high, self.last), count)
+        grid = Grid("quick", self.problem, self.fmt)
+        cells = self.fmt.cell(np.array([self.first, self.last]))
+        inside = grid.cells[(grid.cells >= cells[0]) & (grid.cells <= cells[1])]
+        gridded = grid.ordinals(inside[:: 1 + len(inside) // MOST[self.fmt.bits]])
+        critical = grid.critical_ordinals
+        even = [gridded, self._even(self.first, self.last, count), usual]
+        found = np.unique(np.concatenate([*even, critical, [self.first, self.last], np.array([*more], int)]))
         return found[(found >= self.first) & (found <= self.last)]
+
+    def _even(self, first: int, last: int, count: int) -> Array:
+        """Return ordinals whose numbers lie evenly between those of two others; none where these are in no order."""
+        if first > last:
+            return np.empty(0, np.int64)
+        lo, hi = self.fmt.from_ordinal(np.array([first, last])).astype(np.float64)
+        part = np.linspace(0, 1, count)
+        return self.fmt.ordinal((lo * (1 - part) + hi * part).clip(lo, hi).astype(self.fmt.dtype))
 
 
 @dataclass
-class Seen:
+class TargetFigures:
     """Hold what was seen of a kernel for one target: the largest error, outcomes by their nearest input, the safe range.
 
     Errors are in ulp, inputs by ordinal; `worst` is None where nothing finite was seen, and `low` and `high` are
@@ -100,12 +113,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Hold what was seen of one kernel over a range, a `Seen` for each target, and whether every input was."""
+    """Hold what was seen of one kernel over a range, a `TargetFigures` for each target, and whether every input was."""
 
     kernel: Kernel
-    inputs: Inputs
+    inputs: InputRange
     targets: tuple[float | None, ...]
-    seen: tuple[Seen, ...]
+    seen: tuple[TargetFigures, ...]
 
     @property
     def basis(self) -> str:
@@ -142,26 +155,28 @@ class Measurement:
 
 
 def measured(
-    kernels: Sequence[Kernel], inputs: Inputs, targets: Array | None, more: Iterable[int] = ()
+    kernels: Sequence[Kernel], inputs: InputRange, targets: Array | None, more: Iterable[int] = ()
 ) -> list[Measurement]:
     """Measure kernels of one problem over a range, at the targets given (None: of a problem without), numbers of the format.
 
     `more` are further inputs to visit, by their ordinals.
     """
     count = 1 if targets is None else len(targets)
-    seen = {k.name: tuple(Seen() for _ in range(count)) for k in kernels}
+    seen = {k.name: tuple(TargetFigures() for _ in range(count)) for k in kernels}
     visited = inputs.sample(more)
     _visit(kernels, inputs, targets, visited, seen)
     span = 0 if inputs.complete else (inputs.last - inputs.first) // len(visited)
     for _ in range(ROUNDS if span else 0):
         left = [k for k in kernels if not any(s.outcomes for s in seen[k.name])]
-        _visit(left, inputs, targets, _beside(inputs, [s for k in left for s in seen[k.name]], span), seen)
+        _visit(
+            left, inputs, targets, _beside(inputs, [max(seen[k.name], key=lambda s: s.ulp) for k in left], span), seen
+        )
         span = max(1, span // BESIDE)
     values = (None,) if targets is None else tuple(float(v) for v in targets)
     return [Measurement(k, inputs, values, seen[k.name]) for k in kernels]
 
 
-def _beside(inputs: Inputs, seen: Iterable[Seen], span: int) -> Array:
+def _beside(inputs: InputRange, seen: Iterable[TargetFigures], span: int) -> Array:
     """Return inputs on either side of the worst ones, no farther than the span, in order."""
     worst = np.unique([s.worst for s in seen if s.worst is not None]).astype(np.int64)
     offsets = np.unique(np.linspace(-span, span, 2 * BESIDE + 1).astype(np.int64))
@@ -170,7 +185,11 @@ def _beside(inputs: Inputs, seen: Iterable[Seen], span: int) -> Array:
 
 
 def _visit(
-    kernels: Sequence[Kernel], inputs: Inputs, targets: Array | None, ordinals: Array, seen: dict[str, tuple[Seen, ...]]
+    kernels: Sequence[Kernel],
+    inputs: InputRange,
+    targets: Array | None,
+    ordinals: Array,
+    seen: dict[str, tuple[TargetFigures, ...]],
 ) -> None:
     """Measure kernels at inputs, in blocks, and keep what is worse than what was seen."""
     centre = Grid("quick", inputs.problem, inputs.fmt).centre
@@ -187,7 +206,7 @@ def _visit(
                     _keep(kept, block, errors.ulp[t], {n: m[t] for n, m in errors.outcomes.items()}, centre)
 
 
-def _keep(kept: Seen, block: Array, ulp: Array, outcomes: dict[str, Array], centre: int) -> None:
+def _keep(kept: TargetFigures, block: Array, ulp: Array, outcomes: dict[str, Array], centre: int) -> None:
     top = int(ulp.argmax())
     if ulp[top] > kept.ulp:
         kept.ulp, kept.worst = float(ulp[top]), int(block[top])

@@ -4,7 +4,7 @@ A form is a kernel of the loss with its gradient: its own formula differentiated
 are declared for the gradient, which goes with any loss.  Calls of libraries stand beside them where tables speak of the
 range.  A form that gives NaN, infinity, 0 or a wrong sign inside the range, where the exact value is none, is excluded;
 where every form of the gradient does, as each must somewhere near a zero that no number of the format is, that excludes
-none, and is said.  On the Pareto front are the forms than which no other is both no more wrong and no more costly.
+none, is said, and forms are ranked by the other half first.  On the Pareto front are the forms than which no other is both no more wrong and no more costly.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from harness.kernels import Kernel, kernels_of
 from harness.numbers.formats import Format
 from harness.problems import Problem, gradient_of
 from harness.recommend.costs import Costs, costs
-from harness.recommend.known import OverRange, Question, kernels_known, libraries_known, said
-from harness.recommend.measuring import Inputs
-from harness.recommend.written import Form
+from harness.recommend.known import RangeFigures, RangeRequest, kernels_known, libraries_known, said
+from harness.recommend.measuring import InputRange
+from harness.recommend.written import KnownForm
 from harness.tables.strongest import Known, intersection
 
 UNKNOWN = Decimal("Infinity")
@@ -35,28 +35,30 @@ class Ranked:
     """Hold a form, or a library's call, with what is known of its two halves, its cost and what it is excluded for.
 
     `form` is None for a call; `gradient` where there is none, or none is known.  `ns` is the cost of both halves an
-    element, None where it was not timed.  `complete` tells whether all that is asked is known.
+    element, None where it was not timed.  `complete` tells whether all that is asked is known, `unweighed` names the half,
+    loss or gradient, that every form has wrong: it does not count.
     """
 
     name: str
-    form: Form | None
-    loss: OverRange
-    gradient: OverRange | None
+    form: KnownForm | None
+    loss: RangeFigures
+    gradient: RangeFigures | None
     ns: Decimal | None
     excluded: tuple[str, ...] = ()
     complete: bool = True
     front: bool = False
+    unweighed: tuple[str, ...] = ()
 
     @property
-    def halves(self) -> list[OverRange]:
+    def halves(self) -> list[RangeFigures]:
         """Return what is known of the loss and, where something is, of the gradient."""
         return [half for half in (self.loss, self.gradient) if half is not None]
 
     @cached_property
     def error(self) -> Decimal:
-        """Return the larger of both largest errors; infinite where one is not known."""
-        known = [Decimal(h.maximum.ulp) if h.maximum else UNKNOWN for h in self.halves]
-        return max(known) if self.complete else UNKNOWN
+        """Return the larger of both largest errors, of the halves that count; infinite where one is not known."""
+        counted = [h for name, h in (("loss", self.loss), ("gradient", self.gradient)) if name not in self.unweighed]
+        return _largest(counted) if self.complete else UNKNOWN
 
     @property
     def safe(self) -> tuple[str, str]:
@@ -68,7 +70,7 @@ class Ranked:
 class Ranking:
     """Hold what was asked, the forms in order, those excluded, and what all forms give wrongly, by half."""
 
-    asked: Question
+    asked: RangeRequest
     forms: tuple[Ranked, ...]
     excluded: tuple[Ranked, ...]
     unavoidable: tuple[str, ...]
@@ -88,14 +90,14 @@ def ranking(problem: Problem, fmt: Format, ends: tuple[int, int] | None, targets
     slope = gradient_of(problem)
     names = {p.name for p in (problem, slope) if p}
     known = Known.of_problems(folder, names, fmt.name)
-    asked = Question(inputs_of(problem, fmt, ends), targets, soft)
+    asked = RangeRequest(inputs_of(problem, fmt, ends), targets, soft)
     losses = [k for k in kernels_of(problem.name) if not (k.hard_targets_only and soft)]
     if not losses:
         raise UsageError(f"no kernel of {problem.name} is known that could be recommended")
     of_loss = kernels_known(known, losses, asked)
     slopes, of_slope = [], {}
     if slope is not None:
-        of_gradient = Question(inputs_of(slope, fmt, ends), targets if slope.has_target else None, soft)
+        of_gradient = RangeRequest(inputs_of(slope, fmt, ends), targets if slope.has_target else None, soft)
         slopes = kernels_of(slope.name)
         of_slope = kernels_known(known, slopes, of_gradient)
     timed = {**costs(folder, problem.name, fmt.name), **(costs(folder, slope.name, fmt.name) if slope else {})}
@@ -103,30 +105,31 @@ def ranking(problem: Problem, fmt: Format, ends: tuple[int, int] | None, targets
     return _ranked(asked, [*found, *_calls(folder, asked, slope, timed)])
 
 
-def inputs_of(problem: Problem, fmt: Format, ends: tuple[int, int] | None) -> Inputs:
+def inputs_of(problem: Problem, fmt: Format, ends: tuple[int, int] | None) -> InputRange:
     """Return the inputs of a range that are in the problem's domain; UsageError where there are none."""
     start, stop = fmt.finite_ordinals(*problem.domain)
     first, last = (start, stop - 1) if ends is None else (max(start, ends[0]), min(stop - 1, ends[1]))
     if first > last:
         lo, hi = problem.domain
         raise UsageError(f"--range has no number of {fmt.name} in [{lo:g}, {hi:g}], the domain of {problem.name}")
-    return Inputs(problem, fmt, first, last)
+    return InputRange(problem, fmt, first, last)
 
 
 def _forms(
     losses: Sequence[Kernel],
     slopes: Sequence[Kernel],
-    of_loss: dict[str, OverRange],
-    of_slope: dict[str, OverRange],
+    of_loss: dict[str, RangeFigures],
+    of_slope: dict[str, RangeFigures],
     timed: Costs,
 ) -> list[Ranked]:
     """Return every loss with its own gradient and with each formula of the gradient that goes with any loss."""
     named = {k.name for k in losses}
     found = []
     for loss in losses:
-        chosen = [k for k in slopes if k.name == loss.name or k.name not in named] or [None]
+        chosen: list[Kernel | None] = [k for k in slopes if k.name == loss.name or k.name not in named]
+        chosen = chosen or [None]
         for slope in chosen:
-            form = Form(loss, slope)
+            form = KnownForm(loss, slope)
             keys = [(k.problem, k.name) for k in (loss, slope) if k]
             ns = sum(timed[key] for key in keys) if all(key in timed for key in keys) else None
             gradient = of_slope[slope.name] if slope else None
@@ -134,11 +137,11 @@ def _forms(
     return found
 
 
-def _calls(folder: Path, asked: Question, slope: Problem | None, timed: Costs) -> list[Ranked]:
+def _calls(folder: Path, asked: RangeRequest, slope: Problem | None, timed: Costs) -> list[Ranked]:
     """Return the calls of libraries of which the tables speak over the range."""
     problem, fmt = asked.inputs.problem, asked.inputs.fmt
     known, names = libraries_known(folder, problem.name, fmt.name)
-    of_slope = Question(replace(asked.inputs, problem=slope), asked.targets, asked.soft) if slope else None
+    of_slope = RangeRequest(replace(asked.inputs, problem=slope), asked.targets, asked.soft) if slope else None
     gradients = libraries_known(folder, slope.name, fmt.name)[0] if slope else None
     found = []
     for name in names:
@@ -151,11 +154,13 @@ def _calls(folder: Path, asked: Question, slope: Problem | None, timed: Costs) -
         gradient = said(gradients, of_slope, twin) if gradients and of_slope else None
         keys = [(problem.name, name), *([(slope.name, twin)] if slope else [])]
         ns = Decimal(sum(timed[k] for k in keys)) if all(k in timed for k in keys) else None
-        found.append(Ranked(f"{library}: {system}", None, loss, gradient, ns, complete=slope is None or gradient is not None))
+        found.append(
+            Ranked(f"{library}: {system}", None, loss, gradient, ns, complete=slope is None or gradient is not None)
+        )
     return found
 
 
-def _ranked(asked: Question, found: Sequence[Ranked]) -> Ranking:
+def _ranked(asked: RangeRequest, found: Sequence[Ranked]) -> Ranking:
     """Exclude, rank and mark the front."""
     halves = {"loss": lambda r: r.loss, "gradient": lambda r: r.gradient}
     own = [r for r in found if r.form is not None]
@@ -164,7 +169,9 @@ def _ranked(asked: Question, found: Sequence[Ranked]) -> Ranking:
         for half, of in halves.items()
         if all(of(r) is not None and of(r).outcomes for r in own)  # type: ignore[union-attr, no-untyped-call]
     ]
-    kept, excluded = [], []
+    counted = tuple(unavoidable) if len(unavoidable) == 1 else ()
+    kept: list[Ranked] = []
+    excluded: list[Ranked] = []
     for r in found:
         reasons = tuple(
             f"{half}:{outcome}"
@@ -172,14 +179,25 @@ def _ranked(asked: Question, found: Sequence[Ranked]) -> Ranking:
             if over is not None and half not in unavoidable
             for outcome in over.outcomes
         )
-        (excluded if reasons else kept).append(replace(r, excluded=reasons))
-    return Ranking(asked, tuple(_marked(sorted(kept, key=_place))), tuple(sorted(excluded, key=_place)), tuple(unavoidable))
+        (excluded if reasons else kept).append(replace(r, excluded=reasons, unweighed=counted))
+    return Ranking(
+        asked, tuple(_marked(sorted(kept, key=_place))), tuple(sorted(excluded, key=_place)), tuple(unavoidable)
+    )
 
 
-def _place(r: Ranked) -> tuple[bool, Decimal, Decimal, bool]:
-    """Return what forms are ranked by: known throughout, the error in three digits, the cost, then the error itself."""
-    rounded = r.error if r.error == UNKNOWN else Decimal(f"{r.error:.2e}")
-    return not r.complete, rounded, r.ns if r.ns is not None else UNKNOWN, r.form is None
+def _largest(halves: Sequence[RangeFigures | None]) -> Decimal:
+    known = [Decimal(h.maximum.ulp) if h.maximum else UNKNOWN for h in halves if h is not None]
+    return max(known, default=UNKNOWN)
+
+
+def _place(r: Ranked) -> tuple[bool, Decimal, Decimal, Decimal, bool]:
+    """Return what forms are ranked by: known throughout, the error in three digits, that of a half left out, the cost, a kernel first."""
+    left_out = _three_digits(_largest(r.halves)) if r.unweighed else Decimal(0)
+    return not r.complete, _three_digits(r.error), left_out, r.ns if r.ns is not None else UNKNOWN, r.form is None
+
+
+def _three_digits(error: Decimal) -> Decimal:
+    return error if error == UNKNOWN else Decimal(f"{error:.2e}")
 
 
 def _marked(forms: Sequence[Ranked]) -> list[Ranked]:

@@ -16,7 +16,7 @@ from harness.numbers.formats import Format, parse_exact, to_fraction
 from harness.problems import problem_named
 from harness.problems.classes import CLASS_PROBLEMS
 from harness.problems.weights import weights_of
-from harness.recommend.known import OverRange
+from harness.recommend.known import RangeFigures
 from harness.recommend.ranking import UNKNOWN, Ranked, Ranking, ranking
 from harness.recommend.written import code
 from harness.sweep.streaming import BUDGET
@@ -77,7 +77,6 @@ def text(found: Ranking, libraries: Sequence[str]) -> str:
     """Write a ranking: a headline, the table, what is excluded, and the code of the first form for some libraries."""
     rows = [r for i, r in enumerate(found.forms) if i < SHOWN or r.front]
     least = min((r.ns for r in found.forms if r.ns is not None), default=None)
-    fmt = found.asked.inputs.fmt
     table = tabulate(
         [_cells(r, least, found) for r in rows], _headings(found), disable_numparse=True
     ) if rows else "Every known form gives NaN, infinity, 0 or a wrong sign there."  # fmt: skip
@@ -128,7 +127,7 @@ def _cells(r: Ranked, least: Any, found: Ranking) -> list[str]:
     return ["*" if r.front else "", r.name, *halves, *cost, safe(r, found)]
 
 
-def marked(over: OverRange) -> str:
+def marked(over: RangeFigures) -> str:
     """Write a largest error in three digits, after ≥ where more may be found."""
     return over.maximum.marked if over.maximum else "nothing finite"
 
@@ -149,7 +148,11 @@ def safe(r: Ranked, found: Ranking) -> str:
 
 def _legend(found: Ranking) -> str:
     timed = any(r.ns is not None for r in found.forms)
-    cost = "; ns an element and cost against the cheapest as results/tables/costs.json says they were timed" if timed else ""
+    cost = (
+        "; ns an element and cost against the cheapest as results/tables/costs.json says they were timed"
+        if timed
+        else ""
+    )
     return (
         f"* on the Pareto front of error and cost; ≥ a lower bound: not every input was visited{cost}; "
         f"safe range: within {BUDGET:g} ulp."
@@ -161,16 +164,22 @@ def _unavoidable(found: Ranking) -> list[str]:
 
 
 def _excluded(found: Ranking) -> list[str]:
-    """Return a line for each outcome, with the forms that are excluded for it first of all."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    """Return a line for each outcome of each half, with the kernels and calls that are excluded for it first of all."""
+    groups: dict[tuple[bool, str], dict[str, None]] = {}
     for r in found.excluded:
-        half, outcome = min((reason.split(":") for reason in r.excluded), key=lambda p: (p[0] != "loss", SPURIOUS.index(p[1])))  # fmt: skip
-        groups.setdefault((half, outcome), []).append(r.name)
-    one_half = found.best.gradient is None
-    return [
-        f"Excluded, {WRONG[outcome]}{'' if one_half else f' of the {half}'}: {', '.join(names)}."
-        for (half, outcome), names in sorted(groups.items(), key=lambda g: (g[0][0] != "loss", SPURIOUS.index(g[0][1])))
-    ]
+        of = [(half != "loss", outcome) for half, _, outcome in (reason.partition(":") for reason in r.excluded)]
+        of_gradient, outcome = min(of, key=lambda p: (p[0], SPURIOUS.index(p[1])))
+        groups.setdefault((of_gradient, outcome), {})[_half_name(r, of_gradient)] = None
+    order = sorted(groups, key=lambda g: (g[0], SPURIOUS.index(g[1])))
+    halves = ("", "") if found.best.gradient is None else (" for the loss", " for the gradient")
+    return [f"Excluded, {WRONG[g[1]]}{halves[g[0]]}: {', '.join(groups[g])}." for g in order]
+
+
+def _half_name(r: Ranked, of_gradient: bool) -> str:
+    """Return the name of the kernel of a half, or of the call."""
+    if r.form is None:
+        return r.name
+    return r.form.gradient.name if of_gradient and r.form.gradient else r.form.loss.name
 
 
 def _checked(found: Ranking) -> str:
@@ -178,7 +187,7 @@ def _checked(found: Ranking) -> str:
     problem, fmt = found.asked.inputs.problem, found.asked.inputs.fmt
     targets = "" if found.asked.targets is None or found.asked.soft else "".join(f" -t {t}" for t in found.asked.names)
     slope = "" if found.best.gradient is None else " --gradient-function losses.py:gradient"
-    return f"Checked by: harness check losses.py:loss -p {problem.name} -f {fmt.name}{targets}{slope}"
+    return f"Saved as losses.py, it is checked by: harness check losses.py:loss -p {problem.name} -f {fmt.name}{targets}{slope}"
 
 
 # -- JSON ------------------------------------------------------------------------------------------------
@@ -215,7 +224,7 @@ def _facts(r: Ranked, found: Ranking) -> dict[str, Any]:
     }
 
 
-def _half(over: OverRange) -> dict[str, Any]:
+def _half(over: RangeFigures) -> dict[str, Any]:
     m = over.maximum
     return {
         "max_ulp": m.ulp if m else None,

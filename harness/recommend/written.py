@@ -5,6 +5,9 @@ take.  So the kernel is run once on expressions in place of numbers; what comes 
 that graph is written out, an operation that is used twice under a name of its own.  Nothing is rearranged: each operation
 rounds as it does in the kernel.  What is left out changes no number: a factor of 1, a sign that is taken twice or whose
 size is taken; and an operation on constants is done beforehand, in the format.
+
+PyTorch's vectorised log1p is 0 at the least subnormal numbers, and its logaddexp stands on it: its code has a log1p of its
+own for those, and writes logaddexp out.
 """
 
 from __future__ import annotations
@@ -42,7 +45,9 @@ IMPORTS = {
 class Expression(DuckArray):
     """Stand for an array in a kernel: an input's name, a constant of the format, or an operation on others."""
 
-    def __init__(self, graph: dict[tuple, Expression], dtype: np.dtype, name: str, operands: tuple = (), value: Any = None):
+    def __init__(
+        self, graph: dict[tuple, Expression], dtype: np.dtype, name: str, operands: tuple = (), value: Any = None
+    ):
         self.graph, self.dtype, self.name, self.operands, self.value = graph, dtype, name, operands, value
 
     def constant(self, value: np.ndarray) -> Expression:
@@ -75,7 +80,7 @@ class Expression(DuckArray):
 
 
 @dataclass(frozen=True)
-class Form:
+class KnownForm:
     """Hold a kernel of a loss, or of a plain function, and the kernel of its gradient, None where there is none."""
 
     loss: Kernel
@@ -106,28 +111,35 @@ def body(kernel: Kernel, fmt: Format, inputs: Sequence[str], library: str) -> li
     return _Lines(library, inputs[0], given).of(result)
 
 
+# log1p(t) = t - t^2 / 2 + ...: where |t| <= 2^-(p+1), a quarter of machine epsilon, t alone is right to half an ulp.
+TORCH_LOG1P = """def log1p(t):
+    return torch.where(torch.abs(t) < torch.finfo(t.dtype).eps / 4, t, torch.log1p(t))"""
+
+
 def function(name: str, kernel: Kernel, fmt: Format, inputs: Sequence[str], library: str) -> str:
     """Return a whole function `name` of the inputs, with the kernel's name and problem as its docstring."""
     lines = [f'"""{kernel.name}, as {kernel.problem} in {fmt.name}."""', *body(kernel, fmt, inputs, library)]
     return "\n".join([f"def {name}({', '.join(inputs)}):", *(f"    {line}" for line in lines)])
 
 
-def code(form: Form, fmt: Format, inputs: Sequence[str], library: str) -> str:
+def code(form: KnownForm, fmt: Format, inputs: Sequence[str], library: str) -> str:
     """Return a module of Python with the loss, `loss`, and its gradient where there is one, of numpy, torch or jax.
 
     PyTorch and JAX take the gradient as the loss's derivative, and give none to the targets.
     """
     if form.gradient is None:
-        return "\n\n\n".join([IMPORTS[library], function("loss", form.loss, fmt, inputs, library)]) + "\n"
-    slope = function("gradient", form.gradient, fmt, inputs, library)
-    return "\n\n\n".join([IMPORTS[library], *JOINED[library](form, fmt, inputs, slope)]) + "\n"
+        parts = [function("loss", form.loss, fmt, inputs, library)]
+    else:
+        parts = JOINED[library](form, fmt, inputs, function("gradient", form.gradient, fmt, inputs, library))
+    own = [TORCH_LOG1P] if library == "torch" and any(" log1p(" in part or "(log1p(" in part for part in parts) else []
+    return "\n\n\n".join([IMPORTS[library], *own, *parts]) + "\n"
 
 
-def _numpy(form: Form, fmt: Format, inputs: Sequence[str], slope: str) -> list[str]:
+def _numpy(form: KnownForm, fmt: Format, inputs: Sequence[str], slope: str) -> list[str]:
     return [function("loss", form.loss, fmt, inputs, "numpy"), slope]
 
 
-def _torch(form: Form, fmt: Format, inputs: Sequence[str], slope: str) -> list[str]:
+def _torch(form: KnownForm, fmt: Format, inputs: Sequence[str], slope: str) -> list[str]:
     given, none = ", ".join(inputs), "".join(", None" for _ in inputs[1:])
     taken = f"{given}," if len(inputs) == 1 else given
     joined = (
@@ -145,7 +157,7 @@ def _torch(form: Form, fmt: Format, inputs: Sequence[str], slope: str) -> list[s
     return [function("value", form.loss, fmt, inputs, "torch"), slope, joined, called]
 
 
-def _jax(form: Form, fmt: Format, inputs: Sequence[str], slope: str) -> list[str]:
+def _jax(form: KnownForm, fmt: Format, inputs: Sequence[str], slope: str) -> list[str]:
     given, none = ", ".join(inputs), "".join(", None" for _ in inputs[1:])
     loss = "@jax.custom_vjp\n" + function("loss", form.loss, fmt, inputs, "jax")
     kept = f"({given},)" if len(inputs) == 1 else f"({given})"
@@ -226,7 +238,13 @@ class _Lines:
             value, bound = operands if constant[1] else operands[::-1]
             limit = ast.keyword("min" if e.name == "maximum" else "max", bound)
             return ast.Call(ast.Attribute(ast.Name("torch"), "clamp"), [value], [limit])
-        tensors = e.name in ("maximum", "minimum", "logaddexp") or (e.name == "where" and all(constant[1:]))
+        if e.name == "log1p":
+            return ast.Call(ast.Name("log1p"), operands, [])
+        if e.name == "logaddexp":
+            a, b = e.operands
+            apart = e.apply("exp", e.apply("negative", e.apply("abs", e.apply("subtract", a, b))))
+            return self._node(e.apply("add", e.apply("maximum", a, b), e.apply("log1p", apart)))
+        tensors = e.name in ("maximum", "minimum") or (e.name == "where" and all(constant[1:]))
         made = [
             _call(self.like, "new_tensor", [o]) if tensors and is_constant else o
             for o, is_constant in zip(operands, constant)
@@ -261,4 +279,3 @@ def _uses(result: Expression) -> Counter[int]:
                 seen.add(id(o))
                 waiting.append(o)
     return uses
-
