@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.numbers.formats import Format
 
 
-WORKFLOW = ("jsonschema", "psutil", "pygments", "snakemake", "yaml")  # modules of the extra of this name
+WORKFLOW = ("jsonschema", "psutil", "pyarrow", "pygments", "snakemake", "yaml")  # modules of the extra of this name
 
 
 class Commands(click.Group):
@@ -202,7 +202,8 @@ def verify(results: Path, deep: bool, exhaustive: bool) -> None:
     """Check a results folder: checksums, every cited extreme once more in mpmath and Arb, and rows swept again.
 
     Re-runs each kernel at the input of its largest error and compares what it computes, the exact
-    value, and the error with the table; sweeps some rows again and compares every cell.
+    value, and the error with the table; sweeps some rows again and compares every cell.  Golden vectors' answers are
+    computed again.
     Exit status 0 if all agree, 1 if any does not.
 
     \b
@@ -215,6 +216,10 @@ def verify(results: Path, deep: bool, exhaustive: bool) -> None:
     if exhaustive and not deep:
         raise UsageError("--exhaustive sweeps every float32 input again, as a part of --deep; add --deep")
     found = verification.verify(results, deep=deep, exhaustive=exhaustive)
+    if (results / "vectors").is_dir():
+        from harness.testing.vectors import verified
+
+        found = found.and_of(*verified.vectors(results / "vectors"))
     click.echo(found.text)
     sys.exit(0 if found.ok else 1)
 
