@@ -36,6 +36,7 @@ html_theme = "furo"
 html_title = "How wrong is your cross-entropy loss?"
 html_show_sphinx = False
 html_copy_source = False
+smartquotes_action = "qe"  # quotes and ellipses; -- stays what is typed
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_fence_as_directive = ["mermaid"]
 myst_heading_anchors = 4
