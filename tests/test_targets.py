@@ -126,7 +126,9 @@ class TestNumPy:
         assert (rows["uint8", "2*y - 1"]["result"], rows["uint8", "2*y - 1"]["values"]) == ("uint8", "255, 1")
         assert rows["int64", "x*y"]["result"] == "float64" and rows["int8", "x*y"]["result"] == "float32"
 
-    @pytest.mark.parametrize("where, result", [("promotion_rows(f)", "float64"), ("fresh(promotion_rows, f)", "float32")])
+    @pytest.mark.parametrize(
+        "where, result", [("promotion_rows(f)", "float64"), ("fresh(promotion_rows, f)", "float32")]
+    )
     def test_types_are_those_without_quad_numbers(self, where, result):
         """Once loaded, numpy-quaddtype promotes bfloat16 with a Python float to float64: a planted fault, and its cure."""
         run = (
