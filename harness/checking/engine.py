@@ -64,8 +64,8 @@ def check(
     `targets` are numbers in [0, 1], or their texts, by default those of the tables; `grid` is exhaustive, standard or
     quick; `max_ulp` is the budget.  `gradient` checks the derivative by the library's own autodiff too, or that of
     `gradient_function`.  `weights` (pos, weight, alpha, gamma, smoothing) choose a weighted loss, as the problem's name
-    does: "bce_logits" with {"pos": 3} is "bce_logits@pos=3".  With `problem` None, `exact` names one of your own in a
-    file, FILE:NAME (see `harness.problem`).  `logsumexp` and `softmax_ce` are functions f(logits) and f(logits, labels) of
+    does: "bce_logits" with {"pos": 3} is `bce_logits@pos=3`.  With `problem` None, `exact` names one of your own in a
+    file, `FILE:NAME` (see `harness.problem`).  `logsumexp` and `softmax_ce` are functions f(logits) and f(logits, labels) of
     rows of K `classes`, with `labels` integer, onehot or soft.  `timeout` is in seconds, for all calls of the function together (for each call on the
     exhaustive grid), `memory` in GiB.  `library` and `device` (cpu or cuda) say what its arrays are; `each` that it takes
     one number at a time, `reduction` (mean or sum) that it returns one number for all.
