@@ -178,6 +178,7 @@ def test_texts_and_marks_that_overlap_are_noticed() -> None:
     figure = Figure(figsize=(2, 2))
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set_axis_off()
+    ax.set_autoscale_on(False)
     ax.text(0.5, 0.5, "first")
     assert legible.overlapping(figure) == [] == legible.beyond(figure)
     ax.plot([0.53], [0.52], ls="none", marker="x", ms=3)
