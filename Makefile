@@ -60,7 +60,7 @@ format: .venv/.with-test  ## Rewrite the sources in the project's style
 
 clean:  ## Remove .venv, caches, and all results but the committed tables and figures
 	rm -rf .venv .snakemake .hypothesis .mypy_cache .pytest_cache .ruff_cache build docs/_build *.egg-info
-	rm -rf results/summaries results/searches results/studies results/systems results/systems_exhaustive results/logs results/quick results/report
+	rm -rf results/figures/*.pdf results/summaries results/searches results/studies results/systems results/systems_exhaustive results/logs results/quick results/report
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 help:  ## Show this list
