@@ -17,6 +17,7 @@ from harness.cli.main import main
 from harness.kernels import kernel_named, kernels_of
 from harness.numbers.formats import format_named
 from harness.problems import problem_named
+from harness.systems.registry import systems_of
 from harness.tables import lines
 from harness.tables.strongest import Known
 from harness.tables.verify import Verification
@@ -167,6 +168,20 @@ def test_the_rule_of_runners():
     computed, expected = (np.array(v, np.float32) for v in zip(*given_))
     assert failing(fmt, computed, expected).tolist() == [False, False, True, True, True, False, False, True, True]
     assert ulps(fmt, np.array([1.0, 0.999, 0.0])).tolist() == [2.0**-23, 2.0**-24, 2.0**-149]
+
+
+@pytest.mark.parametrize(
+    "name", ["torch.nn.functional.binary_cross_entropy_with_logits", "torch.sigmoid + binary_cross_entropy"]
+)
+@pytest.mark.parametrize("fmt", ["float32", "float64"])
+def test_torch_itself_fails_where_its_small_losses_are_lost(name, fmt):
+    pytest.importorskip("torch")
+    system = next(s for s in systems_of("torch") if s.name == name and s.problem == "bce_logits" and s.mode == "eager")
+    vectors = given("bce_logits", fmt)
+    at = np.isfinite(vectors.x)  # its BCE refuses NaN
+    x, y, expected = vectors.x[at], vectors.y[at], vectors.expected[at]
+    fails = failing(format_named(fmt), system.load()(x, y), expected)
+    assert (fails & (y == 0) & (expected > 0)).any() and not (fails & (x == 0)).any()
 
 
 # -- runners ------------------------------------------------------------------------------------------------
