@@ -70,7 +70,11 @@ def compared(task: tuple[str, str, int]) -> Compared:
         error = off(problem, point, value, wide)
         worst = max(worst, error)
         if not error <= stated:
-            wrong.append(f"{name} in {format_name} at {point}: off by 2^{math.log2(error):.1f}" if error else f"{name} at {point}")
+            wrong.append(
+                f"{name} in {format_name} at {point}: off by 2^{math.log2(error):.1f}"
+                if error
+                else f"{name} at {point}"
+            )
     cited = range(0, len(values), CITED)
     wrong += [text for i in cited if (text := unconfirmed(problem, [float(c[i]) for c in columns]))]
     return Compared(name, format_name, len(values), worst, stated, len(cited), wrong)
@@ -107,7 +111,9 @@ def off(problem: Problem, point: list[float], value: object, wide: np.dtype) -> 
 
 def in_arb(value: object) -> arb:
     """Return a number of a wide format as a ball without a radius."""
-    return arb(value) if isinstance(value, float) else arb(exact_mpf(value)) if np.isfinite(value) else arb(float(value))
+    return (
+        arb(value) if isinstance(value, float) else arb(exact_mpf(value)) if np.isfinite(value) else arb(float(value))
+    )
 
 
 def distance(found: arb, held: arb, wide: np.dtype) -> float | None:
@@ -162,7 +168,13 @@ def main() -> int:
             wrong += found.wrong
             worst = f"2^{math.log2(found.worst):.1f}" if found.worst else "0"
             tier = f"{TIERS[found.fmt]}, of {found.fmt}"
-            counts = f"{found.values:,}", worst, f"2^{math.log2(found.bound):.0f}", f"{found.cited:,}", str(len(found.wrong))
+            counts = (
+                f"{found.values:,}",
+                worst,
+                f"2^{math.log2(found.bound):.0f}",
+                f"{found.cited:,}",
+                str(len(found.wrong)),
+            )
             rows.append((f"`{found.problem}`", tier, *counts))
             print(*rows[-1], *found.wrong[:3], sep=" | ", flush=True)
     minutes = (time.monotonic() - began) / 60

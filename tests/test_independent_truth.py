@@ -10,12 +10,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
-import independent_truth as program  # noqa: E402 - a program beside the tests
+import independent_truth as program
 
-from harness.numbers.formats import FORMATS  # noqa: E402
-from harness.numbers.wide import FLOAT64, quad, tiny  # noqa: E402
-from harness.problems import PROBLEMS  # noqa: E402
-from harness.sweep.grid import Grid  # noqa: E402
+from harness.numbers.formats import FORMATS
+from harness.numbers.wide import FLOAT64, quad, tiny
+from harness.problems import PROBLEMS
+from harness.sweep.grid import Grid
 
 
 def test_every_problem_is_compared():
