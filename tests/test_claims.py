@@ -23,6 +23,7 @@ from harness.tables.rows import CONTRACT
 from harness.tables.strongest import Known
 from harness.tables.text import downward, short
 from harness.tables.writer import to_csv
+from harness.workflow import files
 from harness.workflow.provenance import functions_differ
 
 ISSUE = list("abcdefghijk")
@@ -200,7 +201,7 @@ def test_tables_that_are_missing_or_of_other_functions_know_nothing(tmp_path):
     write = {"libc": "another"}
     for recorded, count in (({}, 1), (write, 0)):
         path.write_text(to_csv([cells()], list(cells())))
-        path.with_suffix(".json").write_text(json.dumps({"provenance": recorded}))
+        files.write_json(path.with_suffix(".json"), {"sha256": {path.name: files.sha256(path)}, "provenance": recorded})
         assert len(measure.made_here([path, tmp_path / "none.csv"]).rows) == count
 
 

@@ -27,6 +27,7 @@ from harness.systems.pages import known as strengthened
 from harness.systems.run.supervise import Request, evaluate
 from harness.tables import writer
 from harness.truth.fast import evaluate as evaluate_fast
+from harness.workflow import files
 
 FAKE = """
 import os, signal, time
@@ -233,7 +234,7 @@ def test_parts_that_cannot_be_merged_are_refused(known: Path, parts: list[dict],
         job.in_order([{**parts[0], "library": "gone"}])
     fake, absent = (known / f"{name}.json" for name in ("fake", "absent"))
     told = json.loads(absent.read_text())
-    (known / "other.json").write_text(json.dumps({**told, "provenance": {**told["provenance"], "libc": "glibc 2.1"}}))
+    files.write_sealed(known / "other.json", {**told, "provenance": {**told["provenance"], "libc": "glibc 2.1"}})
     assert main(["systems-table", str(fake), str(known / "other.json"), "--out", str(known / "x.csv")]) == 2
     assert "and with libc glibc 2.1; measure the systems again" in capsys.readouterr().err
     assert not (known / "x.csv").exists()

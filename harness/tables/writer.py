@@ -22,6 +22,7 @@ from harness.tables.text import as_cell
 from harness.workflow import files
 from harness.workflow.provenance import provenance
 
+SIDECAR_SEAL = "seal"  # the key of a sidecar's own checksum; its `sha256` are the other files'
 Rows = Iterable[Mapping[str, object]]
 
 
@@ -74,7 +75,7 @@ def write_again(
     told = described(path)
     told["sha256"] |= {p.name: files.sha256_of(text) for p, text in texts.items()}
     told["rows"] = len(rows)
-    files.write_texts({path.with_suffix(".json"): files.to_json(told), **texts})
+    files.write_texts({path.with_suffix(".json"): files.to_json(files.sealed(told, SIDECAR_SEAL)), **texts})
 
 
 def sidecar(
@@ -84,8 +85,9 @@ def sidecar(
     extra: Mapping[str, object],
     measured_with: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """Return what a table's JSON file holds: number of rows, checksums by file name, further facts, provenance."""
-    return {"table": table, "rows": rows, "sha256": checksums, **extra, "provenance": measured_with or provenance()}
+    """Return what a table's JSON file holds: number of rows, checksums by file name, further facts, provenance, its seal."""
+    told = {"table": table, "rows": rows, "sha256": checksums, **extra, "provenance": measured_with or provenance()}
+    return files.sealed(told, SIDECAR_SEAL)
 
 
 def read(path: Path | TextIO, needed: Iterable[str] = ()) -> pd.DataFrame:
@@ -112,6 +114,8 @@ def described(path: Path) -> dict[str, Any]:
     found = files.read_json(sidecar, "a table's sidecar")
     if not isinstance(found, dict) or not isinstance(found.get("sha256"), dict):
         raise UsageError(f"{sidecar} is not a table's sidecar (it has no checksums); make the table again")
+    if SIDECAR_SEAL in found and not files.is_whole(found, SIDECAR_SEAL):  # those of before had none
+        raise UsageError(f"{sidecar} does not match its own checksum; make the table again")
     if not isinstance(found.setdefault("provenance", {}), dict):
         raise UsageError(f"{sidecar} is not a table's sidecar (its provenance is none); make the table again")
     return found

@@ -140,9 +140,23 @@ def read_json(path: Path, kind: str = "a JSON file") -> Any:
         raise UsageError(f"{path} is not {kind} ({e})") from e
 
 
+def sealed(value: Mapping[str, Any], key: str = SEAL) -> dict[str, Any]:
+    """Return what a JSON file is to hold, with the SHA-256 of all of it at its end."""
+    held = {k: v for k, v in value.items() if k != key}
+    return {**held, key: sha256_of(to_json(held))}
+
+
+def is_whole(found: Mapping[str, Any], key: str = SEAL) -> bool:
+    """Tell whether what was read from a sealed file is what was written."""
+    try:
+        return sealed(found, key)[key] == found[key]
+    except ValueError:  # a NaN, which no sealed file holds, or half of a surrogate pair
+        return False
+
+
 def write_sealed(path: Path, value: dict[str, Any]) -> None:
     """Write a JSON file whole, with the SHA-256 of everything in it at its end: what one stage hands to the next."""
-    write_json(path, {**value, SEAL: sha256_of(to_json(value))})
+    write_json(path, sealed(value))
 
 
 def read_sealed(path: Path, kind: str, again: str, keys: Iterable[str] = ()) -> dict[str, Any]:
@@ -153,16 +167,11 @@ def read_sealed(path: Path, kind: str, again: str, keys: Iterable[str] = ()) -> 
     found = read_json(path, kind)
     if not isinstance(found, dict) or SEAL not in found:
         raise UsageError(f"{path} is not {kind} (it has no checksum); {again}")
-    stated = found.pop(SEAL)
-    try:
-        whole = sha256_of(to_json(found)) == stated
-    except ValueError:  # a NaN, which no sealed file holds, or half of a surrogate pair
-        whole = False
-    if not whole:
+    if not is_whole(found):
         raise UsageError(f"{path} does not match its checksum; {again}")
     if not set(keys) <= set(found):
         raise UsageError(f"{path} is not {kind} (keys are missing); {again}")
-    return found
+    return {k: v for k, v in found.items() if k != SEAL}
 
 
 def sha256(path: Path) -> str:
