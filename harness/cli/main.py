@@ -13,6 +13,7 @@ import click
 
 from harness import Crash, UsageError, __version__
 from harness.cli import options
+from harness.cli.fixing import fixing
 from harness.cli.keeping import keeping
 from harness.cli.stages import stages
 from harness.cli.tables import reading
@@ -218,6 +219,7 @@ def verify(results: Path, deep: bool, exhaustive: bool) -> None:
     sys.exit(0 if found.ok else 1)
 
 
+cli.commands.update(fixing.commands)
 cli.commands.update(keeping.commands)
 cli.commands.update(reading.commands)
 cli.commands.update(stages.commands)
