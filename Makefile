@@ -7,7 +7,7 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: results report quick exhaustive questions systems systems_quick test lint format clean help
+.PHONY: results report quick exhaustive questions systems systems_quick crate test lint format clean help
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := results
 
@@ -38,6 +38,9 @@ systems: .venv/.with-systems  ## The losses of Keras, TensorFlow, PyTorch, JAX a
 systems_quick: .venv/.with-systems  ## The same on a coarse grid, into results/quick/
 	$(call workflow,systems_quick)
 	$(call open_first,results/quick)
+
+crate: .venv/.with-crate  ## Describe results/ as an RO-Crate, results/ro-crate-metadata.json
+	$(RUN)/python docs/crate.py
 
 test: .venv/.with-test  ## Run the tests
 	$(RUN)/python -m pytest -n 2 --dist loadfile
