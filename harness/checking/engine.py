@@ -125,9 +125,9 @@ def check(
         return Report(rows, max_ulp, notes, special, summaries, loaded)
 
 
-def _targets(problem: Problem, fmt: Format, given: Iterable[float | str]) -> np.ndarray:
+def _targets(problem: Problem, fmt: Format, given: Iterable[float | str] | None) -> np.ndarray:
     """Return the targets given as numbers of the format, by default the problem's own, or else those of the tables."""
-    chosen = tuple(map(str, given)) or problem.targets or STANDARD_TARGETS
+    chosen = tuple(map(str, given or ())) or problem.targets or STANDARD_TARGETS
     return targets_in(fmt, chosen, problem.target_domain)
 
 
