@@ -120,6 +120,11 @@ COMMANDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "reference": (["bce_logits", "--logit", "3", "--target", "0.5", "--digits", "20"], ()),
     "verify": (["results"], ("results/tables/small.csv", "results/tables/small.json")),
     "budget": (["lse_log1p", "-p", "bce_logits", "-f", "float16", "-g", "quick", "--out", "new.yaml"], ()),
+    "recommend": (
+        ["-p", "bce_logits", "-f", "float16", "--targets", "hard", "--library", "numpy", "--json"],
+        ("results/tables/small.csv", "results/tables/small.json"),
+    ),
+    "vectors": (["results/tables", "--out", "new"], ()),
     "rows": (
         ["small", "--columns", "kernel,max_ulp", "--csv"],
         ("results/tables/small.csv", "results/tables/small.json"),
@@ -176,7 +181,7 @@ OUTPUTS = (
     "--docs",
     "--figures",
 )  # any text is a file's name, and it takes a command its time to write it
-SLOW = ("special", "systems", "report", "figures", "bounds", "verify")  # seconds where they use their input
+SLOW = ("vectors", "special", "systems", "report", "figures", "bounds", "verify")  # seconds where they use their input
 
 
 def run(*arguments: str) -> Judged:
