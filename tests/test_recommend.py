@@ -31,7 +31,6 @@ from harness.truth.fast import evaluate
 
 ROOT = Path(__file__).parent.parent
 TABLES = ROOT / "results" / "tables"
-PAGE = (ROOT / "docs" / "recommend.md").read_text(encoding="utf-8")
 FLOAT32 = format_named("float32")
 
 
@@ -295,19 +294,3 @@ def test_the_ends_of_a_range_belong_to_it():
 
 
 # -- the page -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("command", re.findall(r"^harness (recommend .*)$", PAGE, re.MULTILINE))
-def test_the_commands_of_the_page_run(command, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    status, out, err = run(*command.split())
-    assert status == 0 and not err and "loss" in out
-
-
-def test_the_example_of_the_page_runs(monkeypatch, capsys):
-    monkeypatch.chdir(ROOT)
-    example = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
-    example = example.replace('["harness", ', f'[{sys.executable!r}, "-m", "harness", ')
-    defined = {}
-    exec(example, defined)
-    assert capsys.readouterr().out and defined["loss"](np.float16([0]), np.float16([1])) == np.float16(np.log(2))

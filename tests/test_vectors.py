@@ -27,7 +27,6 @@ from harness.testing.vectors.planted import PLANTED, planted_in
 
 ROOT = Path(__file__).parent.parent
 FOLDER, TABLES = ROOT / "results" / "vectors", ROOT / "results" / "tables"
-PAGE = (ROOT / "docs" / "vectors.md").read_text(encoding="utf-8")
 EXAMPLES = ROOT / "docs" / "examples"
 EACH = [(p, f) for p in PROBLEMS for f in FORMATS]
 
@@ -170,15 +169,6 @@ def test_the_rule_of_runners():
 
 
 # -- runners ------------------------------------------------------------------------------------------------
-
-
-def test_the_example_in_python_runs(monkeypatch, capsys):
-    monkeypatch.chdir(ROOT)
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    example = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
-    exec(compile(example, "docs/vectors.md", "exec"), {})
-    assert "worst" in capsys.readouterr().out
-    sys.modules.pop("vectors", None)
 
 
 def test_the_runner_in_python_follows_the_rule(monkeypatch):
