@@ -6,13 +6,17 @@ import itertools
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from harness import UsageError
-from harness.figures import style
+from harness import UsageError, __version__
+from harness.figures import job, legible, style
+from harness.figures.apart import away
 from harness.figures.axes import InputAxis
 from harness.figures.bins import Curve, end_points, from_summaries
 from harness.figures.catalogue import MOST_CURVES, captions, figure_names, plans
@@ -23,6 +27,7 @@ from harness.figures.errors import LEAST, error_figure, legend_labels, shown, tw
 from harness.figures.heatmap import number
 from harness.figures.job import figures_job
 from harness.figures.map import runs, strip
+from harness.figures.paper import WIDTHS, on_paper
 from harness.kernels import kernel_named
 from harness.numbers.formats import FORMATS, Format
 from harness.problems import PROBLEMS, problem_named
@@ -77,8 +82,8 @@ def lines_of(experiment: Experiment, paths: list[Path], table: Path, name: str) 
 # -- what is planned and written ---------------------------------------------------------------
 
 
-def test_every_named_figure_is_written_twice(small: Experiment, drawn: list[Path]) -> None:
-    assert [p.name for p in drawn] == [f"{n}.{s}" for n in figure_names(small) for s in ("png", "svg")]
+def test_every_named_figure_is_written_in_three_forms(small: Experiment, drawn: list[Path]) -> None:
+    assert [p.name for p in drawn] == [f"{n}.{s}" for n in figure_names(small) for s in ("png", "svg", "pdf")]
     assert all(p.stat().st_size > 2000 for p in drawn)
 
 
@@ -135,6 +140,61 @@ def test_missing_input_is_named(small: Experiment, swept: tuple[list[Path], Path
     assert not list(tmp_path.glob("*lse*"))
 
 
+def test_metadata_name_version_and_identifier(drawn: list[Path]) -> None:
+    for svg, pdf in zip((p for p in drawn if p.suffix == ".svg"), (p for p in drawn if p.suffix == ".pdf")):
+        text, raw = svg.read_text(encoding="utf-8"), pdf.read_bytes()
+        (found,) = re.findall(r"<dc:identifier>([0-9a-f]{10})</dc:identifier>", text)
+        assert found == style.identifier(text) and f"xent-harness {__version__}" in text and "<dc:date>" not in text
+        assert found.encode() in raw and f"xent-harness {__version__}".encode() in raw and b"/CreationDate" not in raw
+    changed = text.replace("float16", "float17")  # negative control: another drawing
+    assert style.identifier(changed) != found
+    newer = text.replace(f"xent-harness {__version__}", "xent-harness 99")
+    assert style.identifier(newer) == found  # another version that draws the same
+
+
+# -- what a reader can read --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", ["column", None])
+def test_no_text_overlaps_another_and_none_is_too_small(
+    small: Experiment, swept: tuple[list[Path], Path], width: str | None
+) -> None:
+    curves = ErrorCurves(small, *swept)
+    with style.context():
+        for plan in plans(small):
+            if width and plan.name == "small_errors_input":
+                continue
+            draw = partial(job.DRAW[plan.kind], plan, curves)
+            figure = on_paper(draw, WIDTHS[width])[0] if width else draw()
+            assert legible.overlapping(figure) == [] and legible.beyond(figure) == [], plan.name
+            if width:
+                assert figure.get_figwidth() == WIDTHS[width]
+                sizes = {t.get_fontsize() for t in figure.findobj(Text) if t.get_text()}
+                assert min(sizes) >= 7 and max(sizes) <= 8, plan.name
+
+
+def test_texts_and_marks_that_overlap_are_noticed() -> None:
+    """Negative control."""
+    figure = Figure(figsize=(2, 2))
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set_axis_off()
+    ax.set_autoscale_on(False)
+    ax.text(0.5, 0.5, "first")
+    assert legible.overlapping(figure) == [] == legible.beyond(figure)
+    ax.plot([0.53], [0.52], ls="none", marker="x", ms=3)
+    assert legible.overlapping(figure) == [("first", "mark")]
+    ax.text(0.55, 0.5, "second")
+    assert ("second", "first") in legible.overlapping(figure)
+    ax.text(0.95, 0.2, "third")
+    assert legible.beyond(figure) == ["third"]
+
+
+def test_a_curve_is_drawn_where_it_is_away_from_another() -> None:
+    flat, step = np.zeros(9), np.array([0, 0, 0, 0, 3, 3, 0, np.nan, 0.2])
+    assert list(away(step, flat, 0.5)) == [False, False, False, True, True, True, True, True, True]
+    assert not away(flat, flat, 0.5).any() and not away(step, step, 0.5).any()
+
+
 # -- what is drawn -----------------------------------------------------------------------------
 
 
@@ -189,12 +249,16 @@ def test_kernels_that_coincide_are_drawn_once(small: Experiment, swept: tuple[li
     drawn = ErrorCurves(small, *swept)
     problem = problem_named("bce_logits")
     curves = {n: drawn.curve(problem, n, F16, "0") for n in KERNELS["bce_logits"][1:]}
-    twins = twins_of(curves)
+    twins = twins_of(curves, F16)
     # Both parameters round to 0 in float16.
     assert twins["sigmoid_clip_1e-15"] == "sigmoid_clip_1e-12" and twins["lse_log1p"] == "lse_log1p"
     changed = curves["sigmoid_clip_1e-15"]
-    curves["sigmoid_clip_1e-15"] = Curve(changed.at, changed.top + 1, changed.median, changed.outcomes)
-    assert twins_of(curves)["sigmoid_clip_1e-15"] == "sigmoid_clip_1e-15"
+    for factor, alone in ((1.9, False), (2.1, True)):
+        curves["sigmoid_clip_1e-15"] = Curve(changed.at, changed.top * factor, changed.median, changed.outcomes)
+        assert (twins_of(curves, F16)["sigmoid_clip_1e-15"] == "sigmoid_clip_1e-15") is alone
+    outcomes = {**changed.outcomes, "wrong_sign": ~changed.outcomes["wrong_sign"]}
+    curves["sigmoid_clip_1e-15"] = Curve(changed.at, changed.top, changed.median, outcomes)
+    assert twins_of(curves, F16)["sigmoid_clip_1e-15"] == "sigmoid_clip_1e-15"
 
 
 def test_a_legend_names_every_kernel() -> None:
@@ -213,7 +277,12 @@ def test_classes_of_error(fmt: Format) -> None:
     lost = 2.0 ** (fmt.precision - 1)
     cases = [(0.0, 0), (4.0, 0), (lost * (1 - 2**-20), 4), (lost, 5), (2 * lost, 5), (np.inf, 5)]
     assert [error_class(ulp, fmt) for ulp, _ in cases] == [index for _, index in cases]
-    assert number(lost, fmt) == "none" and number(3.14, fmt) == "3.1" and number(np.nan, fmt) == "–"
+    assert (
+        number(lost, fmt) == "no bit right"
+        and number(lost, fmt, "") == ""
+        and number(3.14, fmt) == "3.1"
+        and number(np.nan, fmt) == "–"
+    )
     drawn = shown(np.array([0.0, 1.0, lost, np.inf]), fmt)
     assert list(drawn) == [LEAST, 0, fmt.precision - 1, fmt.precision - 1]
 

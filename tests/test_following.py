@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 import sys
 from functools import partial
 from math import exp  # a name of this module's own, which following must see
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -221,13 +219,6 @@ def test_explain_prints_the_operations(capsys, tmp_path):
     assert main(asked) == 0
     out = capsys.readouterr().out
     assert "operation  " not in out and "cannot be followed: an array's tobytes" in out
-
-
-def test_the_example_of_the_page_is_what_explain_prints(capsys):
-    page = (Path(__file__).parent.parent / "docs" / "own_loss.md").read_text(encoding="utf-8")
-    command, shown = re.search(r"\$ harness (explain [^\n]*)\n(.*?)\n```", page, re.DOTALL).groups()
-    assert main(command.split()) == 0
-    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == shown.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -200,3 +200,21 @@ def test_a_library_that_is_not_here_is_named(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(["check", "numpy:log1p", "-p", "log1p", "-f", "float16", "--library", "torch"]) == 2
     assert "torch cannot be imported here" in capsys.readouterr().err
+
+
+def test_a_library_that_is_imported_inside_is_told():
+    def loss(y_true, y_pred):
+        import keras
+
+        return keras.losses.binary_crossentropy(y_true, y_pred)
+
+    def inner(x, y):
+        return (lambda v: __import__("math") and _torch(v))(x)
+
+    def _torch(v):
+        from torch.nn import functional
+
+        return functional.softplus(v)
+
+    assert candidates(loss, None)[0] == "tensorflow"
+    assert candidates(_torch, None)[0] == "torch" and candidates(inner, None)[0] == "numpy"

@@ -1,5 +1,7 @@
 """Bound and measurement against the input: a row of panels for each of a few kernels, a column a format.
 
+Where there is one format only, the kernels stand side by side.
+
 The horizontal axis is that of all figures of errors (figures/axes.py), the vertical one log2 of the error in
 ulps; the measured error is an area, its bound a line that must lie above it.
 """
@@ -119,33 +121,49 @@ def _joined(axis: InputAxis, left: Array, right: Array) -> tuple[Array, Array]:
 def bounds_figure(data: FigureData) -> Figure:
     """Draw bounds and measurements of the chosen kernels."""
     names, formats = chosen(data.compared), [FORMATS[f] for f in data.compared]
-    layout = Layout(
-        11.0, len(names), len(formats), 1.55, left=0.62, right=2.25,
-        top=0.62, bottom=0.78, gap_x=0.36, gap_y=0.2,
-    )  # fmt: skip
+    layout = _layout(len(names), len(formats))
     figure = layout.figure(data.title)
+    beside = len(formats) == 1  # one format: a column for each kernel
     for row, column in layout.places():
-        fmt, last = formats[column], row == len(names) - 1
-        both = data.compared[fmt.name][names[row]]
-        ax = _panel(figure, layout, (row, column), data.problem, fmt, last)
-        _draw(ax, stairs(data.problem, fmt, both), fmt, f"{names[row]} {fmt.name}")
-        if row == 0:
-            layout.heading(ax, style.format_title(fmt, data.exhaustive[fmt.name]))
-        if column == 0:
+        name, fmt = names[column if beside else row], formats[0 if beside else column]
+        both = data.compared[fmt.name][name]
+        ax = _panel(figure, layout, (row, column), data.problem, fmt, layout.ends(row))
+        _draw(ax, stairs(data.problem, fmt, both), fmt, f"{name} {fmt.name}")
+        title = style.format_title(fmt, data.exhaustive[fmt.name])
+        if beside or layout.paper:
+            lines = [name, title, f"median bound / measured: {_ratio(both, fmt)}"]
+            layout.heading(ax, "\n".join(lines if layout.paper else [lines[0], lines[2]]))
+        elif layout.heads(row):
+            layout.heading(ax, title)
+        if layout.leftmost(column):
             layout.y_label(ax, "error (ulp)", 36)
-        if fmt is formats[-1]:
-            layout.key(ax, names[row], _ratios(data, names[row]))
+        if fmt is formats[-1] and not beside and not layout.paper:
+            layout.key(ax, name, _ratios(data, name))
+    if beside and not layout.paper:
+        head = style.format_title(formats[0], data.exhaustive[formats[0].name])
+        figure.text(1 - 0.2 / layout.width, 1 - 0.1 / layout.height, head, va="top", ha="right", fontsize=9)
     _legend(figure)
     return figure
+
+
+def _layout(kernels: int, formats: int) -> Layout:
+    if formats == 1:
+        return Layout(11.0, 1, kernels, 2.4, left=0.62, right=0.2, top=0.78, bottom=0.95, gap_x=0.45, gap_y=0.2)
+    return Layout(11.0, kernels, formats, 1.55, left=0.62, right=2.25, top=0.62, bottom=0.78, gap_x=0.36, gap_y=0.2)
 
 
 def _ratios(data: FigureData, name: str) -> list[tuple[None, str]]:
     """Say how far the bound lies above the measurement, format by format."""
     entries: list[tuple[None, str]] = [(None, "median bound / measured")]
     for fmt, by_kernel in data.compared.items():
-        ratio = by_kernel[name].median_ratio(FORMATS[fmt])
-        entries.append((None, f"{fmt}: " + ("no error of ½ ulp" if np.isnan(ratio) else f"{ratio:.3g}")))
+        entries.append((None, f"{fmt}: {_ratio(by_kernel[name], FORMATS[fmt])}"))
     return entries
+
+
+def _ratio(both: Comparison, fmt: Format) -> str:
+    """Write how far the bound lies above the measurement, in the median."""
+    ratio = both.median_ratio(fmt)
+    return "no error of ½ ulp" if np.isnan(ratio) else f"{ratio:.3g}"
 
 
 def _panel(figure: Figure, layout: Layout, place: tuple[int, int], problem: Problem, fmt: Format, last: bool) -> Axes:
@@ -194,6 +212,6 @@ def _legend(figure: Figure) -> None:
 
 
 def draw(data: FigureData, folder: Path, name: str) -> list[Path]:
-    """Draw one figure and write it as PNG and SVG."""
+    """Draw one figure and write it as PNG, SVG and PDF."""
     with style.context():
         return style.save(bounds_figure(data), folder, name)

@@ -123,10 +123,13 @@ def _from_file(path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(path.stem, module)
+    arguments, sys.argv = sys.argv, [str(path)]  # those of the harness are none of the file's
     try:
         spec.loader.exec_module(module)
     except BaseException as e:
         raise UsageError(f"{path} cannot be imported: {one_line(e)}") from e
+    finally:
+        sys.argv = arguments
     return module
 
 
@@ -167,14 +170,21 @@ def arranged(function: Function, name: str, has_target: bool) -> Callable[..., A
     parameters = _parameters(function)
     if parameters is None:
         return function
+    _refuse_fewer(parameters, name, 1 + has_target)
     _refuse_more(parameters, name, 1 + has_target)
     positional = [p for p in parameters if p.kind != p.KEYWORD_ONLY]
     if has_target and len(positional) >= 2 and DATA.fullmatch(_plain(positional[1])):
-        return lambda x, y: function(x, ObjectiveData(y))
+        return _standing_for(function, lambda x, y: function(x, ObjectiveData(y)))
     at = _places(parameters, has_target)
     if at is None:
         return function
-    return lambda *given: _call(function, parameters, at, given)
+    return _standing_for(function, lambda *given: _call(function, parameters, at, given))
+
+
+def _standing_for(function: Function, called: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls another in its own way, and names it: what follows code looks into that."""
+    called.__wrapped__ = function  # type: ignore[attr-defined]
+    return called
 
 
 def _parameters(function: Function) -> list[inspect.Parameter] | None:
@@ -194,6 +204,13 @@ def _parameters(function: Function) -> list[inspect.Parameter] | None:
 
 def _plain(parameter: inspect.Parameter) -> str:
     return parameter.name.lower().strip("_")
+
+
+def _refuse_fewer(parameters: Sequence[inspect.Parameter], name: str, given: int) -> None:
+    if len(parameters) < given:
+        takes = ("no argument", "one argument")[len(parameters)]
+        what = "an input and a target: write f(x, y)" if given == 2 else "an input: write f(x)"
+        raise UsageError(f"{name} takes {takes}, and gets {what}")
 
 
 def _refuse_more(parameters: Sequence[inspect.Parameter], name: str, taken: int) -> None:

@@ -8,6 +8,7 @@ that its code names; where that says nothing, it is tried with NumPy first.
 
 from __future__ import annotations
 
+import dis
 import inspect
 import sys
 from collections.abc import Callable
@@ -45,6 +46,10 @@ class NumpyArrays:
     def given(self, array: np.ndarray) -> Any:
         """Return an array of the library with the bits of a NumPy array."""
         return array
+
+    def integers(self, labels: np.ndarray) -> Any:
+        """Return an array of the library with the integers of a NumPy array, such as numbers of classes."""
+        return self.given(labels)
 
     def taken(self, result: Any) -> Any:
         """Return what a function returned as a NumPy array, whatever library's array it is; others as they are."""
@@ -85,6 +90,10 @@ class TorchArrays(NumpyArrays):
         """Return a tensor with the bits of a NumPy array: its integers by DLPack, seen as the format's."""
         bits = array.view(np.dtype(f"i{array.itemsize}"))
         return self.torch.from_dlpack(bits).view(self.dtypes[array.dtype]).to(self.where)
+
+    def integers(self, labels: np.ndarray) -> Any:
+        """Return a tensor with the integers of a NumPy array."""
+        return self.torch.from_numpy(labels).to(self.where)
 
     def slope(self, function: Function) -> Function:
         """Return the derivative in x: the gradient of the sum of all results, each of which has its own input."""
@@ -218,7 +227,7 @@ def taken(result: Any) -> Any:
         return _from_torch(result)
     if root in ("jax", "tensorflow") and hasattr(result, "shape") and hasattr(result, "dtype"):
         return np.array(result)  # a copy that can be written
-    if root is None and hasattr(result, "__dlpack__"):
+    if root is None and hasattr(result, "__dlpack__") and not isinstance(result, np.ndarray):
         return _from_any(result)
     return result
 
@@ -295,7 +304,7 @@ def _named(function: Any, seen: set[int]) -> set[str]:
         return set()
     seen.add(id(code))
     scope = getattr(function, "__globals__", {})
-    found: set[str] = set()
+    found = {ROOTS[root] for root in _imported_inside(code) if root in ROOTS}
     for name in _names(code):
         value = scope.get(name)
         if inspect.ismodule(value) and value.__name__.split(".")[0] in ROOTS:
@@ -312,6 +321,12 @@ def _names(code: Any) -> set[str]:
     """Return the global names of a function's code and of those that it has inside."""
     inner = [_names(c) for c in code.co_consts if inspect.iscode(c)]
     return set(code.co_names).union(*inner)
+
+
+def _imported_inside(code: Any) -> set[str]:
+    """Return the first names of the modules that a function's code imports when it runs, and those inside of it."""
+    here = {str(i.argval).split(".")[0] for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
+    return here.union(*(_imported_inside(c) for c in code.co_consts if inspect.iscode(c)))
 
 
 def _plain(function: Any) -> Any:

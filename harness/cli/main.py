@@ -17,6 +17,7 @@ import click
 from harness import Crash, UsageError, __version__, choices
 from harness.cli import options
 from harness.cli.keeping import keeping
+from harness.cli.recommending import recommending
 from harness.cli.stages import stages
 from harness.cli.tables import reading
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from harness.numbers.formats import Format
 
 
-WORKFLOW = ("jsonschema", "psutil", "pygments", "snakemake", "yaml")  # modules of the extra of this name
+WORKFLOW = ("jsonschema", "psutil", "pyarrow", "pygments", "snakemake", "yaml")  # modules of the extra of this name
 PIPE_CLOSED = 141  # as a shell says of a process that wrote to a closed pipe
 
 
@@ -224,7 +225,8 @@ def verify(results: Path, deep: bool, exhaustive: bool) -> None:
     """Check a results folder: checksums, every cited extreme once more in mpmath and Arb, and rows swept again.
 
     Re-runs each kernel at the input of its largest error and compares what it computes, the exact
-    value, and the error with the table; sweeps some rows again and compares every cell.
+    value, and the error with the table; sweeps some rows again and compares every cell.  Golden vectors' answers are
+    computed again.
     Exit status 0 if all agree, 1 if any does not.
 
     \b
@@ -237,10 +239,15 @@ def verify(results: Path, deep: bool, exhaustive: bool) -> None:
     if exhaustive and not deep:
         raise UsageError("--exhaustive sweeps every float32 input again, as a part of --deep; add --deep")
     found = verification.verify(results, deep=deep, exhaustive=exhaustive)
+    if (results / "vectors").is_dir():
+        from harness.testing.vectors import verified
+
+        found = found.and_of(*verified.vectors(results / "vectors"))
     click.echo(found.text)
     sys.exit(0 if found.ok else 1)
 
 
+cli.commands.update(recommending.commands)
 cli.commands.update(keeping.commands)
 cli.commands.update(reading.commands)
 cli.commands.update(stages.commands)

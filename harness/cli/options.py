@@ -103,6 +103,6 @@ def out(told: str) -> Decorator:
     return click.option("--out", required=True, type=PATH, help=told)
 
 
-def figures(told: str = "The folder for PNG and SVG files.") -> Decorator:
+def figures(told: str = "The folder for PNG, SVG and PDF files.") -> Decorator:
     """Declare --figures, the folder that a command draws into beside what else it writes."""
     return click.option("--figures", "figures", required=True, type=PATH, help=told)

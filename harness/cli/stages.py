@@ -174,6 +174,21 @@ def special(out: Path) -> None:
 
 
 @stages.command()
+@click.argument("tables", type=options.PATH)
+@options.out("The folder of the vectors.")
+def vectors(tables: Path, out: Path) -> None:
+    """Stage: choose golden vectors from the tables of a folder, and say what they kill.
+
+    \b
+    Example:
+      harness vectors results/tables --out results/vectors
+    """
+    from harness.testing.vectors.job import vectors_job
+
+    vectors_job(tables, out)
+
+
+@stages.command()
 @click.argument("tables", nargs=-1, required=True, type=options.PATH)
 @options.out_table
 def atlas(tables: Paths, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""The commands that read tables for people who write papers: rows, cite, diff."""
+"""The commands that read tables for people who write papers: rows, figure, cite, diff."""
 
 from __future__ import annotations
 
@@ -46,6 +46,39 @@ def rows(table: str, condition: str | None, columns: str | None, form: str, widt
         raise UsageError(f"there is no table {path}; those there are: {choices(path.stem, there)}")
     names = [name.strip() for name in columns.split(",")] if columns else None
     click.echo(extract.extract(path, condition, names, form, width), nl=False)
+
+
+@reading.command()
+@click.argument("name")
+@click.option("--kernel", multiple=True, help="Only this kernel, or this system; repeat for several.")
+@click.option("--format", "format_", multiple=True, help="Only this format; repeat for several.")
+@click.option("--problem", multiple=True, help="Only this problem, in a figure of several.")
+@click.option("--target", help="The target, where NAME is without its ending, such as _y0.")
+@click.option(
+    "--width", type=click.Choice(["column", "page", "screen"]), default="page", show_default=True,
+    help="8.5 cm or 17.8 cm with text of 7 to 8 points; screen: as in results/figures.",
+)  # fmt: skip
+@click.option("--out", required=True, type=options.PATH, help="The file, .pdf, .svg or .png.")
+@RESULTS
+def figure(
+    name: str, kernel: tuple[str, ...], format_: tuple[str, ...], problem: tuple[str, ...], target: str | None, width: str,
+    out: Path, results: Path,
+) -> None:  # fmt: skip
+    """Draw one figure for a paper, with the panels and kernels asked for.
+
+    NAME is a file's in results/figures without its ending.  PDF and SVG keep text as text and name in their metadata the
+    version that drew them and the figure's identifier.  Figures of errors along the input are drawn from the summaries
+    that `make` leaves, all others from the committed tables.
+
+    \b
+    Examples:
+      harness figure bce_logits_plateaus --format float16 --format float32 --width column --out plateaus.pdf
+      harness figure bce_logits_errors --target 0 --format float32 --kernel lse_log1p --kernel logaddexp --out errors.pdf
+    """
+    from harness.cli import figure as drawing
+
+    chosen = drawing.Chosen(kernel, format_, problem, target)
+    click.echo(drawing.figure_job(name, chosen, width, results, out))
 
 
 @reading.command()

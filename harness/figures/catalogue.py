@@ -56,22 +56,23 @@ class Plan:
 SAMPLE = "formats marked 'sample' show lower bounds."
 ERRORS = (
     "Error in ulp of each kernel at every input, on an axis that widens {where}: thick lines are the largest "
-    "error of each cell, thin ones the median; the tinted band is the usual range, to be read first; above the grey "
+    "error of each cell, thin ones the median; the first kernel of a row is drawn whole, the others where their errors "
+    "differ from its by a factor of 1.4 or more, and those that nowhere differ by 2 share an entry; the tinted band is the usual range, to be read first; above the grey "
     "area, which ends at max(1/2, κ/2) ulp of the condition number κ, an error is the kernel's and not the problem's; "
     "the dashed line is 2^(p-1) ulp, where no bit is right; "
     "marks above it show outcomes such as a spurious NaN where they happen; " + SAMPLE
 )
 MAP = (
     "Largest error of each kernel (rows) along the input (columns): pale green is within 4 ulp, darker is "
-    "worse, up to no correct bit; hatching is a spurious outcome, blank where the format has no such input; " + SAMPLE
+    "worse, up to no bit right; hatching is a spurious outcome, blank where the format has no such input; " + SAMPLE
 )
 PLATEAUS = (
     "Loss and magnitude of its gradient as computed, against the exact value (thick grey), where the "
     "prediction is ever more wrong: a loss that runs flat is a plateau, a gradient of exactly 0 is dead."
 )
 WORST = (
-    "Largest error in ulp of each kernel in each format: 'none' means that no bit is right, 2^(p-1) ulp or "
-    "more; ≥ stands for a maximum over a sample, a lower bound; marks show spurious outcomes."
+    "Largest error in ulp of each kernel in each format, 'no bit right' from 2^(p-1) ulp on; "
+    "≥ stands for a maximum over a sample, a lower bound; marks show spurious outcomes."
 )
 TITLES = {
     "errors": "How many ulp is {} off, and at which input?",
@@ -80,7 +81,7 @@ TITLES = {
 
 
 def figure_names(experiment: Experiment) -> list[str]:
-    """Return the stems of an experiment's figures; each is written as .png and .svg."""
+    """Return the stems of an experiment's figures; each is written as .png, .svg and .pdf."""
     return [plan.name for plan in plans(experiment)]
 
 

@@ -28,17 +28,40 @@ from harness.workflow.experiments import Experiment
 from harness.workflow.targets import targets_in
 
 
-class ErrorCurves:
+class WorstErrors:
+    """Hold what an experiment's table knows: the worst error of each kernel, and which formats' inputs were all visited."""
+
+    def __init__(self, experiment: Experiment, table: pd.DataFrame):
+        self.experiment, self.formats = experiment, experiment.formats
+        self._worst = worst_of(table)
+        whole = table.groupby("format")["exhaustive"].agg(lambda column: (column == "true").all())
+        self._exhaustive = {str(name): bool(every) for name, every in whole.items()}
+
+    def exhaustive(self, fmt: Format) -> bool:
+        """Tell whether every input of a format was visited."""
+        return self._exhaustive[fmt.name]
+
+    def worst(self, problem: Problem, kernel: str, fmt: Format, hard: bool) -> tuple[float, list[str]]:
+        """Return the table's largest ulp error and the outcomes that occurred, over hard or soft targets.
+
+        Problems without a target count as hard.  The error is NaN where nothing finite was computed.
+        Raises UsageError where the table has no such row.
+        """
+        key = (problem.name, kernel, fmt.name, hard)
+        if key not in self._worst:
+            raise UsageError(f"the table has no row of {problem.name} {kernel} in {fmt.name}; make it again")
+        return self._worst[key]
+
+
+class ErrorCurves(WorstErrors):
     """Hold the errors of an experiment's kernels along the input, and the worst of each from its table.
 
     Raises UsageError where a summary is missing, given twice, damaged, or of another sweep.
     """
 
     def __init__(self, experiment: Experiment, summary_paths: list[Path], table_csv: Path):
-        self.experiment, self.formats = experiment, experiment.formats
-        self._worst = worst_of(writer.read(table_csv, CONTRACT))
+        super().__init__(experiment, writer.read(table_csv, CONTRACT))
         self._curves: dict[tuple[str, str, str, str | None], Curve] = {}
-        self._exhaustive: dict[str, bool] = {}
         shards = shards_of(experiment, summary_paths)
         for fmt in self.formats:
             self._gather(fmt, [stored.read_summaries(p)[0] for p in shards.paths[fmt.name]], shards.grid)
@@ -64,21 +87,6 @@ class ErrorCurves:
     def curve(self, problem: Problem, kernel: str, fmt: Format, target: str | None) -> Curve:
         """Return the errors of one kernel along the input."""
         return self._curves[problem.name, kernel, fmt.name, target]
-
-    def exhaustive(self, fmt: Format) -> bool:
-        """Tell whether every input of a format was visited."""
-        return self._exhaustive[fmt.name]
-
-    def worst(self, problem: Problem, kernel: str, fmt: Format, hard: bool) -> tuple[float, list[str]]:
-        """Return the table's largest ulp error and the outcomes that occurred, over hard or soft targets.
-
-        Problems without a target count as hard.  The error is NaN where nothing finite was computed.
-        Raises UsageError where the table has no such row.
-        """
-        key = (problem.name, kernel, fmt.name, hard)
-        if key not in self._worst:
-            raise UsageError(f"the table has no row of {problem.name} {kernel} in {fmt.name}; make it again")
-        return self._worst[key]
 
 
 def row_of(fmt: Format, targets: list[str], target: str) -> int:

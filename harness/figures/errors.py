@@ -1,6 +1,7 @@
 """Error against the input: a row of panels for each family of kernels, a column for each format.
 
-Kernels whose errors coincide are drawn once and named together; outcomes are marked above the highest error.
+Kernels whose errors coincide are drawn once and named together; the first of a row is drawn whole, the others where
+they are away from it (apart.py); outcomes are marked above the highest error.
 Behind them a tinted band is the usual range (tables/usual.py), which is to be read first, and a grey area ends at the
 condition envelope: what lies above it is the kernel's own doing.
 """
@@ -16,12 +17,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.figures import style
+from harness.figures.apart import away, only
 from harness.figures.axes import InputAxis
 from harness.figures.bins import STEPS, Curve
 from harness.figures.catalogue import Family, Plan
 from harness.figures.curves import ErrorCurves
 from harness.figures.envelope import envelope
-from harness.figures.layout import Layout, line
+from harness.figures.layout import Layout, key_height, line
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.tables import usual
@@ -31,6 +33,7 @@ from harness.truth.errors import OUTCOMES
 Array = np.ndarray
 
 LEAST = -4.0  # log2 of the smallest error shown, 2^-4 ulp
+ALIKE = 1.0  # curves no farther apart than a factor of 2 in error, log2, are one
 NOTE = 30  # characters of a legend line
 ROW, ALL_ROWS = 1.5, 6.3  # inches: most of one row, and of all
 
@@ -38,33 +41,42 @@ ROW, ALL_ROWS = 1.5, 6.3  # inches: most of one row, and of all
 def error_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
     """Draw a plan of kind `errors`: a row of panels for each family, a column for each format, and a key."""
     several = len({f.problem.name for f in plan.families}) > 1
-    rows = len(plan.families)
+    rows = [FamilyRow(family, plan.target, drawn) for family in plan.families]
+    gap = 0.26 if several else 0.16
+    height = max(min(ROW, ALL_ROWS / len(rows)), *(key_height(r.entries()) - gap for r in rows))
     layout = Layout(
-        11.0, rows, len(drawn.formats), min(ROW, ALL_ROWS / rows), left=0.62, right=2.25,
-        top=0.62, bottom=0.95, gap_x=0.36, gap_y=0.26 if several else 0.16,
+        11.0, len(rows), len(drawn.formats), height, left=0.62, right=2.25, top=0.62, bottom=0.95, gap_x=0.36, gap_y=gap,
     )  # fmt: skip
     figure = layout.figure(plan.title)
-    occurred: set[str] = set()
-    for row, family in enumerate(plan.families):
+    for row, panels in enumerate(rows):
         # Rows of one problem share their inputs; those of several problems name their own.
-        panels = FamilyRow(family, plan.target, drawn)
         for column, fmt in enumerate(drawn.formats):
-            ax = panels.panel(figure, layout, row, column, several or row == rows - 1, row == rows - 1)
-            if row == 0:
+            ax = panels.panel(figure, layout, row, column, several or layout.ends(row), layout.ends(row))
+            if layout.heads(row):
                 layout.heading(ax, style.format_title(fmt, drawn.exhaustive(fmt)))
-            if column == 0:
+            if layout.leftmost(column):
                 layout.y_label(ax, "error (ulp)", 36)
-        panels.key(ax, layout)
-        occurred |= panels.outcomes
+        layout.key(ax, panels.family.title, panels.entries())
+    if any(len(r.style_of) > 1 for r in rows):
+        _how_drawn(figure, layout)
     banded = list(dict.fromkeys(usual.range_text(f.problem) for f in plan.families))
+    occurred: set[str] = set().union(*(r.outcomes for r in rows))
     _legend(figure, [o for o in OUTCOMES if o in occurred], [text for text in banded if text])
     return figure
+
+
+def _how_drawn(figure: Figure, layout: Layout) -> None:
+    """Say above the keys that only the first of a row is drawn whole."""
+    x, y = 1 - (layout.right - 0.11) / layout.width, 1 - (layout.top - 0.14) / layout.height
+    figure.text(
+        x, y, "The first of a row is drawn whole,\nthe others where they differ from it.", va="bottom", fontsize=7
+    )
 
 
 class FamilyRow:
     """Hold the curves of one family in every format, and draw its panels.
 
-    `twins` maps each kernel of a format to the first whose curve is drawn alike; only that is drawn.
+    `twins` maps each kernel of a format to the first whose curve is alike; only that is drawn.
     """
 
     def __init__(self, family: Family, target: str | None, drawn: ErrorCurves):
@@ -73,7 +85,7 @@ class FamilyRow:
         self.curves = {
             f.name: {n: drawn.curve(family.problem, n, f, target) for n in self.names} for f in drawn.formats
         }
-        self.twins = {f: twins_of(by_name) for f, by_name in self.curves.items()}
+        self.twins = {f.name: twins_of(self.curves[f.name], f) for f in drawn.formats}
         own = [n for n in self.names if any(t[n] == n for t in self.twins.values())]
         self.style_of = {n: i for i, n in enumerate(own)}
         found = {n: {o for c in self.curves.values() for o in c[n].occurring} for n in own}
@@ -92,31 +104,37 @@ class FamilyRow:
         _guides(ax, layout, fmt)
         at, labels = axis.ticks(wide=False)
         layout.x_ticks(ax, at, labels if ticks else (), axis.minor_ticks(), axis.label if last else "")
+        first = self.curves[fmt.name][self.names[0]]
         for name in self.style_of:
             if self.twins[fmt.name][name] == name:
                 curve = self.curves[fmt.name][name]
-                _draw(ax, curve, self.style_of[name], fmt, axis)
+                _draw(ax, curve, None if curve is first else first, self.style_of[name], fmt, axis)
                 for outcome in OUTCOMES if name in self.marked else ():
                     height = most + step * (self.marked.index(name) + 0.6)
                     colour = style.LINES[self.style_of[name]][0]
                     style.marks(ax, outcome, curve.at[curve.outcomes[outcome]], height, colour, f"{name} {outcome}")
         return ax
 
-    def key(self, ax: Axes, layout: Layout) -> None:
-        """Name the curves right of the last panel."""
+    def entries(self) -> list[tuple[tuple | None, str]]:
+        """Return what the key says of the curves: how each is drawn, and which kernels it stands for."""
         labels = legend_labels(self.names, self.twins)
         # A kernel that has other twins in other formats has no line of its own.
         lines = {n: style.LINES[i] for n, i in self.style_of.items()}
-        entries = [(lines.get(n), label) for n, label in labels.items()]
-        layout.key(ax, self.family.title, entries)
+        return [(lines.get(n), label) for n, label in labels.items()]
 
 
-def twins_of(curves: dict[str, Curve]) -> dict[str, str]:
-    """Map each kernel to the first one whose curve is drawn alike, itself if it is the first."""
+def twins_of(curves: dict[str, Curve], fmt: Format) -> dict[str, str]:
+    """Map each kernel to the first one whose curve is alike, itself if it is the first."""
     found: dict[str, str] = {}
     for name, curve in curves.items():
-        found[name] = next((o for o in found if found[o] == o and curve.same(curves[o])), name)
+        found[name] = next((o for o in found if found[o] == o and alike(curve, curves[o], fmt)), name)
     return found
+
+
+def alike(a: Curve, b: Curve, fmt: Format) -> bool:
+    """Tell whether two curves have the same outcomes, and errors as drawn no farther apart than a factor of two."""
+    same = np.array_equal(a.at, b.at) and all(np.array_equal(a.outcomes[o], b.outcomes[o]) for o in OUTCOMES)
+    return same and not away(shown(a.top, fmt), shown(b.top, fmt), ALIKE).any()
 
 
 def legend_labels(names: Sequence[str], twins: dict[str, dict[str, str]]) -> dict[str, str]:
@@ -169,11 +187,16 @@ def _guides(ax: Axes, layout: Layout, fmt: Format) -> None:
     ax.axhline(most, **style.NO_BIT_RIGHT, zorder=1)
 
 
-def _draw(ax: Axes, curve: Curve, i: int, fmt: Format, axis: InputAxis) -> None:
+def _draw(ax: Axes, curve: Curve, first: Curve | None, i: int, fmt: Format, axis: InputAxis) -> None:
+    """Draw a curve, and its median thin: whole, or where it is away from the first of the panel."""
     colour, width, dashes = style.LINES[i]
     at, top, median = _parted(curve, axis)
-    line(ax, at, shown(top, fmt), color=colour, lw=width, ls=dashes, zorder=3 + i, solid_capstyle="butt")
-    line(ax, at, shown(median, fmt), color=colour, lw=0.6, alpha=0.75, zorder=2)
+    top, median = shown(top, fmt), shown(median, fmt)
+    if first is not None and np.array_equal(first.at, curve.at):
+        drawn = away(top, shown(_parted(first, axis)[1], fmt), ALIKE / 2)
+        top, median = only(top, drawn), only(median, drawn)
+    line(ax, at, top, color=colour, lw=width, ls=dashes, zorder=3 + i, solid_capstyle="butt")
+    line(ax, at, median, color=colour, lw=0.6, alpha=0.75, zorder=2)
 
 
 def _parted(curve: Curve, axis: InputAxis) -> tuple[Array, Array, Array]:

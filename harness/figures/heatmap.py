@@ -24,6 +24,7 @@ from harness.truth.classes import bits, error_class
 from harness.truth.errors import SPURIOUS
 
 ROW = 0.185  # inches
+NO_BIT = "no bit right"
 COLOURS = style.class_colours()
 
 
@@ -51,16 +52,23 @@ class Tile:
 
 @dataclass(frozen=True)
 class TileLook:
-    """Say where within a tile, whose sides are 1, the number begins and the marks stand, and how large they are."""
+    """Say where within a tile, whose sides are 1, the number begins and the marks stand, and how large they are.
+
+    Tiles too narrow for the words have no writing where no bit is right: their colour, which the legend names, says so,
+    and leaves the room to the marks.
+    """
 
     number_at: float = -0.42  # from the middle
     mark_at: float = 0.42  # of the first mark; the others to the left of it
     mark_step: float = 0.14
     mark_size: float = 3.1  # points
     font_size: float | None = None  # points; the figure's own unless said otherwise
+    no_bit: str = NO_BIT  # what is written where no bit is right
 
 
-LOOK = TileLook(mark_step=0.105)
+LOOK = TileLook(number_at=-0.47, mark_at=0.44, mark_step=0.075)
+NARROW = TileLook(mark_step=0.13, mark_size=2.9, font_size=7.5, no_bit="")
+LEAST_TILE = 0.9  # inches: the words, and marks of four outcomes
 
 
 def worst_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
@@ -68,17 +76,10 @@ def worst_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
     names, groups = plan.kernel_labels(), _groups(plan, drawn)
     formats = len(drawn.formats)
     layout = Layout(
-        7.4,
-        1,
-        len(groups),
-        len(names) * ROW,
-        left=1.95,
-        right=0.1,
-        top=0.88,
-        bottom=0.58,
-        gap_x=0.15,
-        gap_y=0,
-    )
+        10.6, 1, len(groups), len(names) * ROW, left=1.95, right=0.1, top=0.88, bottom=0.74, gap_x=0.15, gap_y=0,
+        least=max(0.75, formats * 0.48),
+    )  # fmt: skip
+    look = LOOK if layout.panel_width / formats >= LEAST_TILE else NARROW
     figure = layout.figure(plan.title)
     for column, (title, hard) in enumerate(groups):
         ax = layout.panel(figure, 0, column, (-0.5, formats - 0.5), (len(names) - 0.5, -0.5))
@@ -86,9 +87,9 @@ def worst_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
         for i, fmt in enumerate(drawn.formats):
             head = f"{fmt.name}\n{'all inputs' if drawn.exhaustive(fmt) else '≥, sample'}"
             ax.text(i, 1 + layout.points_up(3), head, transform=ax.get_xaxis_transform(), ha="center", va="bottom")
-        draw_tiles(ax, (len(names), formats), _tiles(plan, drawn, hard), LOOK)
+        draw_tiles(ax, (len(names), formats), _tiles(plan, drawn, hard), look)
         ax.hlines(plan.family_edges(), *ax.get_xlim(), color="#000000", lw=0.8)
-        if column == 0:
+        if layout.leftmost(column):
             layout.y_ticks(ax, range(len(names)), names, size=0)
     _legend(figure)
     return figure
@@ -119,7 +120,7 @@ def draw_tiles(ax: Axes, shape: tuple[int, int], tiles: Iterable[Tile], look: Ti
     marks: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for tile in tiles:
         classes[tile.row, tile.column] = tile.index
-        ink, text = style.ink(tile.index), tile.text or number(tile.ulp, tile.fmt)
+        ink, text = style.ink(tile.index), tile.text or number(tile.ulp, tile.fmt, look.no_bit)
         ax.text(tile.column + look.number_at, tile.row, text, color=ink, ha="left", va="center_baseline",
                 fontsize=look.font_size, weight="bold" if tile.bold else None)  # fmt: skip
         for i, outcome in enumerate(tile.outcomes):
@@ -135,12 +136,12 @@ def draw_tiles(ax: Axes, shape: tuple[int, int], tiles: Iterable[Tile], look: Ti
         line(ax, *zip(*places), ls="none", marker=marker, ms=look.mark_size, label=outcome, **outline)
 
 
-def number(ulp: float, fmt: Format) -> str:
-    """Write an error briefly; 'none' from 2^(p-1) ulp on (no bit is right), a dash where there is none."""
+def number(ulp: float, fmt: Format, no_bit: str = NO_BIT) -> str:
+    """Write an error briefly; `no_bit` from 2^(p-1) ulp on, a dash where there is none."""
     if math.isnan(ulp):
         return "–"
     if ulp >= 2.0 ** bits(fmt):
-        return "none"
+        return no_bit
     if ulp < 9.95:
         return f"{ulp:.1f}"
     if ulp < 9999.5:
@@ -157,6 +158,8 @@ def outcome_legend(figure: Figure) -> None:
 
 def _legend(figure: Figure) -> None:
     outcome_legend(figure)
-    note = "Numbers: largest error in ulp; none: no bit is right, 2^(p−1) ulp or more.  "
-    note += "Colours: share of the bits lost."
-    figure.text(0.02, 0.36 / figure.get_figheight(), note, va="center")
+    place = (0.01, 0.2 / figure.get_figheight())
+    figure.legend(handles=style.class_handles(), loc="lower left", bbox_to_anchor=place, ncols=6, frameon=False,
+                  columnspacing=1.4)  # fmt: skip
+    note = "Numbers: largest error in ulp; no bit right: 2^(p−1) ulp or more.  Colours: share of the bits lost."
+    figure.text(0.02, 0.53 / figure.get_figheight(), note, va="center")

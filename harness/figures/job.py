@@ -17,7 +17,7 @@ DRAW = {"errors": error_figure, "map": map_figure, "plateaus": plateau_figure, "
 
 
 def figures_job(experiment: Experiment, inputs: list[Path], table: Path, out: Path) -> list[Path]:
-    """Draw every figure of an experiment into the folder `out`, as PNG and SVG; return the files in order of the plans.
+    """Draw every figure of an experiment into the folder `out`, as PNG, SVG and PDF; return the files in order of the plans.
 
     `inputs` are the summaries of all its formats and shards, `table` is its CSV.  Raises UsageError where a summary
     is missing, given twice, damaged, or of another sweep, or where the table lacks a row.

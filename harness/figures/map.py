@@ -45,7 +45,7 @@ def map_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
         layout.heading(ax, style.format_title(fmt, drawn.exhaustive(fmt)))
         at, labels = axis.ticks(wide=True)
         layout.x_ticks(ax, at, labels, axis.minor_ticks(), axis.label)
-        if column == 0:
+        if layout.leftmost(column):
             layout.y_ticks(ax, range(len(names)), names, size=1.5)
         _panel(ax, plan, fmt, axis, drawn)
     _legend(figure)

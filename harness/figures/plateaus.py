@@ -1,7 +1,8 @@
 """Loss and gradient as computed, against the exact ones: plateaus, jumps to infinity, dead gradients.
 
 Drawn are the inputs whose prediction is ever more wrong, where a loss should rise without end and its gradient stay
-away from 0: there a clamp shows as a plateau, and training stops where the gradient is exactly 0.
+away from 0: there a clamp shows as a plateau, and training stops where the gradient is exactly 0.  The exact values are
+drawn whole and each kernel where it is away from them (apart.py), so that none hides another that is right.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.figures import style
+from harness.figures.apart import away, only
 from harness.figures.catalogue import Plan
 from harness.figures.curves import ErrorCurves
 from harness.figures.layout import Layout, line
@@ -71,6 +73,8 @@ def plateau_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
         gap_y=0.4,
     )
     figure = layout.figure(plan.title)
+    shown: set[str] = set()
+    outcomes: set[str] = set()
     for row, (problem, target) in enumerate(((loss, 0.0), (loss, 1.0), (gradient, 0.0), (gradient, 1.0))):
         kernels = [k for n in names for k in kernels_of(problem.name) if k.name == n]
         by_format = [evaluated(problem, kernels, fmt, target) for fmt in drawn.formats]
@@ -80,17 +84,21 @@ def plateau_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
             ax = layout.panel(figure, row, column, values.side.limits, axis.limits(len(marked)))
             layout.x_ticks(ax, *values.side.ticks, name=values.side.label)
             layout.y_ticks(ax, *axis.ticks())
-            _panel(ax, axis, values, marked)
-            if row == 0:
+            shown |= _panel(ax, axis, values, marked)
+            outcomes |= {o for n in values.marked for o in values.outcomes(n)}
+            if layout.heads(row):
                 layout.heading(ax, f"{fmt.name} (p = {fmt.precision})")
-            if column == 0:
+            if layout.leftmost(column):
                 layout.y_label(ax, f"{'loss' if problem is loss else '|gradient|'}, y = {target:.0f}", 44, "bold")
-    plateau_legend(figure, layout, list(enumerate(names)), spacing=0.6)
+    curves = [(i, n) for i, n in enumerate(names) if n in shown]
+    plateau_legend(figure, layout, curves, [n for n in names if n not in shown], outcomes, spacing=0.6)
     return figure
 
 
 def _chosen(names: list[str], wanted: tuple[str, ...]) -> list[str]:
-    """Return the wanted names that there are; the first of all where there are none."""
+    """Return all names where they are few; else the wanted ones that there are, or the first."""
+    if len(names) <= len(style.LINES):
+        return names
     return [n for n in wanted if n in names] or names[: len(style.LINES)]
 
 
@@ -149,6 +157,11 @@ class WrongSide:
         """Return the kernels that give NaN or infinity where a number is due."""
         return [name for name, values in self.computed.items() if self.spurious(values).any()]
 
+    def outcomes(self, name: str) -> list[str]:
+        """Return which of NaN and infinity a kernel gives where a number is due."""
+        values = self.computed[name][self.spurious(self.computed[name])]
+        return [o for o, kind in (("spurious_nan", np.isnan), ("spurious_inf", np.isinf)) if kind(values).any()]
+
     def spurious(self, computed: Array) -> Array:
         """Tell where a value is NaN or infinite and the rounded exact value is neither."""
         return ~np.isfinite(computed) & np.isfinite(self.rounded)
@@ -185,6 +198,11 @@ class Linear:
         """Return heights; NaN where nothing finite was computed or the panel ends."""
         return np.where(values < self.most, values, np.nan)
 
+    @property
+    def tolerance(self) -> float:
+        """Return how far from the exact value, in heights, a value is drawn by itself."""
+        return 0.015 * self.most
+
 
 class Logarithmic:
     """Place magnitudes on a logarithmic axis; an exact 0 stands on its own line below it."""
@@ -212,38 +230,54 @@ class Logarithmic:
             at = np.clip(np.log10(np.abs(values)), self.lo, self.hi)
         return np.where(values == 0, self.zero, np.where(np.isfinite(values), at, np.nan))
 
+    @property
+    def tolerance(self) -> float:
+        """Return how far from the exact value, in heights, a value is drawn by itself."""
+        return 0.015 * (self.hi - self.lo)
 
-def _panel(ax: Axes, axis: Linear | Logarithmic, values: WrongSide, marked: list[str]) -> None:
-    at = values.side.at
+
+def _panel(ax: Axes, axis: Linear | Logarithmic, values: WrongSide, marked: list[str]) -> set[str]:
+    """Draw one format's curves; return the kernels that are away from the exact values, or marked."""
+    at, exact = values.side.at, axis.place(values.exact)
     if isinstance(axis, Logarithmic):
         ax.axhline(axis.edge, color="#888888", lw=0.5)
-    line(ax, at, axis.place(values.exact), color=style.TRUTH, lw=7, solid_capstyle="butt", zorder=1)
+    line(ax, at, exact, color=style.TRUTH, lw=7, solid_capstyle="butt", zorder=1)
+    found = set()
     for i, (name, computed) in enumerate(values.computed.items()):
         colour, width, dashes = style.LINES[i]
-        line(
-            ax,
-            at,
-            axis.place(computed),
-            color=colour,
-            lw=width,
-            ls=dashes,
-            zorder=3 + i,
-            solid_capstyle="butt",
-        )
+        height = axis.place(computed)
+        apart = departed(axis, height, exact, computed)
+        look = {"color": colour, "lw": width, "ls": dashes, "zorder": 3 + i, "solid_capstyle": "butt"}
+        line(ax, at, only(height, apart), **look)
+        found |= {name} if np.isfinite(height[apart]).any() or name in values.marked else set()
         if name in marked:
-            height = axis.first_line + marked.index(name) * axis.line
+            up = axis.first_line + marked.index(name) * axis.line
             for outcome, kind in (("spurious_nan", np.isnan), ("spurious_inf", np.isinf)):
                 where = values.spurious(computed) & kind(computed)
-                style.marks(ax, outcome, at[where], height, colour, f"{name} {outcome}")
+                style.marks(ax, outcome, at[where], up, colour, f"{name} {outcome}")
+    return found
 
 
-def plateau_legend(figure: Figure, layout: Layout, curves: Sequence[tuple[int, str]], spacing: float) -> None:
-    """Name the curves, each by its place in style.LINES and its name, right of the panels, and below them what marks and lines mean."""
-    exact = Line2D([], [], color=style.TRUTH, lw=7, label="exact")
-    handles = [exact, *(style.line_handle(i, name) for i, name in curves)]
+def departed(axis: Linear | Logarithmic, height: Array, exact: Array, computed: Array) -> Array:
+    """Tell where a curve is away from the exact one; what is not finite has marks, and what is out of view no height."""
+    in_view = np.where(np.isfinite(computed) & np.isfinite(height), exact, np.nan)
+    return away(height, in_view, axis.tolerance) & np.isfinite(height)
+
+
+def plateau_legend(
+    figure: Figure, layout: Layout, curves: Sequence[tuple[int, str]], exact: Sequence[str], outcomes: set[str], spacing: float,
+) -> None:  # fmt: skip
+    """Name the curves right of the panels, each by its place in style.LINES and its name; those that are nowhere away from
+    the exact values after them; and below the panels what marks and lines mean."""
+    handles = [Line2D([], [], color=style.TRUTH, lw=7, label="exact"), *(style.line_handle(i, n) for i, n in curves)]
+    if exact:
+        handles.append(Line2D([], [], ls="none", label="nowhere away from exact:\n" + ",\n".join(exact)))
     place = (1 - (layout.right - 0.05) / layout.width, 1 - layout.top / layout.height)
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=place, frameon=False, handlelength=2.2,
                   labelspacing=spacing, borderaxespad=0)  # fmt: skip
-    dead = Line2D([], [], color="#888888", lw=0.5, label="below this line: gradient exactly 0, dead")
-    figure.legend(handles=[*style.outcome_handles(["spurious_nan", "spurious_inf"]), dead], loc="lower left",
-                  bbox_to_anchor=(0.03, 0.0), ncols=3, frameon=False, columnspacing=1.6)  # fmt: skip
+    below: list[Line2D] = style.outcome_handles([o for o in ("spurious_nan", "spurious_inf") if o in outcomes])
+    below.append(Line2D([], [], color="#888888", lw=0.5, label="below this line: gradient exactly 0, dead"))
+    figure.legend(
+        handles=below, loc="lower left", bbox_to_anchor=(0.03, 0.0), ncols=3, frameon=False, columnspacing=1.6
+    )
+    figure.text(0.97, 0.012, "Each curve is drawn where it is away from the exact one.", ha="right", va="bottom")

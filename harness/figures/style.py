@@ -7,8 +7,11 @@ the same again for grey print.  Curves are drawn from wide to narrow, so that no
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
 
+from harness import __version__
 from harness.figures.layout import line
 from harness.numbers.formats import Format
 from harness.workflow import files
@@ -29,13 +33,16 @@ from harness.workflow import files
 Array = np.ndarray
 
 DPI = 150
+FORMS = ("png", "svg", "pdf")
+CREATOR = f"xent-harness {__version__}"
 MARKS = 34  # most outcome marks along one panel
 RC = {
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
     "legend.fontsize": 8.0,
     "hatch.linewidth": 0.6,
-    "svg.fonttype": "none",  # text stays text
+    "pdf.fonttype": 42,  # text stays text
+    "svg.fonttype": "none",
     "svg.hashsalt": "harness",
 }
 
@@ -64,7 +71,7 @@ CLASSES = (
     ("¼ to ½", "#F0932B"),
     ("½ to ¾", "#D9541E"),
     ("over ¾", "#A31D22"),
-    ("no correct bit", "#3F0610"),
+    ("no bit right", "#3F0610"),
 )
 BLANK = len(CLASSES)  # in a map of classes: nothing there
 WHITE = "#FFFFFF"
@@ -158,21 +165,55 @@ def marks(ax: Axes, outcome: str, at: Array, height: float, colour: str, label: 
     line(ax, thin, np.full(len(thin), height), ls="none", zorder=9, label=label, **look)
 
 
-def save(figure: Figure, out_dir: Path, name: str) -> list[Path]:
-    """Write a figure as NAME.png and NAME.svg, each whole, without date or version."""
-    png, svg = out_dir / f"{name}.png", out_dir / f"{name}.svg"
-    with files.replacing(png) as temporary:
-        figure.set_dpi(DPI)
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        # 256 colours are enough for lines and flat areas, and take a third of the space.
-        palette = pixels.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-        palette.putpalette([255 if v >= 253 else v for v in palette.getpalette() or []])  # white stays white
-        palette.save(temporary, format="png", dpi=(DPI, DPI))
-    with files.replacing(svg) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
-    return [png, svg]
+def save(figure: Figure, out_dir: Path, name: str, forms: Sequence[str] = FORMS) -> list[Path]:
+    """Write a figure as NAME.png, NAME.svg and NAME.pdf, each whole; return the files in the order of `forms`."""
+    figure.set_dpi(DPI)  # images within an SVG go by it, too
+    svg = _vectors(figure, name) if {"svg", "pdf"} & set(forms) else ""
+    return [_write(figure, out_dir / f"{name}.{form}", svg) for form in forms]
+
+
+def _write(figure: Figure, path: Path, svg: str) -> Path:
+    """Write a figure in the form that a file's ending names, one of FORMS, without the date; return the path.
+
+    SVG and PDF keep text as text, and say in their metadata which version of the harness drew them and the figure's
+    identifier, see `identifier`.
+    """
+    with files.replacing(path) as temporary:
+        if path.suffix == ".png":
+            _pixels(figure).save(temporary, format="png", dpi=(DPI, DPI))
+        elif path.suffix == ".svg":
+            temporary.write_text(svg, encoding="utf-8", newline="\n")
+        else:
+            named = {"Title": path.stem, "Creator": CREATOR, "Keywords": identifier(svg)}
+            figure.savefig(temporary, format="pdf", metadata={**named, "Producer": None, "CreationDate": None})
+    return path
+
+
+def identifier(svg: str) -> str:
+    """Return the identifier of a figure: ten hex digits of a SHA-256 of what it draws, whatever version drew it."""
+    return hashlib.sha256(_unmarked(svg).encode()).hexdigest()[:10]
+
+
+def _unmarked(svg: str) -> str:
+    return re.sub(r"<metadata>.*?</metadata>", "", svg, count=1, flags=re.DOTALL)
+
+
+def _vectors(figure: Figure, name: str) -> str:
+    """Return a figure as SVG, with its identifier."""
+    text = StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None, "Title": name, "Creator": CREATOR, "Identifier": "ID"})
+    svg = text.getvalue()
+    return svg.replace("<dc:identifier>ID</dc:identifier>", f"<dc:identifier>{identifier(svg)}</dc:identifier>")
+
+
+def _pixels(figure: Figure) -> Image.Image:
+    """Return a figure as an image of 256 colours: enough for lines and flat areas, in a third of the space."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    palette = pixels.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    palette.putpalette([255 if v >= 253 else v for v in palette.getpalette() or []])  # white stays white
+    return palette
 
 
 def context() -> AbstractContextManager[None]:

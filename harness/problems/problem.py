@@ -265,7 +265,7 @@ def gradient_of(problem: Problem) -> Problem | None:
 
 def hessian_of(problem: Problem) -> Problem | None:
     """Return the second derivative of a problem in its input; None where none is declared."""
-    return PROBLEMS.get(problem.hessian)
+    return problem_named(problem.hessian) if problem.hessian else None
 
 
 def antiderivative_of(problem: Problem) -> Problem | None:

@@ -31,6 +31,7 @@ from harness.workflow.experiments import Experiment
 PAGE = Path(__file__).with_name("page")
 TEMPLATE = PAGE / "index.html.j2"
 STYLE = PAGE / "page.css"
+CLAIMS = ("claims", "claims_beliefs")  # tables of statements that are judged: in circulation, and believed
 SCRIPTS = ("data.js", "numbers.js", "listing.js", "choose.js", "curves.js", "rows.js", "reading.js", "route.js")
 SHOWN_FORMATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -49,7 +50,7 @@ def report_job(experiments: Sequence[Experiment], results: Path, docs: Path, out
     data["reading"] = {
         "questions": texts.questions(docs / "questions"),
         "findings": texts.findings(docs / "findings.md"),
-        "claims": texts.claims(tables / "claims.csv"),
+        "claims": [row for name in CLAIMS for row in texts.claims(tables / f"{name}.csv")],
     }
     cards = [*formula_cards(tables), *calls.cards(rows, returned, systems.stem)]
     scripts = {f"{name}.js": script(name, value) for name, value in data.items()}
@@ -82,7 +83,7 @@ def shown_tables(tables: Path) -> dict[str, Any]:
     found = {}
     for path in sorted(tables.glob("*.csv")):
         columns = header(path)
-        if columns[: len(CONTRACT)] == list(CONTRACT) or path.stem in ("atlas", "claims"):
+        if columns[: len(CONTRACT)] == list(CONTRACT) or path.stem in ("atlas", *CLAIMS):
             found[f"table.{path.stem}"] = {"csv": files.read_text(path, "a table"), **described(path)}
     return found
 

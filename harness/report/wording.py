@@ -12,16 +12,17 @@ from mpmath import mp
 from harness.numbers.formats import Format, format_named
 from harness.tables.basis import EVERY_INPUT, PROVED
 from harness.tables.text import short
+from harness.truth.classes import bits
 
 EXACT_DIGITS = 9
 NO_BIT = "no bit right"
 
 
 def error(ulp: str, fmt: Format, basis: str) -> str:
-    """Write an error in ulp with ≥ where it is a lower bound; from 2^p ulp on no bit is right, and no size is told."""
+    """Write an error in ulp with ≥ where it is a lower bound; from 2^(p-1) ulp on no bit is right, and no size is told."""
     if ulp == "":
         return ""
-    if Decimal(ulp) >= 2**fmt.precision:
+    if Decimal(ulp) >= 2 ** bits(fmt):
         return NO_BIT
     return f"{'' if basis in (PROVED, EVERY_INPUT) else '≥ '}{short(ulp)} ulp"
 

@@ -7,6 +7,7 @@ single input shows, counts, means and shares, is swept again: some rows always, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,10 @@ class Verification:
         """Return what the user reads: a line for each table, up to 50 disagreements, and how many there are."""
         shown = self.wrong[:50] + ([f"and {len(self.wrong) - 50} more"] if len(self.wrong) > 50 else [])
         return "\n".join([*self.lines, *shown, "verified" if self.ok else f"{len(self.wrong)} disagreements"])
+
+    def and_of(self, lines: Sequence[str], wrong: Sequence[str]) -> Verification:
+        """Return this outcome with the lines and disagreements of a further check."""
+        return Verification([*self.lines, *lines], [*self.wrong, *wrong])
 
 
 def verify(results: Path, *, deep: bool = False, exhaustive: bool = False) -> Verification:

@@ -119,7 +119,7 @@ const styled = () => {
 };
 
 const drawn = (place, data, state, problem, fmt, swept, say) => {
-  const style = styled(), top = fmt.precision, low = report.core.least_power;
+  const style = styled(), top = fmt.precision - 1, low = report.core.least_power;
   const clipped = (e) => (Number.isNaN(e) ? null : Math.min(top, Math.max(low, Math.log2(e))));
   const step = 0.07 * (top - low);
   const traces = data.flatMap((curve) => {

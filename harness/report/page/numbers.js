@@ -114,10 +114,10 @@ numbers.three = (text) => {
   return numbers.signed(`${Number(v.toExponential(2).split("e")[0])}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`);
 };
 
-/** Write an error in ulp, ≥ before a lower bound; from 2^p ulp on no bit is right. */
+/** Write an error in ulp, ≥ before a lower bound; from 2^(p - 1) ulp on no bit is right. */
 numbers.ulps = (ulp, fmt, lower = false) => {
   if (ulp === "" || Number.isNaN(Number(ulp))) return "";
-  return Number(ulp) >= 2 ** fmt.precision ? "no bit right" : `${lower ? "≥ " : ""}${numbers.three(ulp)} ulp`;
+  return Number(ulp) >= 2 ** (fmt.precision - 1) ? "no bit right" : `${lower ? "≥ " : ""}${numbers.three(ulp)} ulp`;
 };
 
 /** Return the float64 that a C99 hex float names. */

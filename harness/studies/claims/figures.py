@@ -29,7 +29,7 @@ def figure(frames: Frames) -> Figure:
         ticks = [side * v for v in range(0, int(FARTHEST) + 1, 10)]
         layout.x_ticks(ax, ticks, [str(v).replace("-", "−") for v in ticks], name="logit x")
         layout.heading(ax, title)
-        if column == 0:
+        if layout.leftmost(column):
             layout.y_ticks(ax, range(len(KERNELS)), KERNELS, size=0)
             handles, labels = ax.get_legend_handles_labels()
     whole.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.2, 0.06), ncols=4, frameon=False)

@@ -46,9 +46,17 @@ def made_here(paths: Iterable[str | Path]) -> Known:
 
 
 def checked(claims: Sequence[Claim], known: Known = NOTHING) -> Tables:
-    """Ask the libraries once, check the claims, and return a row for each claim and for each library."""
+    """Ask the libraries once, check the claims, and return a row for each claim and for each library.
+
+    Statements with a source are apart from common beliefs.
+    """
     results = ask_all([(k, line) for c in claims for k, lines in (c.lines or {}).items() for line in lines])
-    return {"claims": [c.row(results, known) for c in in_order(claims)], "claims_libraries": library_rows(results)}
+    rows = [c.row(results, known) for c in in_order(claims)]
+    return {
+        "claims": [r for r in rows if r["source"]],
+        "claims_beliefs": [r for r in rows if not r["source"]],
+        "claims_libraries": library_rows(results),
+    }
 
 
 def library_rows(results: Results) -> list[Row]:

@@ -49,13 +49,13 @@ def heat_map(problem: str, frames: Frames) -> Figure:
             fmt = format_named(name)
             layout.y_ticks(ax, *_eps_ticks(list(there["eps"])))
             edges = windows[windows["format"] == name].iloc[0]["bins"].split()
-            label = {"bce": "probability p", "bce_logits": "logit x"}[problem] if row == len(ROWS) - 1 else ""
+            label = {"bce": "probability p", "bce_logits": "logit x"}[problem] if layout.ends(row) else ""
             layout.x_ticks(ax, *_input_ticks([float(e) for e in edges], problem), name=label)
             exponents = [-int(e.removeprefix("2^")) for e in there["eps"]]
             ax.axhline(exponents.index(fmt.precision) + 0.5, color="#000000", lw=0.8, ls=(0, (4, 2)))
-            if row == 0:
+            if layout.heads(row):
                 layout.heading(ax, style.format_title(fmt, there.iloc[0]["exhaustive"] == "true"))
-            if column == 0:
+            if layout.leftmost(column):
                 layout.y_label(ax, f"{form}, y = {target}\neps", 40)
     _legend(figure)
     return figure
@@ -132,9 +132,9 @@ def best_curves(frames: Frames) -> Figure:
             layout.x_ticks(ax, *_eps_ticks(names), name="eps")
             layout.y_ticks(ax, *(_ulp_ticks(fmt) if row == 0 else _loss_ticks(high)))
             ax.axvline(names.index(f"2^-{fmt.precision}") + 0.5, color="#888888", lw=0.7, ls=(0, (4, 2)))
-            if row == 0:
+            if layout.heads(row):
                 layout.heading(ax, style.format_title(fmt, name in ("float16", "bfloat16")))
-            if column == 0:
+            if layout.leftmost(column):
                 layout.y_label(ax, ("worst error (ulp)", "largest loss")[row], 30)
     labels = [f"{form}, y = {target}" for form, target in ROWS]
     handles = [style.line_handle(i, label) for i, label in enumerate(labels)]

@@ -34,7 +34,7 @@ def figure(frames: Frames) -> Figure:
         ax.imshow(image, cmap=ListedColormap([to_rgb(c) for c in colours]), vmin=-0.5, vmax=len(colours) - 0.5,
                   aspect="auto", interpolation="nearest", origin="lower")  # fmt: skip
         _ticks(layout, ax, fmt, row, column)
-        layout.heading(ax, DRAWN[column].replace("clip_", "clip_\n") if row == 0 else "")
+        layout.heading(ax, DRAWN[column].replace("clip_", "clip_\n") if layout.heads(row) else "")
     labels = [*LABELS, *(style.outcome_label(name) for name in SPURIOUS)]
     patches = [Patch(fc=c, ec="#000000", lw=0.4, label=label) for c, label in zip(colours, labels)]
     whole.legend(
@@ -48,7 +48,7 @@ def _ticks(layout: Layout, ax: Axes, fmt: Format, row: int, column: int) -> None
     first = fmt.finite_ordinals(-np.inf, np.inf)[0]
     at = [int(fmt.ordinal(np.array([v]).astype(fmt.dtype))[0]) - first for v in logits]
     layout.x_ticks(ax, at, [f"{v:g}".replace("-", "−") for v in logits], name="logit x, in bit order" if row else "")
-    if column == 0:
+    if layout.leftmost(column):
         up = [int(fmt.ordinal(np.array([v]).astype(fmt.dtype))[0]) for v in targets]
         layout.y_ticks(ax, up, [f"{v:g}" for v in targets])
         layout.y_label(ax, f"{fmt.name}\ntarget y", 48)

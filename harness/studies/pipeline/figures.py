@@ -12,11 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.figures import style
+from harness.figures.apart import away, only
 from harness.figures.axes import InputAxis
 from harness.figures.layout import Layout, line
 from harness.numbers.formats import Format, format_named
 from harness.problems import PROBLEMS
 from harness.studies.study import Frames
+from harness.truth.classes import bits
 
 # Column of the curves' table: what it shows.
 PARTS = {
@@ -27,12 +29,16 @@ PARTS = {
     "fused": "fused form, from the logit",
 }
 PARTS_NOTE = """\
-Grey line: 2^p ulp, no digit is right.
+Dashed line: 2^(p−1) ulp, no bit right.
 Farther up, errors stop short of the edge.
 Gaps: infinite or NaN.
 Triangles: p is 0 or 1, and the exact
 loss there infinite."""
-DIGITS_NOTE = "Grey line: the digits of the probability's format.\nFewest digits in each cell of logits."
+DIGITS_NOTE = """\
+Grey line: the digits of the probability's format.
+Fewest digits in each cell of logits.
+Formulas are drawn where they are away from
+the exact logit by a twentieth or more."""
 AXIS = InputAxis(PROBLEMS["bce_logits"])
 LOWEST = -3.0  # log2 of the least error shown, in ulp
 ABOVE = 3.0  # binades above 2^p in view: more is drawn at the edge
@@ -41,15 +47,16 @@ ABOVE = 3.0  # binades above 2^p in view: more is drawn at the edge
 def parts_figure(target: str, frames: Frames) -> Figure:
     """Draw the parts of the error of every pair against the logit, for one target."""
     frame = frames["pipeline_curves"]
-    layout = Layout(11.0, 2, 4, 2.1, left=0.62, right=0.12, top=0.62, bottom=0.62, gap_x=0.42, gap_y=0.72)
+    pairs = _pairs(frame[frame["target"] == target])
+    layout = Layout(11.0, *_shape(pairs), 2.1, left=0.62, right=0.12, top=0.62, bottom=0.62, gap_x=0.42, gap_y=0.72)
     title = "A pipeline from logit to loss: what the probability and what the kernel lost"
     figure = layout.figure(f"{title}, target {target}")
-    for (a, b, group), (row, column) in zip(_pairs(frame[frame["target"] == target]), layout.places()):
+    for (a, b, group), (row, column) in zip(pairs, layout.places()):
         p = b.precision
         ax = _panel(figure, layout, (row, column), (a, b), (LOWEST - 1, p + ABOVE + 2.5), "error (ulp of the loss's format)")  # fmt: skip
         step = next(s for s in (2, 5, 10, 20) if p / s <= 6)
         layout.y_ticks(ax, range(0, p + 1, step), [_power_two(e) for e in range(0, p + 1, step)])
-        line(ax, _limits(), [p, p], color="#888888", lw=0.6)
+        ax.axhline(bits(b), **style.NO_BIT_RIGHT, zorder=1)
         x = AXIS.positions(group["logit"].astype(float).to_numpy(), a)
         for i, name in enumerate(PARTS):
             _curve(ax, x, group[name].astype(float).to_numpy(), i, p + ABOVE)
@@ -63,18 +70,23 @@ def digits_figure(frames: Frames) -> Figure:
     """Draw the digits of the logit that survive in the rounded probability."""
     frame = frames["pipeline_digits"]
     formulas = [c for c in frame.columns if c not in ("probability_format", "loss_format", "logit")]
-    layout = Layout(11.0, 2, 4, 1.8, left=0.62, right=0.12, top=0.62, bottom=0.62, gap_x=0.42, gap_y=0.72)
+    pairs = _pairs(frame)
+    layout = Layout(11.0, *_shape(pairs), 1.8, left=0.62, right=0.12, top=0.62, bottom=0.62, gap_x=0.42, gap_y=0.72)
     figure = layout.figure("Logit → rounded probability → logit: how many digits come back")
-    for (a, b, group), (row, column) in zip(_pairs(frame), layout.places()):
+    for (a, b, group), (row, column) in zip(pairs, layout.places()):
         most = a.precision * math.log10(2)
         ax = _panel(figure, layout, (row, column), (a, b), (-0.06 * most, 1.1 * most), "decimal digits of the logit")
         step = next(s for s in (1, 2, 4) if most / s <= 5)
         layout.y_ticks(ax, range(0, int(most) + 1, step), [str(v) for v in range(0, int(most) + 1, step)])
         line(ax, _limits(), [most, most], color="#888888", lw=0.6)
         x = AXIS.positions(group["logit"].astype(float).to_numpy(), a)
+        digits = {name: group[name].astype(float).to_numpy() for name in formulas}
         for i, name in enumerate(formulas):
             for side in (x < 0, x > 0):
-                _stroke(ax, x[side], group[name].astype(float).to_numpy()[side], i)
+                height = digits[name][side][np.argsort(x[side])]
+                first = digits[formulas[0]][side][np.argsort(x[side])]
+                apart = away(height, first, 0.05 * most) if i else np.full(len(height), True)
+                _stroke(ax, np.sort(x[side]), only(height, apart), i)
     _legend(figure, layout, ["exact logit of the rounded\nprobability", *formulas[1:]], DIGITS_NOTE)
     return figure
 
@@ -87,7 +99,7 @@ def _panel(
     ax = layout.panel(figure, *place, _limits(), limits)
     layout.heading(ax, _title(*pair))
     layout.x_ticks(ax, *AXIS.ticks(False), minor=_minor(), name=AXIS.label)
-    if place[1] == 0:
+    if layout.leftmost(place[1]):
         layout.y_label(ax, label, 36)
     return ax
 
@@ -96,6 +108,12 @@ def _pairs(frame: pd.DataFrame) -> list[tuple[Format, Format, pd.DataFrame]]:
     groups = frame.groupby(["probability_format", "loss_format"], sort=False)
     found = [(format_named(str(a)), format_named(str(b)), g) for (a, b), g in groups]  # type: ignore[misc]
     return sorted(found, key=lambda pair: pair[0] is not pair[1])  # stable: equal formats first
+
+
+def _shape(pairs: Sequence[object]) -> tuple[int, int]:
+    """Return rows and columns of panels, of which the last place is the legend's where there are several rows."""
+    columns = min(4, len(pairs))
+    return -(-len(pairs) // columns), columns
 
 
 def _title(a: Format, b: Format) -> str:

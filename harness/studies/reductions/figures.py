@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.figures import style
+from harness.figures.apart import away, only
 from harness.figures.layout import Layout, line
 from harness.numbers.formats import Format, format_named
 from harness.studies.reductions.error_bounds import height, unit
@@ -28,6 +29,8 @@ BOUNDS = (
     ("2 u, Kahan", lambda n, u: 2 * u, (0, (5, 1.5, 1, 1.5))),
 )  # fmt: skip
 GREY = "#8C8C8C"
+SAME = 0.04  # log10: errors no farther apart than a tenth are one
+Curve = dict[float, float]  # heights by place
 
 
 def draw_sums(frames: Frames) -> Figure:
@@ -45,22 +48,26 @@ def growth(frame: pd.DataFrame, quantity: str, title: str) -> Figure:
     formats = list(dict.fromkeys(frame["format"]))
     layout = Layout(11.0, 1, len(formats), 2.9, left=0.75, right=0.2, top=0.62, bottom=1.05, gap_x=0.48, gap_y=0)
     figure = layout.figure(title)
+    lost = False
     for column, name in enumerate(formats):
         fmt = format_named(name)
         low = math.floor(math.log10(unit(fmt))) - 1.5
         ax = layout.panel(figure, 0, column, (-0.2, 8.2), (low, TOP))
         rows = frame[(frame["format"] == name) & (frame["quantity"] == quantity)]
         _bounds(ax, fmt, quantity)
+        first: Curve = {}
         for i, method in enumerate(CURVES[quantity]):
-            _curve(ax, rows[rows["method"] == method], i, low)
+            there = rows[rows["method"] == method]
+            lost |= _curve(ax, there, first, i, low)
+            first = first or _heights(there, low)
         layout.heading(ax, f"{name} (u = 2{str(-fmt.precision).translate(style.SUPERSCRIPT)})")
         layout.x_ticks(ax, range(0, 9, 2), [style.power_label(k) for k in range(0, 9, 2)], range(1, 9, 2), "n")
         step = 4 if low < -10 else 2 if low < -5 else 1
         at = list(range(0, math.floor(low), -step))
         layout.y_ticks(ax, at, [style.power_label(k) for k in at])
-        if column == 0:
+        if layout.leftmost(column):
             layout.y_label(ax, "relative error", 34)
-    _legend(figure, quantity)
+    _legend(figure, quantity, lost)
     return figure
 
 
@@ -71,28 +78,42 @@ def _bounds(ax: Axes, fmt: Format, quantity: str) -> None:
         line(ax, np.log10(n), np.where(values < TOP, values, np.nan), color=GREY, lw=0.9, ls=dashes, zorder=2)
 
 
-def _curve(ax: Axes, rows: pd.DataFrame, i: int, low: float) -> None:
-    """Draw one method's worst error; a cross ends the curve where the result is not finite."""
+def _heights(rows: pd.DataFrame, low: float) -> Curve:
+    """Return log10 of one method's worst error by log10 of the number of losses."""
     known = rows[(rows["max_rel"] != "") & (rows["n"] != "1")]  # one loss is its own sum
-    errors = np.maximum(known["max_rel"].astype(float), 1e-300)
+    errors = np.clip(np.log10(np.maximum(known["max_rel"].astype(float), 1e-300)), low + 0.15, TOP)
+    return dict(zip(np.log10(known["n"].astype(float)), errors))
+
+
+def _curve(ax: Axes, rows: pd.DataFrame, first: Curve, i: int, low: float) -> bool:
+    """Draw one method's worst error where it is away from the first's; a cross ends it where the result is not finite.
+
+    Return whether there is such a cross.
+    """
+    found = _heights(rows, low)
+    at, height = np.array(list(found)), np.array(list(found.values()))
+    apart = away(height, np.array([first.get(x, np.nan) for x in at]), SAME)
     colour, width, dashes = style.LINES[i]
-    at = np.log10(known["n"].astype(float))
-    line(ax, at, np.clip(np.log10(errors), low + 0.15, TOP), color=colour, lw=width, ls=dashes, zorder=3 + i)
+    line(ax, at, only(height, apart), color=colour, lw=width, ls=dashes, zorder=3 + i)
     lost = rows[rows["max_rel"] == ""]
     if len(lost):
         x = math.log10(float(lost.iloc[0]["n"]))
         line(ax, [x], [TOP - 0.12 * (i + 1)], ls="none", marker="x", ms=3.5, mec=colour, mew=1.0, zorder=10)
+    return bool(len(lost))
 
 
-def _legend(figure: Figure, quantity: str) -> None:
+def _legend(figure: Figure, quantity: str, lost: bool) -> None:
     handles = [style.line_handle(i, name.replace("_", " ")) for i, name in enumerate(CURVES[quantity])]
     place = (0.01, 0.3 / figure.get_figheight())
     figure.legend(handles=handles, loc="lower left", bbox_to_anchor=place, ncols=7, frameon=False, columnspacing=1.3)
     rules = BOUNDS if quantity == "sum" else BOUNDS[:2]
     bounds = [Line2D([], [], color=GREY, lw=0.9, ls=dashes, label=label) for label, _, dashes in rules]
-    bounds.append(Line2D([], [], ls="none", marker="x", ms=3.5, mec="#000000", label="overflow from here"))
+    if lost:
+        bounds.append(Line2D([], [], ls="none", marker="x", ms=3.5, mec="#000000", label="overflow from here"))
     place = (0.01, 0.1 / figure.get_figheight())
     figure.legend(handles=bounds, loc="lower left", bbox_to_anchor=place, ncols=5, frameon=False, columnspacing=1.3)
+    note = f"{CURVES[quantity][0].capitalize()} is drawn whole, the others where they differ from it."
+    figure.text(0.99, 0.17 / figure.get_figheight(), note, ha="right", va="bottom")
 
 
 def draw_stagnation(frames: Frames) -> Figure:

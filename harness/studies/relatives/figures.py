@@ -44,7 +44,7 @@ def draw_log1mexp(frames: Frames) -> Figure:
         above = _relative(figure, layout, column, fmt, curves)
         below = _by_cutoff(figure, layout, column, cutoffs)
         layout.heading(above, style.format_title(fmt, fmt.bits <= 16))
-        if column == 0:
+        if layout.leftmost(column):
             layout.y_label(above, "relative error", 36)
             layout.y_label(below, "largest error (ulp)", 36)
     _legend(figure)
@@ -134,7 +134,7 @@ def draw_errors(frames: Frames) -> Figure:
         families.append(Family(title, problem_named(str(name)), kernels))
     title = "Where do naive forms of the loss's relatives lose their digits, and which form keeps them?"
     plan = Plan("relatives_errors", "errors", title, "", tuple(families))
-    return error_figure(plan, Drawn(frame))  # type: ignore[arg-type]  # of Material it uses formats, curve, exhaustive
+    return error_figure(plan, Drawn(frame))  # type: ignore[arg-type]  # of ErrorCurves it uses formats, curve, exhaustive
 
 
 DRAW = {"relatives_log1mexp": draw_log1mexp, "relatives_errors": draw_errors}

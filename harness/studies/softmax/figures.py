@@ -47,7 +47,7 @@ def draw_growth(frames: Frames) -> Figure:
         layout.heading(ax, _heading(name))
         layout.x_ticks(ax, powers, [f"2{str(k).translate(style.SUPERSCRIPT)}" for k in powers], name="K")
         _powers(layout, ax, low, high)
-        if column == 0:
+        if layout.leftmost(column):
             layout.y_label(ax, "absolute error", 34)
     _legend(figure, [(i, kernel) for i, kernel in enumerate(GROWTH)], 0.3)
     bounds = [Line2D([], [], color=GREY, lw=0.9, ls=d, label=f"bound, {k.replace('_', ' ')}") for k, d in BOUNDED]
@@ -76,7 +76,7 @@ def draw_gap(frames: Frames) -> Figure:
         ticks = list(range(0, int(gap.max()) + 1, step))
         layout.x_ticks(ax, ticks, [str(t) for t in ticks], name="gap")
         _powers(layout, ax, low, TOP)
-        if column == 0:
+        if layout.leftmost(column):
             layout.y_label(ax, "relative error", 34)
     _legend(figure, [(i, kernel) for i, kernel in enumerate(GAPS)], 0.3)
     note = "1: the loss came out as 0 (above 1: as infinity, the exponential having overflowed)"

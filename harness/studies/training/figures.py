@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from harness.figures import style
 from harness.figures.layout import Layout, line
+from harness.figures.paper import PAPER, WIDTHS
 from harness.numbers.formats import format_named
 from harness.problems import antiderivative_of, problem_named
 from harness.studies.study import Frames
@@ -22,6 +25,8 @@ from harness.truth.classes import bits
 Array = np.ndarray
 
 ROW = 0.155  # inches
+LANE = 0.085  # inches from one setting's line to the next
+NAMES, FEW = 44, 29  # characters of a line of names, and of one beside the panels of a narrow sheet
 LOOK = {"usual": ("#0072B2", "o"), "high_rate": ("#E69F00", "s"), "wrong_start": ("#A31D22", "^")}
 LEAST, MOST = -4.0, 4.0  # of the losses shown, log10
 STEPS = (0, 1, 2, 5, 10, 20, 50, 100)
@@ -52,15 +57,15 @@ def loss_figure(setting: str, frames: Frames) -> Figure:
         steps = numbers(part, "step")
         ax = layout.panel(figure, row, column, (-3, steps[-1] + 3), (ends[0], ends[1] + 0.25 * (ends[1] - ends[0])))
         _curves(ax, part, steps, ends)
-        last = row == len(names) - 1
+        last = layout.ends(row)
         ticks = [steps[-1] * i / 4 for i in range(5)]
         labels = [f"{t:.0f}" if last else "" for t in ticks]
         layout.x_ticks(ax, ticks, labels, name="step" if last else "")
-        labels = [style.power_label(p).replace("-", "−") if column == 0 else "" for p in powers]
+        labels = [style.power_label(p).replace("-", "−") if layout.leftmost(column) else "" for p in powers]
         layout.y_ticks(ax, powers, labels)
-        if row == 0:
+        if layout.heads(row):
             layout.heading(ax, formats[column])
-        if column == 0:
+        if layout.leftmost(column):
             name = f"{names[row][1]}\n" + (f"+ {names[row][2]}\n" if names[row][2] else "") + FROM[names[row][0]]
             ax.text(-layout.points_across(30), 0.5, name, transform=ax.transAxes, ha="right", va="center")
     _loss_legend(figure)
@@ -129,11 +134,11 @@ class Rows:
         ax = layout.panel(figure, 0, column, xlim, (self.count - 0.4, -0.6))
         for who, y in self.at.items():
             line(ax, xlim, [y, y], color="#E4E4E4", lw=0.5, zorder=0)
-            if column == 0:
+            if layout.leftmost(column):
                 ax.text(-layout.points_across(4), y, loss_name(*who[1:]), ha="right", va="center_baseline",
                         transform=ax.get_yaxis_transform())  # fmt: skip
         for problem, y in self.heads.items():
-            if column == 0:
+            if layout.leftmost(column):
                 ax.text(-layout.points_across(4), y, HEADS[problem], ha="right", va="center_baseline", weight="bold",
                         transform=ax.get_yaxis_transform())  # fmt: skip
         layout.heading(ax, title)
@@ -143,42 +148,125 @@ class Rows:
 def dot_figure(column: str, frames: Frames) -> Figure:
     """Draw the median of a column with its least and largest by loss and format, one mark a setting.
 
-    It is drawn for the data set and model that the curves are of.
+    It is drawn for the data set and model that the curves are of.  Losses of which the same is drawn share a row, and
+    those of which nothing is have none.
     """
     frame = frames["training"]
     data, model = frames["training_curves"].iloc[0][["data", "model"]]
     end = _place(max(numbers(frames["training_curves"], "step")))
     frame = frame[(frame["data"] == data) & (frame["model"] == model)]
-    rows, formats = Rows(frame), list(frame["format"].unique())
-    layout = rows.layout(len(formats))
-    errors = column == "test_error"
+    formats, errors = list(frame["format"].unique()), column == "test_error"
+    groups, blank = _alike(frame, column, errors)
+    at, height = _group_places(groups)
+    layout = Layout(10.0, 1, len(formats), height, left=3.05, right=0.2, top=0.62, bottom=1.05, gap_x=0.22, gap_y=0)
     question = "What does the loss do to the test error?" if errors else "At which step is the first value not finite?"
     figure = layout.figure(f"{question} {data}, {model}: least, median and largest of the seeds")
     for i, name in enumerate(formats):
-        ax = rows.panel(layout, figure, i, (-4, 104) if errors else (-0.15, end + 0.15), name)
-        _dots(ax, rows, frame[frame["format"] == name], column, errors)
+        limits = (-4.0, 104.0) if errors else (-0.25, end + 0.15)
+        ax = layout.panel(figure, 0, i, limits, (height, 0.0))
+        layout.heading(ax, name)
+        if layout.leftmost(i):
+            _group_names(ax, layout, groups, at)
+        ax.hlines([y for _, (y, _) in at.items()][1:], *limits, color="#DDDDDD", lw=0.5)
+        _dots(ax, groups, at, name, errors)
         ticks = [0.0, 25.0, 50.0, 75.0, 100.0] if errors else [_place(float(s)) for s in STEPS]
         labels = ["0", "25", "50", "75", "100"] if errors else [str(s) for s in STEPS]
         layout.x_ticks(ax, ticks, labels, name="test error, % (100: lost)" if errors else "step")
     handles = [Line2D([], [], color=c, marker=m, ms=4, lw=1, label=SETTINGS[s]) for s, (c, m) in LOOK.items()]
-    figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.22, 0.0), ncols=3, frameon=False)
+    figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.3, 0.0), ncols=3, frameon=False)
+    if errors:
+        note = "Losses share a row where no figure differs by more than 2 %; the first one's are drawn."
+        figure.text(0.012, 0.3 / layout.height, note, va="bottom")
+    if blank:
+        note = "Always finite, in every format and setting: " + ", ".join(loss_name(*who[1:]) for who in blank) + "."
+        figure.text(0.012, 0.3 / layout.height, textwrap.fill(note, 150), va="bottom")
     return figure
+
+
+Drawn = tuple[float, float, float]  # least, median and largest, as places on the axis
+
+
+def _alike(
+    frame: pd.DataFrame, column: str, errors: bool
+) -> tuple[dict[tuple[str, ...], dict[tuple[str, str], Drawn]], list[tuple[str, str, str]]]:
+    """Group losses of one problem of which the same is drawn: what is drawn of each, by format and setting.
+
+    Return beside the groups, named by their problem and losses, the losses of which nothing is drawn.
+    """
+    drawn: dict[tuple[str, str, str], dict[tuple[str, str], Drawn]] = {}
+    for (_, row), who in zip(frame.iterrows(), losses_of(frame)):
+        mine = drawn.setdefault(who, {})
+        if row[f"{column}_median"] != "":
+            places = (float(row[f"{column}_{w}"]) for w in ("min", "median", "max"))
+            low, middle, high = (round(100 * v) if errors else _place(v) for v in places)
+            mine[row["format"], row["setting"]] = (low, middle, high)
+    groups: dict[tuple[str, ...], dict[tuple[str, str], Drawn]] = {}
+    for who, mine in drawn.items():
+        same = next((k for k, other in groups.items() if k[0] == who[0] and close(mine, other, errors)), None)
+        if mine:
+            found = groups.pop(same) if same else mine
+            groups[(*(same or who[:1]), loss_name(*who[1:]))] = found
+    order = [(who[0], loss_name(*who[1:])) for who in drawn]
+    ranked = sorted(groups.items(), key=lambda item: order.index((item[0][0], item[0][1])))
+    return dict(ranked), [who for who, mine in drawn.items() if not mine]
+
+
+def close(a: dict[tuple[str, str], Drawn], b: dict[tuple[str, str], Drawn], errors: bool) -> bool:
+    """Tell whether the same is drawn of two losses: the same steps, or test errors within 2 %."""
+    apart = 2.0 if errors else 0.0
+    return a.keys() == b.keys() and all(abs(x - y) <= apart for k in a for x, y in zip(a[k], b[k]))
+
+
+def _group_places(groups: dict[tuple[str, ...], dict]) -> tuple[dict[tuple[str, ...], tuple[float, float]], float]:
+    """Return top and height of each group's row, and of all rows together, in inches; a problem's first has a heading."""
+    at, y, seen = {}, 0.0, set()
+    for group in groups:
+        lines = len(_wrapped(group)) + (group[0] not in seen)
+        seen.add(group[0])
+        height = max(ROW * lines + 0.08, LANE * (len(LOOK) + 1))
+        at[group] = (y, height)
+        y += height
+    return at, y
+
+
+def _wrapped(group: tuple[str, ...]) -> list[str]:
+    paper = PAPER.get()
+    return textwrap.wrap(", ".join(group[1:]), FEW if paper and paper.width < WIDTHS["page"] else NAMES)
+
+
+def _group_names(ax: Axes, layout: Layout, groups: dict[tuple[str, ...], dict], at: dict) -> None:
+    """Name the losses of each row, and above the first of a problem what they are computed from."""
+    seen = set()
+    for group in groups:
+        y, height = at[group]
+        place: dict[str, Any] = {"ha": "right", "va": "center_baseline", "transform": ax.get_yaxis_transform()}
+        lines = _wrapped(group)
+        if group[0] not in seen:
+            lines = [HEADS[group[0]], *lines]
+        for i, text in enumerate(lines):
+            head = group[0] not in seen and i == 0
+            up = y + height / 2 + ROW * (i - (len(lines) - 1) / 2)
+            ax.text(-layout.points_across(4), up, text, weight="bold" if head else "normal", **place)
+        seen.add(group[0])
+
+
+def _dots(ax: Axes, groups: dict[tuple[str, ...], dict], at: dict, name: str, errors: bool) -> None:
+    """Draw each group's settings below one another; where nothing is drawn in a format, all values are finite."""
+    for group, drawn in groups.items():
+        top, height = at[group]
+        for i, (setting, (colour, marker)) in enumerate(LOOK.items()):
+            if (name, setting) in drawn:
+                low, middle, high = drawn[name, setting]
+                y = top + height / 2 + LANE * (i - (len(LOOK) - 1) / 2)
+                line(ax, [low, high], [y, y], color=colour, lw=1.2, zorder=2)
+                line(ax, [middle], [y], color=colour, marker=marker, ms=4, mew=0, ls="none", zorder=3)
+        if not errors and not any(key[0] == name for key in drawn):
+            ax.text(0.5, top + height / 2, "always finite", transform=ax.get_yaxis_transform(), color="#777777",
+                    ha="center", va="center_baseline", fontsize=7)  # fmt: skip
 
 
 def _place(step: float) -> float:
     return float(np.log2(1 + step))
-
-
-def _dots(ax: Axes, rows: Rows, frame: pd.DataFrame, column: str, errors: bool) -> None:
-    for (_, row), who in zip(frame.iterrows(), losses_of(frame)):
-        if row[f"{column}_median"] == "":
-            continue
-        low, middle, high = (float(row[f"{column}_{w}"]) for w in ("min", "median", "max"))
-        low, middle, high = (100 * v if errors else _place(v) for v in (low, middle, high))
-        colour, marker = LOOK[row["setting"]]
-        y = rows.at[who] + {"usual": -0.27, "high_rate": 0.0, "wrong_start": 0.27}[row["setting"]]
-        line(ax, [low, high], [y, y], color=colour, lw=1.0, zorder=2)
-        line(ax, [middle], [y], color=colour, marker=marker, ms=2.8, mew=0, ls="none", zorder=3)
 
 
 def error_figure(problem: str, frames: Frames) -> Figure:
@@ -190,7 +278,7 @@ def error_figure(problem: str, frames: Frames) -> Figure:
     what = "gradient" if antiderivative_of(problem_named(problem)) else "loss"
     figure = layout.figure(f"How wrong is the {what} on the logits of trained models, and how wrong can it be?")
     for i, name in enumerate(formats):
-        none = bits(format_named(name)) * np.log10(2)  # no correct bit from here on
+        none = bits(format_named(name)) * np.log10(2)  # no bit is right from here on
         limits = (-2.6, 1.25 * none + 1.2)
         ax = rows.panel(layout, figure, i, limits, name)
         ax.axvspan(none, limits[1], color="#F3E3E3", lw=0, zorder=-1)
@@ -223,7 +311,7 @@ def _error_legend(figure: Figure) -> None:
         for label, m in marks
     ]  # fmt: skip
     targets = [Line2D([], [], color=c, lw=3, label=f"y = {y}") for y, c in TARGET_COLOURS.items()]
-    shade = Line2D([], [], color="#F3E3E3", lw=8, label="no correct bit")
+    shade = Line2D([], [], color="#F3E3E3", lw=8, label="no bit right")
     figure.legend(handles=[*targets, *handles, shade], loc="lower left", bbox_to_anchor=(0.02, 0.0), ncols=8,
                   frameon=False, columnspacing=1.3)  # fmt: skip
 
