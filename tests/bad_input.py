@@ -118,6 +118,9 @@ COMMANDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "check": (["lse_log1p", "-p", "bce_logits", "-f", "float16", "-g", "quick", "-t", "0", "--json"], ()),
     "explain": (["lse_log1p", "-p", "bce_logits", "-f", "float16", "--input", "2", "-t", "0"], ()),
     "reference": (["bce_logits", "--logit", "3", "--target", "0.5", "--digits", "20"], ()),
+    "recommend": (["-p", "bce_logits", "-f", "float16", "--results", "results"], ()),
+    "figure": (["small_bce_logits_plateaus", "--out", "new.pdf"], ("results/tables/small.csv",)),
+    "vectors": (["results/tables", "--out", "new"], ("results/tables/small.csv",)),
     "verify": (["results"], ("results/tables/small.csv", "results/tables/small.json")),
     "budget": (["lse_log1p", "-p", "bce_logits", "-f", "float16", "-g", "quick", "--out", "new.yaml"], ()),
     "rows": (
@@ -176,7 +179,17 @@ OUTPUTS = (
     "--docs",
     "--figures",
 )  # any text is a file's name, and it takes a command its time to write it
-SLOW = ("special", "systems", "report", "figures", "bounds", "verify")  # seconds where they use their input
+SLOW = (
+    "special",
+    "systems",
+    "recommend",
+    "figure",
+    "vectors",
+    "report",
+    "figures",
+    "bounds",
+    "verify",
+)  # seconds where they use their input
 
 
 def run(*arguments: str) -> Judged:
