@@ -20,9 +20,11 @@ LIBRARIES = ("numpy", "torch", "jax")
 @click.option("--problem", "-p", required=True, help="The problem to compute, such as bce_logits.")
 @options.format_
 @click.option("--range", "range_", metavar="LO,HI", help="Only inputs from LO to HI; --range=-20,20. [default: all]")
-@click.option("--targets", type=click.Choice(["hard", "soft"]), help="0 and 1, or any in [0, 1]. [default: hard]")
+@click.option("--targets", type=options.KnownName(["hard", "soft"]), help="0 and 1, or any in [0, 1]. [default: hard]")
 @options.weights
-@click.option("--library", type=click.Choice(LIBRARIES), help="Print the code for this library alone. [default: all]")
+@click.option(
+    "--library", type=options.KnownName(LIBRARIES), help="Print the code for this library alone. [default: all]"
+)
 @click.option("--results", default="results", show_default=True, type=options.PATH, help="The results folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print all forms as JSON instead.")
 def recommend(

@@ -55,7 +55,7 @@ def rows(table: str, condition: str | None, columns: str | None, form: str, widt
 @click.option("--problem", multiple=True, help="Only this problem, in a figure of several.")
 @click.option("--target", help="The target, where NAME is without its ending, such as _y0.")
 @click.option(
-    "--width", type=click.Choice(["column", "page", "screen"]), default="page", show_default=True,
+    "--width", type=options.KnownName(["column", "page", "screen"]), default="page", show_default=True,
     help="8.5 cm or 17.8 cm with text of 7 to 8 points; screen: as in results/figures.",
 )  # fmt: skip
 @click.option("--out", required=True, type=options.PATH, help="The file, .pdf, .svg or .png.")
