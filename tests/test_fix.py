@@ -27,7 +27,7 @@ from harness.problems import problem_named
 DOCS = Path(__file__).parent.parent / "docs"
 MAKER = runpy.run_path(str(DOCS / "fix.py"))
 NAIVE = MAKER["naive"]()
-HARD = np.array([0.0, 1.0])
+HARD = np.array([0.0, 1.0], np.float16)
 
 
 @pytest.fixture

@@ -23,14 +23,13 @@ from harness.checking.rewriting.changes import Variant, variants
 from harness.checking.rewriting.code import compiled, operations, source
 from harness.checking.rewriting.expression import Expression
 from harness.checking.rewriting.fixed import FixedLoss
-from harness.checking.rewriting.ranking import Figure, Ranking
+from harness.checking.rewriting.ranking import Figure, ranking_of
 from harness.checking.rewriting.rules import Rule, rules_of
 from harness.checking.rewriting.saturation import RoundingWeight, by_size, equal_expressions
 from harness.checking.subject import Options, Subject
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, Weights
 from harness.problems.classes import CLASS_PROBLEMS
-from harness.workflow.targets import targets_in
 
 RANKED_IN = "float16"
 CONFIRMED = 3  # candidates that are measured in the format asked for
@@ -82,7 +81,9 @@ def fix(
         recorded = process.ask("formula", _moderate_points(asked, values))
         before_seconds = process.ask("seconds", *_timed_on(asked, fmt, values))
         _same_function(process.ask, asked, fmt, values, recorded, loaded.name)
-    found = candidates(recorded, asked, values, max_ulp, rules)
+    # By default a format has targets of its own, next to 0 and 1, which those of another do not stand for.
+    ranked_at = _targets(asked, format_named(RANKED_IN), chosen or None) if asked.has_target else None
+    found = candidates(recorded, asked, ranked_at, max_ulp, rules)
     best = _confirmed(found, asked, fmt, values, max_ulp)
     # A reduced loss would be called for each input by itself: its formula, which is the same, for all at once.
     whole = function if reduction is None else compiled(source(recorded, asked.variable, asked.has_target))
@@ -99,7 +100,10 @@ def fix(
 def candidates(
     recorded: Expression, problem: Problem, targets: np.ndarray | None, max_ulp: float, rules: tuple[Rule, ...] = ()
 ) -> list[Rewriting]:
-    """Return what the rules make of a formula, the formula itself among it, the best first by every float16 input."""
+    """Return what the rules make of a formula, the formula itself among it, the best first by every float16 input.
+
+    `targets` are numbers of float16.
+    """
     fmt = format_named(RANKED_IN)
     probability = problem.input == "probability"
     tried = variants(recorded, problem.has_target)
@@ -112,7 +116,7 @@ def candidates(
     for variant in tried:
         for expression in (variant.expression, *equal[variant.expression]):
             made.setdefault(expression, variant)
-    ranking = Ranking(problem, fmt, None if targets is None else _rounded(problem, fmt, targets))
+    ranking = ranking_of(problem, fmt, targets)
     ranked = []
     for expression, variant in made.items():
         code = source(expression, problem.variable, problem.has_target)
@@ -124,18 +128,13 @@ def _key(c: Rewriting, max_ulp: float) -> tuple[Any, ...]:
     return *c.figure.key(max_ulp), operations(c.expression), c.code
 
 
-def _rounded(problem: Problem, fmt: Format, targets: np.ndarray) -> np.ndarray:
-    """Return targets as another format has them, without those that it cannot tell from 0 or 1 but for these."""
-    return targets_in(fmt, tuple(repr(float(v)) for v in targets), problem.target_domain)
-
-
 def _confirmed(
     found: list[Rewriting], problem: Problem, fmt: Format, targets: np.ndarray | None, max_ulp: float
 ) -> Rewriting:
     """Return the best of the first candidates by what they err by in the format itself."""
     if fmt.name == RANKED_IN:
         return found[0]
-    ranking = Ranking(problem, fmt, targets)
+    ranking = ranking_of(problem, fmt, targets)
     again = [Rewriting(c.expression, c.changes, c.code, ranking.figure(compiled(c.code))) for c in found[:CONFIRMED]]
     return min(again, key=lambda c: _key(c, max_ulp))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,16 @@ class Figure:
 
 
 OTHER = Figure(math.inf, 1, 1)
+
+
+def ranking_of(problem: Problem, fmt: Format, targets: Array | None) -> Ranking:
+    """Return the ranking of a problem in a format at targets; the last few are remembered with their exact values."""
+    return _ranking(problem, fmt, None if targets is None else targets.tobytes())
+
+
+@lru_cache(maxsize=4)  # losses of one problem are often fixed one after the other
+def _ranking(problem: Problem, fmt: Format, targets: bytes | None) -> Ranking:
+    return Ranking(problem, fmt, None if targets is None else np.frombuffer(targets, fmt.dtype))
 
 
 class Ranking:

@@ -148,6 +148,7 @@ SOFTPLUS = (
     _one_way("softplus(a) - a = softplus(-a)", "(Add (Softplus a) (Neg a))", "(Softplus (Neg a))"),
     _one_way("softplus(-a) + a = softplus(a)", "(Add (Softplus (Neg a)) a)", "(Softplus a)"),
     _one_way("max(a, 0) + softplus(-|a|) = softplus(a)", "(Add (Max a _0) (Softplus (Neg (Abs a))))", "(Softplus a)"),
+    _one_way("max(-a, 0) + a = max(a, 0)", "(Add (Max (Neg a) _0) a)", "(Max a _0)"),
     _one_way("softplus(a) - a y = y softplus(-a) + (1 - y) softplus(a)", "(Add (Softplus a) (Neg (Mul a (Y))))",
              "(Add (Mul (Y) (Softplus (Neg a))) (Mul (Add _1 (Neg (Y))) (Softplus a)))"),
     _one_way("softplus(-a) + (a - a y) = y softplus(-a) + (1 - y) softplus(a)",
