@@ -7,7 +7,7 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: results report quick exhaustive questions systems systems_quick crate test lint format clean help
+.PHONY: results report quick exhaustive questions systems systems_quick docs crate test lint format clean help
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := results
 
@@ -39,6 +39,10 @@ systems_quick: .venv/.with-systems  ## The same on a coarse grid, into results/q
 	$(call workflow,systems_quick)
 	$(call open_first,results/quick)
 
+docs: .venv/.with-docs  ## The documentation as a site, into docs/_build/
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	$(call open_first,results,docs/_build/html/index.html)
+
 crate: .venv/.with-crate  ## Describe results/ as an RO-Crate, results/ro-crate-metadata.json
 	$(RUN)/python docs/crate.py
 
@@ -58,7 +62,7 @@ format: .venv/.with-test  ## Rewrite the sources in the project's style
 	$(BIN)/snakefmt Snakefile
 
 clean:  ## Remove .venv, caches, and all results but the committed tables and figures
-	rm -rf .venv .snakemake .hypothesis .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf .venv .snakemake .hypothesis .mypy_cache .pytest_cache .ruff_cache build docs/_build *.egg-info
 	rm -rf results/figures/*.pdf results/summaries results/searches results/studies results/systems results/systems_exhaustive results/logs results/quick results/report
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

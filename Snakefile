@@ -15,6 +15,7 @@ from harness.systems.job import measuring as systems_code
 from harness.systems.pages.known import checksum_beside
 from harness.systems.registry import libraries
 from harness.tables.strongest import beyond_samples, checksums, checksums_beside
+from harness.testing.vectors import job as vectors_made
 from harness.workflow import experiments, files
 from harness.workflow.dependencies import kernel_sources, sources
 from harness.workflow.progress import tell_time_left
@@ -77,6 +78,7 @@ MADE_BOUNDS = {
 # Special values take a second and leave no measurements: this stands for them.
 MADE_SPECIAL = ["summaries/special_values.made", "tables/special_values.csv"]
 MADE_ATLAS = [f for name in MAIN for f in MADE[name]] + ["tables/atlas.csv"]
+VECTORS = [f"{problem}.{fmt}" for problem in vectors_made.PROBLEMS for fmt in vectors_made.FORMATS]
 # The page that people open first, and of what it is made besides: any table or page that there is.
 REPORT = "results/report/index.html"
 MADE_MAIN = [f"results/tables/{name}.csv" for name in [*MAIN, "atlas"]]
@@ -92,14 +94,19 @@ CODE = {
 
 def stronger_than_samples(folder, but):
     """Return name and checksum of each table of a folder that is of every input or of a search, one left out."""
-    paths = [p for p in beyond_samples(folder) if p.stem != but]
-    return [" ".join(pair) for pair in checksums(paths).items()]
+    return [" ".join(pair) for pair in checksums(beyond_samples(folder, but)).items()]
 
 
 def tables_beside(names):
     """Return what gives name and checksum of each contract's table that is none of these, once a job needs it."""
     paths = [Path(f"results/tables/{name}.csv") for name in names]
     return lambda w: [" ".join(pair) for pair in checksums_beside(paths).items()]
+
+
+def vector_tables(wildcards):
+    """Return name and checksum of each table whose inputs are candidates of golden vectors, once the job needs it."""
+    paths = [Path(f"results/tables/{name}.csv") for name in vectors_made.TABLES]
+    return [" ".join(pair) for pair in checksums([p for p in paths if p.is_file()]).items()]
 
 
 # Studies, special values and the atlas may use any kernel; a page's form does not touch its study's parts.
@@ -405,6 +412,27 @@ rule special_values:
         "Table of special values"
     shell:
         "python -m harness special --out {output.csv} > {log} 2>&1"
+
+
+rule vectors:
+    input:
+        code=sources(["harness.testing.vectors.job"]) + KERNELS,
+    output:
+        update(expand("results/vectors/{stem}.{kind}", stem=VECTORS, kind=["csv", "parquet"])),
+        update(multiext("results/vectors/kills", ".md", ".tex", ".json")),
+        kills=update("results/vectors/kills.csv"),
+    log:
+        "results/logs/vectors.log",
+    conda:
+        "environment.yaml"
+    params:
+        # Their candidates are inputs that tables name.  The tables are no inputs, or vectors would ask for hours of sweeps;
+        # their checksums rerun them.
+        tables=vector_tables,
+    message:
+        "Golden vectors"
+    shell:
+        "python -m harness vectors results/tables --out results/vectors > {log} 2>&1"
 
 
 rule atlas_table:

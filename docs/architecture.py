@@ -15,7 +15,7 @@ PACKAGE = DOCS.parent / "harness"
 # From the ground up: a room imports itself and the rooms before it, nothing else.
 ROOMS = (
     "numbers", "problems", "truth", "kernels", "workflow", "sweep", "explain",
-    "tables", "figures", "search", "bounds", "systems", "checking", "testing", "studies", "report", "cli",
+    "tables", "figures", "search", "bounds", "systems", "recommend", "checking", "testing", "studies", "report", "cli",
 )  # fmt: skip
 BEGIN, END = "<!-- diagram: written by docs/architecture.py -->\n", "<!-- end of diagram -->\n"
 

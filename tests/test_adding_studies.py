@@ -135,7 +135,10 @@ def test_a_study_may_have_no_figure_and_no_init(place):
         ({"figures": ""}, "harness/studies/oddness/figures.py has no DRAW"),
         ({"leave": ["figures.py"]}, "has captions for oddness; harness/studies/oddness draws none"),
         ({"figures": "DRAW = {'odd': None}\n"}, "has captions for oddness; harness/studies/oddness draws odd"),
-        ({"leave": ["answer.md.j2"]}, "harness/studies/oddness has no answer.md.j2, the answer in three sentences"),
+        (
+            {"leave": ["answer.md.j2"]},
+            "harness/studies/oddness has no answer.md.j2, the answer, which opens with a recommendation",
+        ),
         ({"answer": "- {{ even }}\n"}, "harness/studies/oddness/answer.md.j2: 'even' is undefined"),
         (
             {"tables": CODE["tables.py"].replace('{"oddness"', '{"odd"')},

@@ -17,6 +17,7 @@ from harness.tables import atlas, contract, writer
 from harness.tables.atlas.failures import Sample, failures
 from harness.tables.atlas.phrases import Phrases
 from harness.tables.rows import COLUMNS, rows_of
+from harness.workflow import files
 from harness.workflow.targets import targets_in
 
 FLOAT32 = FORMATS["float32"]
@@ -162,7 +163,8 @@ def test_tables_of_two_machines_are_refused(written, tmp_path):
     sidecar = paths[1].with_suffix(".json")
     told = json.loads(sidecar.read_text())
     assert json.loads((written[0] / "atlas.json").read_text())["provenance"]["sources"] != told["provenance"]["sources"]
-    sidecar.write_text(json.dumps({**told, "provenance": {**told["provenance"], "simd": ["X86_V9"]}}))
+    other = {**told, "provenance": {**told["provenance"], "simd": ["X86_V9"]}}
+    files.write_json(sidecar, files.sealed(other, writer.SIDECAR_SEAL))
     with pytest.raises(UsageError, match="and with simd X86_V9; make the tables again"):
         atlas.atlas_job(paths, tmp_path / "atlas")
     assert not (tmp_path / "atlas.csv").exists()

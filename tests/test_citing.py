@@ -14,6 +14,7 @@ from harness.tables import citation, difference, writer
 from harness.tables.identity import identifier
 from harness.tables.latex import CM, column, escaped, fitted, to_latex
 from harness.tables.selection import chosen
+from harness.workflow import files
 
 TABLES = Path("results/tables")
 CONTRACTS = sorted(
@@ -171,6 +172,9 @@ def edited(results, **cells):
     for name, value in cells.items():
         frame.loc[small, name] = value
     path.write_text(writer.to_csv(frame.to_dict("records"), list(frame.columns)), encoding="utf-8")
+    described = json.loads(path.with_suffix(".json").read_text())
+    described["sha256"][path.name] = files.sha256(path)
+    files.write_json(path.with_suffix(".json"), files.sealed(described, writer.SIDECAR_SEAL))
 
 
 def test_sets_that_are_alike_have_no_difference(two):
@@ -190,7 +194,7 @@ def test_what_other_functions_move_is_no_difference_and_more_is(two):
     path = two[1] / "tables" / "exhaustive_primitives.json"
     described = json.loads(path.read_text())
     described["provenance"]["simd"] = ["X86_V4"]
-    path.write_text(json.dumps(described))
+    files.write_json(path, files.sealed(described, writer.SIDECAR_SEAL))
     edited(two[1], max_ulp="1.9")
     assert difference.difference(*two).same
     edited(two[1], max_ulp="9")

@@ -15,7 +15,7 @@ from harness.numbers.formats import format_named
 from harness.studies.claims import instruments as m
 from harness.studies.claims import measure
 from harness.studies.claims.asking import LIBRARIES, LineValue, ask, value_of
-from harness.studies.claims.entry import CLAIMS, NO_REASON, VERDICTS, Checked, Claim, claim, in_order
+from harness.studies.claims.entry import CLAIMS, LOOKED_UP, NO_REASON, VERDICTS, Checked, Claim, claim, in_order
 from harness.studies.claims.first import First, first
 from harness.studies.study import load, study_of
 from harness.systems.registry import Library, Unavailable
@@ -23,6 +23,7 @@ from harness.tables.rows import CONTRACT
 from harness.tables.strongest import Known
 from harness.tables.text import downward, short
 from harness.tables.writer import to_csv
+from harness.workflow import files
 from harness.workflow.provenance import functions_differ
 
 ISSUE = list("abcdefghijk")
@@ -32,10 +33,15 @@ KNOWN = measure.made_here(["results/tables/exhaustive_logits.csv", "results/tabl
 NUMPY = Library("numpy", "", ("numpy",))
 
 
+def judged(tables):
+    """The rows of all claims, those in circulation and those believed, in order."""
+    return sorted([*tables["claims"], *tables["claims_beliefs"]], key=lambda r: (len(r["claim"]), r["claim"]))
+
+
 @pytest.fixture(scope="module")
 def rows():
     """The claims that need no library, checked."""
-    return measure.checked(ALONE)["claims"]
+    return judged(measure.checked(ALONE))
 
 
 def test_the_list_begins_with_the_eleven_and_names_are_single():
@@ -49,13 +55,19 @@ def test_one_entry_is_enough_to_be_in_the_table(monkeypatch, rows):
     monkeypatch.setattr("harness.studies.claims.entry.CLAIMS", listed)
     monkeypatch.setattr(measure, "limit_rows", lambda known: [])
 
-    @claim("new", "Two is three.", "tests")
+    @claim("new", "Two is three.", "https://example.org/two")
     def check() -> Checked:
         return Checked("2", 2 == 3, wrong="it is not")
 
-    table = measure.run({}, "all")["claims"]
+    table = judged(measure.run({}, "all"))
     assert [r["claim"] for r in table] == ["a", "new"]
-    told = {"statement": "Two is three.", "source": "tests", "verdict": "wrong", "measured": "2", "reason": "it is not"}
+    told = {
+        "statement": "Two is three.",
+        "source": "https://example.org/two",
+        "verdict": "wrong",
+        "measured": "2",
+        "reason": "it is not",
+    }
     assert told.items() <= table[1].items() and list(table[1]) == list(rows[0])
     with pytest.raises(ValueError, match="twice"):
         claim("new", "Again.")(check)
@@ -69,7 +81,7 @@ def test_verdicts_need_no_library_and_repeat(rows):
     assert all(r["verdict"] in VERDICTS[:3] and r["measured"] and r["reason"] not in ("", NO_REASON) for r in rows)
     m.loss_row.cache_clear()
     m.first_off.cache_clear()
-    assert to_csv(measure.checked(ALONE)["claims"], list(rows[0])) == to_csv(rows, list(rows[0]))
+    assert to_csv(judged(measure.checked(ALONE)), list(rows[0])) == to_csv(rows, list(rows[0]))
 
 
 def test_a_true_statement_would_be_called_right(monkeypatch):
@@ -189,7 +201,7 @@ def test_tables_that_are_missing_or_of_other_functions_know_nothing(tmp_path):
     write = {"libc": "another"}
     for recorded, count in (({}, 1), (write, 0)):
         path.write_text(to_csv([cells()], list(cells())))
-        path.with_suffix(".json").write_text(json.dumps({"provenance": recorded}))
+        files.write_json(path.with_suffix(".json"), {"sha256": {path.name: files.sha256(path)}, "provenance": recorded})
         assert len(measure.made_here([path, tmp_path / "none.csv"]).rows) == count
 
 
@@ -325,9 +337,17 @@ def _holds(name: str, values: list[float]) -> bool | None:
     return BY_NAME[name].check([LineValue(float(v)) for v in values]).holds
 
 
+def committed():
+    """The committed rows of all claims, by name."""
+    found = []
+    for name in ("claims", "claims_beliefs"):
+        with Path(f"results/tables/{name}.csv").open() as file:
+            found += csv.DictReader(file)
+    return {r["claim"]: r for r in sorted(found, key=lambda r: (len(r["claim"]), r["claim"]))}
+
+
 def test_the_committed_table_has_the_figures_that_the_libraries_gave():
-    with Path("results/tables/claims.csv").open() as file:
-        table = {r["claim"]: r for r in csv.DictReader(file)}
+    table = committed()
     told = {
         "m": ("depends", "is 300"),
         "ae": ("wrong", "0.30809307"),
@@ -348,15 +368,41 @@ def test_the_committed_table_has_the_figures_that_the_libraries_gave():
 
 
 def test_the_answer_counts_the_table():
-    names = [*"fjk", "x"]
-    rows = [{"claim": n, "verdict": "wrong", "measured": f"m{n}", "reason": "r"} for n in names]
+    rows = [{"claim": n, "verdict": "wrong", "measured": f"m{n}", "reason": "r"} for n in [*"fjk", "x"]]
+    beliefs = [{"claim": n, "verdict": "wrong", "measured": "", "reason": "r"} for n in "yz"]
     study = study_of(load(Path("experiments/claims.yaml")))
-    told = study.answered({"claims": pd.DataFrame(rows)}, Known([])).splitlines()
-    rows[3]["verdict"] = "right"
-    changed = study.answered({"claims": pd.DataFrame(rows)}, Known([])).splitlines()
-    assert "1 is right (x), 3 are wrong" in changed[0] and "none is right, 4 are wrong" in told[0]
-    assert len(told) == 3 and "Of 4 statements" in told[0] and "(x)" in changed[0] and "(x)" not in told[0]
-    assert "mf" in told[1] and "mj" in told[1] and "mk" in told[2]
+
+    def told():
+        frames = {"claims": pd.DataFrame(rows), "claims_beliefs": pd.DataFrame(beliefs)}
+        return study.answered(frames, Known([]))
+
+    before = told()
+    rows[3]["verdict"] = beliefs[0]["verdict"] = "right"
+    after = told()
+    assert "Of 4 statements in circulation none is right, 4 are wrong" in before
+    assert "Of 2 common beliefs none is right, 2 are wrong" in before
+    assert "1 is right (x), 3 are wrong" in after and "1 is right (y), 1 is wrong (z)" in after
+    assert all(f"{said} m{n}." in before for n, said in (("f", "is"), ("j", "is"), ("k", "form is")))
+
+
+def test_a_statement_stands_with_where_it_circulates_and_a_belief_without():
+    def table(name: str) -> list[dict[str, str]]:
+        with Path(f"results/tables/{name}.csv").open() as file:
+            return list(csv.DictReader(file))
+
+    assert len(table("claims")) >= 10 and all(LOOKED_UP.fullmatch(r["source"]) for r in table("claims"))
+    assert all(r["source"] == "" and r["verdict"] in VERDICTS for r in table("claims_beliefs"))
+    assert {n: r["source"] for n, r in committed().items()} == {c.name: c.source for c in CLAIMS}
+    page = Path("docs/questions/claims.md").read_text(encoding="utf-8")
+    circulating, believed = page.split("### Common beliefs, for which no source is on record")
+    for r in committed().values():
+        assert r["statement"] in (circulating if r["source"] else believed) and r["source"] in circulating
+
+
+@pytest.mark.parametrize("source", ["tutorials", "documentation of torch", "http://a.b", "torch 2.13 nn/loss.py"])
+def test_a_source_that_nobody_can_look_up_is_refused(source):
+    with pytest.raises(ValueError, match="nobody can look up"):
+        claim("planted", "Two is three.", source)
 
 
 def test_the_table_has_every_claim_and_only_missing_libraries_leave_one_open():
@@ -364,7 +410,7 @@ def test_the_table_has_every_claim_and_only_missing_libraries_leave_one_open():
         with Path(f"results/tables/{name}.csv").open() as file:
             return list(csv.DictReader(file))
 
-    claims = {r["claim"]: r for r in table("claims")}
+    claims = committed()
     absent = {r["library"] for r in table("claims_libraries") if r["unavailable"] != "0"}
     assert list(claims) == [c.name for c in in_order(CLAIMS)]
     for name, r in claims.items():
@@ -372,4 +418,9 @@ def test_the_table_has_every_claim_and_only_missing_libraries_leave_one_open():
         assert (r["verdict"] == "unavailable") == bool(asked & absent), name
         assert r["versions"] or not asked or asked & absent, name
         assert r["reason"] not in ("", NO_REASON), name
-    assert set(load(Path("experiments/claims.yaml")).tables) == {"claims", "claims_limits", "claims_libraries"}
+    assert set(load(Path("experiments/claims.yaml")).tables) == {
+        "claims",
+        "claims_beliefs",
+        "claims_limits",
+        "claims_libraries",
+    }

@@ -7,8 +7,8 @@ import pytest
 from mpmath import mp
 
 from harness import UsageError
-from harness.checking import classes as checking
-from harness.checking.classes import logits_of, row_of, rows_of_target, stable
+from harness.checking.class_rows import logits_of, rows_of_target, stable, stable_gradient
+from harness.checking.classes import row_of
 from harness.checking.engine import check
 from harness.cli.main import main
 from harness.numbers.formats import FORMATS
@@ -77,6 +77,77 @@ class TestTruth:
         assert abs(found / exact - 1) < mp.ldexp(1, -150)
 
 
+class TestSlopes:
+    def test_of_two_classes_they_are_the_sigmoid_and_its_loss_gradient(self):
+        with mp.workprec(400):
+            sigmoid = 1 / (1 + mp.exp(-mp.mpf(60.5)))
+            share, other = SoftmaxTruth(np.array([60.5, 0.0])).gradient(None)
+            right, _ = SoftmaxTruth(np.array([60.5, 0.0])).gradient([Fraction(1), Fraction(0)])
+            soft, _ = SoftmaxTruth(np.array([60.5, 0.0])).gradient([Fraction(1, 4), Fraction(3, 4)])
+            for found, exact in (
+                (share, sigmoid), (other, 1 - sigmoid), (right, sigmoid - 1), (soft, sigmoid - mp.mpf(0.25)),
+            ):  # fmt: skip
+                assert abs(found / exact - 1) < mp.ldexp(1, -155)
+
+    def test_what_is_rational_is_exact_and_a_masked_class_has_none(self):
+        found = SoftmaxTruth(np.array([3.0, 3.0, -np.inf, 3.0, 3.0])).gradient([Fraction(1, 4)] * 4 + [Fraction(0)])
+        assert found[0] == 0 and found[2] == mp.mpf(-0.25) and found[4] == mp.mpf(0.25)
+
+    def test_it_is_the_difference_of_losses(self):
+        x, t = np.array([1.0, -2.5, 0.75]), [Fraction(1, 8), Fraction(1, 2), Fraction(3, 8)]
+        for i, slope in enumerate(SoftmaxTruth(x).gradient(t)):
+            step = np.eye(3)[i] * 2.0**-20
+            with mp.workprec(200):
+                near = (SoftmaxTruth(x + step).soft_loss(t) - SoftmaxTruth(x - step).soft_loss(t)) * 2**19
+            assert abs(slope - near) < 1e-12
+
+    def test_the_usual_gradient_fails_at_the_label_and_the_stable_one_does_not(self):
+        def usual(x, c):
+            e = np.exp(x - x.max(axis=1, keepdims=True))
+            return e / e.sum(axis=1, keepdims=True, dtype=x.dtype) - np.eye(x.shape[1], dtype=x.dtype)[c]
+
+        asked = {"classes": 4, "grid": "quick", "max_ulp": 16}
+        report = check(usual, "softmax_ce_grad", "float32", **asked)
+        top = report.rows[0]
+        assert not report.passed and "; class " in top["max_ulp_input"] and "; class " in report.text()
+        assert top["points"] == 4 * len(logits_of(F32, 4, "quick")) * 4
+        beside = check(stable, "softmax_ce", "float32", gradient_function=stable_gradient, **asked)
+        assert [r["problem"] for r in beside.rows] == ["softmax_ce@classes=4"] * 2 + ["softmax_ce_grad@classes=4"] * 2
+        # The difference x_i - m, rounded, is worth up to 50 ulp of its exponential.
+        assert all(float(str(r["max_ulp"])) < 64 for r in beside.rows[2:])
+
+    def test_a_softmax_by_itself_and_what_has_no_gradient(self):
+        soft = lambda x: stable_gradient(x, None)  # noqa: E731
+        assert check(soft, "softmax", "float64", classes=3, grid="quick", max_ulp=16).rows[0]["points"] % 3 == 0
+        with pytest.raises(UsageError, match="softmax has no gradient declared"):
+            check(soft, "softmax", "float64", classes=3, grid="quick", gradient=True)
+        with pytest.raises(UsageError, match="NumPy has no autodiff"):
+            check(stable, "softmax_ce", "float64", classes=3, grid="quick", gradient=True)
+
+    def test_a_planted_error_is_measured(self):
+        """Negative control: one derivative off by exactly eight ulps."""
+        given = rows_of_target(F32, 3, "quick", "top", "integer", Fraction(0))
+        right = np.array([[F32.round(v) for v in given.gradient(i)] for i in range(len(given.logits))])
+        assert float(str(row_of("planted", "softmax_ce_grad", F32, "top", given, right, True)["max_ulp"])) <= 0.5
+        right[7, 2] = F32.step(right[7:8, 2], 8)[0]
+        row = row_of("planted", "softmax_ce_grad", F32, "top", given, right, True)
+        assert 7.4 < float(str(row["max_ulp"])) < 8.6 and row["max_ulp_input"] == given.hex(F32, 7, 2)
+
+
+class TestArguments:
+    def test_labels_may_come_first_and_by_name(self):
+        asked = {"classes": 3, "grid": "quick"}
+        first = check(lambda labels, logits: stable(logits, labels), "softmax_ce", "float32", **asked)
+        assert first.rows[0]["max_ulp"] == check(stable, "softmax_ce", "float32", **asked).rows[0]["max_ulp"]
+        with pytest.raises(UsageError, match="also needs 'weight'"):
+            check(lambda logits, labels, weight: logits, "softmax_ce", "float32", **asked)
+
+    def test_one_row_at_a_time(self):
+        one = lambda x, c: stable(x[None, :], np.array([c]))[0]  # noqa: E731
+        report = check(one, "softmax_ce", "float32", classes=3, grid="quick", each=True)
+        assert "called for each row by itself" in report.text()
+
+
 class TestCheck:
     def test_a_stable_form_passes_and_a_naive_one_does_not(self, tmp_path):
         asked = {"classes": 5, "grid": "quick"}
@@ -139,7 +210,7 @@ class TestCheck:
     def test_what_cannot_be_used_is_said(self, options, said):
         with pytest.raises(UsageError, match=said):
             check(logsoftmax, "softmax_ce", "float32", **options)
-        with pytest.raises(UsageError, match="--classes belongs to logsumexp and softmax_ce"):
+        with pytest.raises(UsageError, match="--classes belongs to logsumexp, softmax_ce"):
             check(logsoftmax, "bce", "float32", classes=3)
 
     def test_on_the_command_line(self, capsys, tmp_path):
@@ -149,4 +220,3 @@ class TestCheck:
         asked = ["--problem", "logsumexp", "--classes", "4", "--format", "float16", "--grid", "quick"]
         assert main(["check", f"{tmp_path}/ce.py:lse", *asked]) == 1
         assert "logsumexp@classes=4 in float16" in capsys.readouterr().out
-        assert checking.GRID == "rows"

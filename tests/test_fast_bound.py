@@ -18,7 +18,7 @@ from harness.numbers.formats import FORMATS
 from harness.numbers.wide import FLOAT64, huge, tiny
 from harness.problems import PROBLEMS
 from harness.tables import writer
-from harness.truth.fast import BOUND_BITS, FUNCTION_ULP
+from harness.truth.fast import BOUND_BITS, FUNCTION_ULP, evaluate
 
 METHOD = Path("docs/method.md").read_text(encoding="utf-8")
 TARGETS = np.array([0.0, 1.0, 0.05, 0.1, 0.5, 0.75, 0.9, 0.95, 2.0**-149, 2.0**-30, 1 - 2.0**-24])
@@ -187,3 +187,31 @@ def test_method_has_what_the_audits_found():
     double, quad = (math.floor(-10 * found[narrow]) / 10 for narrow in (True, False))
     said = f"2^−{double} at most in float64, 2^−{quad} in quad"
     assert said in METHOD, said
+
+
+def test_a_loss_next_to_its_line_is_rounded_and_measured_as_without_its_parts():
+    """Where w |x| is exact, the parts say what mpmath says, for every target; the control turns the rest round."""
+    problem = PROBLEMS["bce_logits"]
+    for name, least in (("float16", 100), ("bfloat16", 100), ("float32", 300)):
+        fmt = FORMATS[name]
+        y = np.unique(TARGETS.astype(fmt.dtype))[:, None]
+        sizes = np.exp2(np.linspace(1, np.log2(fmt.max / 2), 400)).astype(fmt.dtype)
+        powers = np.exp2(np.arange(1, 15)).astype(fmt.dtype)
+        x = np.unique(np.concatenate([sizes, -sizes, powers, -powers]))[None, :]
+        with np.errstate(all="ignore"):
+            found, plain = (evaluate(p, fmt, x, y) for p in (problem, replace(problem, exact_parts=None)))
+            known = problem.exact_parts(x.astype(FLOAT64), y.astype(FLOAT64))[3]
+        assert known.sum() > least
+        for field in ("ulp", "rounded", "ulp_per_value"):
+            assert np.array_equal(getattr(found, field), getattr(plain, field)), (name, field)
+
+
+def test_a_rest_turned_round_would_be_seen():
+    """Negative control of the last."""
+    problem, fmt = PROBLEMS["bce_logits"], FORMATS["float32"]
+    x, y = np.exp2(np.arange(4, 20))[None, :].astype(fmt.dtype), np.zeros((1, 1), fmt.dtype)
+    parts = problem.exact_parts
+    turned = replace(problem, exact_parts=lambda *given: (*parts(*given)[:2], -parts(*given)[2], parts(*given)[3]))
+    with np.errstate(all="ignore"):
+        right, wrong = (evaluate(p, fmt, x, y).ulp for p in (problem, turned))
+    assert (right > wrong).any()

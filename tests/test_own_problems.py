@@ -1,8 +1,6 @@
 """Exact functions of one's own: declared, certified, refused; the worked examples; and what a package ships."""
 
 import math
-import re
-import shlex
 import subprocess
 import sys
 import textwrap
@@ -165,20 +163,6 @@ def test_worked_truths_against_formulas_of_their_own():
             assert abs(truth(softplus, (v,)) - 2 * mp.log(2 * mp.cosh(v / 4)) - v / 2) < mp.ldexp(1, -150)
             assert abs(truth(gaussian, (v, mp.mpf(3))) - v / 2 - mp.mpf(9) / 2 / mp.exp(v)) < mp.ldexp(1, -120)
             assert abs(truth(gradient_of(poisson), (v, mp.mpf(5))) - mp.exp(v) + 5) < mp.ldexp(1, -140)
-
-
-def test_the_page_s_own_file_and_lines(tmp_path, monkeypatch, capsys):
-    """The file that docs/own_problem.md shows, and its lines that need no other file."""
-    page = Path("docs/own_problem.md").read_text(encoding="utf-8")
-    (tmp_path / "truths.py").write_text(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1])
-    monkeypatch.chdir(tmp_path)
-    lines = [line for line in page.splitlines() if line.startswith("harness reference")]
-    assert len(lines) == 2 and all(main(shlex.split(line)[1:]) == 0 for line in lines)
-    assert capsys.readouterr().out.split()[1] == "8.00000000000000000000000000000e+2"
-    commands = [shlex.split(line) for line in page.splitlines() if line.startswith("harness check")]
-    for command in commands:  # those that need a loss: every option is one that there is
-        assert main([*command[1:2], "gone.py:f", *command[3:]]) == 2
-        assert "there is no file gone.py" in capsys.readouterr().err, command
 
 
 def test_reference_of_ones_own(capsys):

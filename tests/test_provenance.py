@@ -148,3 +148,14 @@ class TestCommit:
     def test_of_no_checkout(self, tmp_path):
         (tmp_path / "harness").mkdir()
         assert commit(tmp_path / "harness") == "unknown"
+
+    @pytest.mark.parametrize("damaged", ["HEAD", "objects", "config"])
+    def test_of_a_repository_that_cannot_be_read(self, checkout, damaged):
+        """Nothing is guessed: it is said that there is one, and why it is not read."""
+        place = checkout / ".git" / damaged
+        shutil.rmtree(place) if place.is_dir() else place.write_text("[no repository\n")
+        assert commit(checkout / "harness").startswith("unreadable (fatal: ")
+
+    def test_where_there_is_no_git(self, checkout, monkeypatch):
+        monkeypatch.setenv("PATH", "/nowhere")
+        assert commit(checkout / "harness") == "unreadable (No such file or directory)"

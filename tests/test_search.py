@@ -31,7 +31,7 @@ from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.tables import writer
-from harness.workflow import experiments
+from harness.workflow import experiments, files
 from harness.workflow.provenance import functions_differ
 
 TABLES = Path(__file__).parent.parent / "results" / "tables"
@@ -432,18 +432,18 @@ def test_a_search_table_has_the_provenance_of_its_searches_and_refuses_others(tm
         search_job(experiment, FLOAT32, i, part)
     told = [json.loads(part.read_text()) for part in parts]
     for t, part in zip(told, parts, strict=True):
-        part.write_text(json.dumps({**t, "provenance": {**t["provenance"], "sources": "as searched"}}))
+        files.write_sealed(part, {**t, "provenance": {**t["provenance"], "sources": "as searched"}})
     search_table_job(experiment, parts, tmp_path / "worst.csv")
     stated = json.loads((tmp_path / "worst.json").read_text())["provenance"]
     assert stated["sources"] == "as searched" and "commit" not in stated
     with pytest.raises(UsageError, match="1 of 2 shards"):
         search_table_job(experiment, parts[:1], tmp_path / "worst.csv")
-    parts[1].write_text(json.dumps(told[1]))
+    files.write_sealed(parts[1], told[1])
     with pytest.raises(UsageError, match="sources as searched"):
         search_table_job(experiment, parts, tmp_path / "worst.csv")
     for t, part in zip(told, parts, strict=True):
         for found in t["found"]:
             found["seeds"]["0"]["ulp"] = "9.5"
-        part.write_text(json.dumps(t))
+        files.write_sealed(part, t)
     with pytest.raises(UsageError, match="sweep again"):
         search_table_job(experiment, parts, tmp_path / "worst.csv")

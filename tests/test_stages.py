@@ -282,7 +282,7 @@ class TestVerify:
         path = copy / "tables" / "small.json"
         described = files.read_json(path)
         del described["sha256"]["small.csv"]
-        files.write_json(path, described)
+        files.write_json(path, files.sealed(described, writer.SIDECAR_SEAL))
         assert "small.csv has no checksum in small.json" in verify.verify(copy).text
 
     def test_a_whole_folder_verifies(self, folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -26,6 +27,7 @@ from harness.systems.pages import known as strengthened
 from harness.systems.run.supervise import Request, evaluate
 from harness.tables import writer
 from harness.truth.fast import evaluate as evaluate_fast
+from harness.workflow import files
 
 FAKE = """
 import os, signal, time
@@ -232,7 +234,7 @@ def test_parts_that_cannot_be_merged_are_refused(known: Path, parts: list[dict],
         job.in_order([{**parts[0], "library": "gone"}])
     fake, absent = (known / f"{name}.json" for name in ("fake", "absent"))
     told = json.loads(absent.read_text())
-    (known / "other.json").write_text(json.dumps({**told, "provenance": {**told["provenance"], "libc": "glibc 2.1"}}))
+    files.write_sealed(known / "other.json", {**told, "provenance": {**told["provenance"], "libc": "glibc 2.1"}})
     assert main(["systems-table", str(fake), str(known / "other.json"), "--out", str(known / "x.csv")]) == 2
     assert "and with libc glibc 2.1; measure the systems again" in capsys.readouterr().err
     assert not (known / "x.csv").exists()
@@ -302,16 +304,13 @@ def table(known: Path, parts: list[dict]) -> Path:
 def test_pages_say_what_the_fakes_do(table: Path) -> None:
     rows = strengthened.rows_in(table)
     page = systems_page.page(rows, probes.returned(rows, table.with_name("systems_probes.csv")))
-    assert "`crashing`: Gave no result: crashed with signal 11 (SIGSEGV)." in page
+    assert "| `crashing` | no result: crashed with signal 11 (SIGSEGV) |" in page
     assert "Prints to standard output: `printing`." in page
-    assert "`dead`: Its gradient dies from x = 6.5 on (y = 0) in float16: 0 for 0.998499; " in page
-    assert "`right`: Right everywhere it was probed, within 0.5 ulp where |x| ≤ 20 in float16, on a sample." in page
-    assert (
-        "`planted`: Its loss leaves the truth for a wrong prediction at x = 3 (y = 0) in float16: −3.04883 for 3.04859"
-        in page
-    )
-    assert "Use `right` instead" in page and "Why not everywhere: it is a fake." in page
-    assert "Gave no result: not installed: No module named 'no_such_library'." in page
+    assert "| `dead` |  |  | float16: x ≥ 6.5, y = 0 |" in page
+    assert re.search(r"\| `right` \|(  \|){6} float16: ≥ 0\.4999 \| – \|", page)
+    assert "| `planted` |  | float16: x = 3, y = 0: −3.04883 for 3.04859 |" in page
+    assert "| `right` |\n" in page and "Why not everywhere:\n\n- it is a fake." in page
+    assert "no result: not installed: No module named 'no_such_library' |" in page
 
 
 def _calls(**answers: list[probes.Returned]) -> list[advice.KnownCall]:
@@ -324,7 +323,10 @@ def _calls(**answers: list[probes.Returned]) -> list[advice.KnownCall]:
         advice.KnownCall(
             "torch",
             n,
-            [a.row | {"near_ulp": "1", "exhaustive": True, "system": named[n.startswith("pos_weight")]} for a in there],
+            [
+                a.row | {"near_ulp": "1", "exhaustive": True, "flushed": 0, "system": named[n.startswith("pos_weight")]}
+                for a in there
+            ],
             there,
         )
         for n, there in answers.items()
@@ -336,47 +338,47 @@ BAD, GOOD = (("bce_logits", 9.0, 15.9),), (("bce_logits", 9.0, 9.000123),)
 
 def test_advice_goes_to_a_call_that_is_better() -> None:
     made = _calls(bad=[_answer(*BAD[0])], good=[_answer(*GOOD[0])])
-    assert "Use `good` instead" in advice.sentences(made[0], made)
-    assert "Nothing else" in advice.sentences(made[1], made)
+    assert "| `good` |" in advice.line(made[0], made)
+    assert "| – |" in advice.line(made[1], made)
 
 
 def test_a_gradient_is_never_advised_in_place_of_a_loss() -> None:
     gradient = _answer("bce_logits_grad", 9.0, float(np.float32(1 / (1 + math.exp(-9)))))
     made = _calls(bad=[_answer(*BAD[0])], gradient=[gradient])
-    assert "Nothing else" in advice.sentences(made[0], made)
+    assert "| – |" in advice.line(made[0], made)
     # The other way round: a loss whose gradient was not measured is not advised to one that has both.
     both = _calls(both=[_answer(*BAD[0]), gradient], good=[_answer(*GOOD[0])])
-    assert "Nothing else" in advice.sentences(both[0], both)
+    assert "| – |" in advice.line(both[0], both)
     # The control: with a gradient of its own it is.
     both = _calls(both=[_answer(*BAD[0]), gradient], good=[_answer(*GOOD[0]), gradient])
-    assert "Use `good` instead" in advice.sentences(both[0], both)
+    assert "| `good` |" in advice.line(both[0], both)
 
 
 def test_advice_says_which_argument_it_drops() -> None:
     made = _calls(pos_weight_bad=[_answer(*BAD[0])], good=[_answer(*GOOD[0])])
-    assert "Where pos_weight is not needed, use `good` instead" in advice.sentences(made[0], made)
+    assert "| `good`, where pos_weight is not needed |" in advice.line(made[0], made)
     made = _calls(pos_weight_bad=[_answer(*BAD[0])], good=[_answer(*GOOD[0])], pos_weight_good=[_answer(*GOOD[0])])
-    assert "Use `pos_weight_good` instead" in advice.sentences(made[0], made)
+    assert "| `pos_weight_good` |" in advice.line(made[0], made)
 
 
 @pytest.mark.parametrize(
     "dead, wording",
     [
-        ([0.0], "dies at x = 0 (y = 1)"),
-        ([-9.0], "dies at x = −9 (y = 1)"),
-        ([-5.0, -9.0, -20.0], "dies from x = −5 on (y = 1)"),
-        ([-5.0, -9.0], "dies from x = −5 to −9 (y = 1)"),
-        ([-1.0, -9.0, -20.0], "dies at 3 of 4 probes from x = −1 to −20 (y = 1)"),
-        ([0.0, -1.0, -5.0, -9.0, -20.0], "dies from x = 0 on (y = 1)"),
+        ([0.0], "x = 0"),
+        ([-9.0], "x = −9"),
+        ([-5.0, -9.0, -20.0], "x ≤ −5"),
+        ([-5.0, -9.0], "−9 ≤ x ≤ −5"),
+        ([-1.0, -9.0, -20.0], "−20 ≤ x ≤ −1 (3 of 4 probes)"),
+        ([0.0, -1.0, -5.0, -9.0, -20.0], "x ≤ 0"),
     ],
 )
-def test_from_on_is_said_only_of_what_shows_at_every_probe_beyond(dead: list[float], wording: str) -> None:
+def test_an_end_is_left_open_only_of_what_shows_at_every_probe_beyond(dead: list[float], wording: str) -> None:
     x = np.array([-20.0, -9.0, -5.0, -1.0, 0.0, 1.0])
     exact, rounded = probes._exact("bce_logits_grad", "float32", "1", tuple(x))
     value = np.where(np.isin(x, dead), 0.0, rounded.astype(np.float64))
     answer = replace(_answer("bce_logits_grad", 1.0, 0.0, target="1"), x=x, value=value, exact=exact, rounded=rounded)
     (call,) = _calls(call=[answer])
-    assert f"Its gradient {wording} in float32" in advice.sentences(call, [call])
+    assert f"| float32: {wording}, y = 1 |" in advice.line(call, [call])
 
 
 def test_modes_that_begin_elsewhere_are_not_lumped_together() -> None:
@@ -388,9 +390,9 @@ def test_modes_that_begin_elsewhere_are_not_lumped_together() -> None:
         one = replace(_answer("bce_logits_grad", 1.0, 0.0, target="1"), x=x, value=value, exact=exact, rounded=rounded)
         answers.append(replace(one, row=one.row | {"mode": mode}))
     (call,) = _calls(call=answers)
-    assert "dies from x = −5 on (y = 1) in float32: 0 for −0.993307 (eager)" in advice.sentences(call, [call])
+    assert "| float32: x ≤ −5, y = 1 (eager) |" in advice.line(call, [call])
     (call,) = _calls(call=[answers[0], answers[2]])
-    assert "(eager only)" in advice.sentences(call, [call])
+    assert "(eager only)" in advice.line(call, [call])
 
 
 # -- flushed subnormals, single elements, special values ------------------------------------------

@@ -3,6 +3,7 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 
 from harness import UsageError
@@ -96,3 +97,10 @@ def test_json_that_is_not_there_or_none_is_named(tmp_path):
         files.read_json(path)
     files.write_json(path, {"rows": ["½"]})
     assert files.read_json(path) == {"rows": ["½"]}
+
+
+def test_a_name_stays_in_its_cell_of_a_markdown_table():
+    shown = pd.DataFrame({"kernel": ["Loss(a|b)", "two\nlines", r"is \| so"], "error": ["1", "2", "3"]})
+    for written in (writer.bare_markdown(shown), writer.to_markdown(shown, "Errors", "A note.")):
+        lines = [line for line in written.splitlines() if line.startswith("|")]
+        assert len(lines) == 5 and all(len(re.split(r"(?<!\\)\|", line)) == 4 for line in lines)

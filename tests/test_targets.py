@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -123,6 +125,23 @@ class TestNumPy:
         assert rows["bool", "1 - y"]["result"] == "int64"
         assert (rows["uint8", "2*y - 1"]["result"], rows["uint8", "2*y - 1"]["values"]) == ("uint8", "255, 1")
         assert rows["int64", "x*y"]["result"] == "float64" and rows["int8", "x*y"]["result"] == "float32"
+
+    @pytest.mark.parametrize(
+        "where, result", [("promotion_rows(f)", "float64"), ("fresh(promotion_rows, f)", "float32")]
+    )
+    def test_types_are_those_without_quad_numbers(self, where, result):
+        """Once loaded, numpy-quaddtype promotes bfloat16 with a Python float to float64: a planted fault, and its cure."""
+        run = (
+            "from harness.numbers import formats, wide\n"
+            "from harness.studies.targets.formulas import promotion_rows\n"
+            "from harness.studies.targets.measure import in_fresh_process as fresh\n"
+            "if __name__ == '__main__':\n"
+            "    wide.quad(); f = formats.format_named('bfloat16')\n"
+            f"    rows = {where}\n"
+            "    print([r['result'] for r in rows if r['labels'] == 'bfloat16' and '(1 - s)' in r['expression']])\n"
+        )
+        done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == f"['{result}']"
 
     def test_unsigned_labels_are_wrong_where_they_are_negated(self):
         row = self.found("float32", "-y*log(p) - (1 - y)*log(1 - p)", "0/1 uint8")

@@ -27,6 +27,8 @@ NAMES = (
     "bce@pos=3", "bce_grad@alpha=0.1+smoothing=0.1", "bce_logits@pos=3", "bce_logits@alpha=0.3+smoothing=0.25",
     "bce_logits_grad@pos=0.1+weight=7", "focal@gamma=1.3", "focal_grad@weight=0.5+gamma=3", "focal_bce_logits",
     "focal_bce_logits@alpha=0.25+gamma=0.7+smoothing=0.1", "focal_bce_logits_grad@gamma=1.5",
+    "focal_bce", "focal_bce@alpha=0.25+gamma=1.3+smoothing=0.1", "focal_bce_grad@gamma=3", "focal_bce_grad@gamma=0.5+alpha=0.1",
+    "bce_logits_hess@pos=3", "bce_logits_hess@alpha=0.25+smoothing=0.1",
 )  # fmt: skip
 LABELS = (0.0, 1.0, 0.5, 0.75, 2.0**-20)
 
@@ -58,7 +60,10 @@ class TestNames:
     def test_a_gradient_has_the_weights_of_its_loss(self):
         for name in ("bce_logits@pos=3", "focal_bce_logits", "focal@gamma=1.5"):
             loss = problem_named(name)
-            assert antiderivative_of(gradient_of(loss)) is loss and hessian_of(loss) is None
+            assert antiderivative_of(gradient_of(loss)) is loss
+        assert hessian_of(problem_named("bce_logits@pos=3")).name == "bce_logits_hess@pos=3"
+        assert hessian_of(problem_named("focal_bce_logits")) is None
+        assert gradient_of(problem_named("bce_logits_grad@pos=3")).name == "bce_logits_hess@pos=3"
 
     @pytest.mark.parametrize(
         ("name", "said"),
@@ -135,7 +140,13 @@ class TestExact:
         half = truth(PROBLEMS["focal_g0.5"], at[:1])
         assert abs(truth(problem_named("focal@gamma=0.5"), at[:1]) - half) <= mp.ldexp(half, -155)
 
-    @pytest.mark.parametrize("name", ["bce_logits@pos=3", "focal_bce_logits@alpha=0.25+gamma=1.5", "bce@smoothing=0.1"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "bce_logits@pos=3", "focal_bce_logits@alpha=0.25+gamma=1.5", "bce@smoothing=0.1", "bce_logits_grad@pos=3",
+            "focal_bce@alpha=0.25+gamma=1.5", "focal_bce@smoothing=0.1",
+        ],
+    )  # fmt: skip
     def test_gradients_are_slopes(self, name):
         loss = problem_named(name)
         slope = gradient_of(loss)
@@ -145,6 +156,25 @@ class TestExact:
                 near = [truth(loss, (mp.mpf(x) + s * h, mp.mpf(y)), 300) for s in (1, -1)]
                 exact = truth(slope, (mp.mpf(x), mp.mpf(y)))
                 assert abs((near[0] - near[1]) / (2 * h) - exact) <= abs(exact) * mp.ldexp(1, -100)
+
+    def test_of_a_probability_it_is_the_loss_of_its_logit(self):
+        for text in ("gamma=1.5", "alpha=0.25+gamma=3+smoothing=0.1"):
+            of_p, of_x = problem_named(f"focal_bce@{text}"), problem_named(f"focal_bce_logits@{text}")
+            for p in (0.75, 0.125, 2.0**-60):
+                with mp.workprec(600):
+                    x = mp.log(mp.mpf(p)) - mp.log1p(-mp.mpf(p))
+                for y in (0, 1, 0.5):
+                    one, other = truth(of_p, (mp.mpf(p), mp.mpf(y))), truth(of_x, (x, mp.mpf(y)))
+                    assert abs(one / other - 1) < mp.ldexp(1, -145)
+
+    def test_ends_of_a_focal_loss_of_a_probability(self):
+        loss, slope = problem_named("focal_bce"), problem_named("focal_bce_grad")
+        assert [_limit(loss, mp.mpf(p), y) for p, y in ((0, 0), (0, 1), (1, 1), (1, 0.5))] == [0, mp.inf, 0, mp.inf]
+        ends = [_limit(slope, mp.mpf(p), y) for p, y in ((0, 0), (0, 1), (1, 1), (1, 0.5), (0, 0.5))]
+        assert ends == [0, -mp.inf, 0, mp.inf, -mp.inf]
+        with np.errstate(all="ignore"):
+            found = slope.fast(np.array([[0.0, 1.0]]), np.array([[0.0], [1.0], [0.5]]))
+        assert found.tolist() == [[0, np.inf], [-np.inf, 0], [-np.inf, np.inf]]
 
     def test_symmetry(self):
         """Both labels swap with the sign of the logit where no class is weighed more."""
@@ -236,6 +266,33 @@ class TestChecks:
         assert report.passed and report.rows[0]["problem"] == "bce_logits@pos=3"
         plain = check(loss, "bce_logits", "bfloat16", targets=[1], grid="quick")
         assert not plain.passed  # three times the plain loss
+
+    def test_an_objective_with_weights_is_checked_by_both_parts(self):
+        def objective(preds, dtrain):
+            y, p = dtrain.get_label(), 1 / (1 + np.exp(-preds))
+            scale = np.where(y == 1, np.float32(3), np.float32(1))
+            return scale * (p - y), scale * p * (1 - p)
+
+        report = check(objective, "bce_logits@pos=3", "float32", targets=[0, 1], grid="quick")
+        assert [r["problem"].split("@")[0] for r in report.rows] == ["bce_logits_grad"] * 2 + ["bce_logits_hess"] * 2
+        assert not report.passed and "another function" not in report.text()
+        plain = check(objective, "bce_logits", "float32", targets=[0, 1], grid="quick")
+        assert "3 times the problem at y = 1" in plain.text()
+
+    def test_a_focal_loss_of_a_probability_is_told_and_checked(self):
+        def loss(p, y):
+            wrong = y * (1 - p) + (1 - y) * p
+            with np.errstate(all="ignore"):
+                entropy = -np.where(y == 1, np.log(p), np.log1p(-p))
+            return np.where(y == 1, x25(p), 3 * x25(p)) * wrong * wrong * entropy
+
+        def x25(p):
+            return np.full_like(p, 0.25)
+
+        asked = {"targets": [0, 1], "grid": "quick"}
+        found = check(loss, "bce", "float32", **asked).rows[0]["reason"]
+        assert "check it with --problem focal_bce --weights gamma=2,alpha=0.25" in found
+        assert check(loss, "focal_bce", "float32", weights="gamma=2,alpha=0.25", max_ulp=8, **asked).passed
 
     def test_a_cure_is_named(self):
         report = check("sigmoid_naive", "bce_logits@pos=3", "bfloat16", targets=[0])

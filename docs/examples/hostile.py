@@ -4,6 +4,8 @@ Every one of them computes the right values beside, so that nothing but what it 
 """
 
 import ctypes
+import math
+import multiprocessing
 import os
 import random
 import signal
@@ -55,6 +57,46 @@ def listed(x, y):
     return loss(x, y).tolist()
 
 
+def paired(x, y):
+    return loss(x, y), {"weight": 1}
+
+
+def generated(x, y):
+    yield from loss(x, y)
+
+
+async def awaited(x, y):
+    return loss(x, y)
+
+
+class Lie:
+    shape, dtype = (9,), np.dtype(np.float32)
+
+    def __array__(self, *how, **more):
+        raise RuntimeError("there is no array")
+
+
+def pretended(x, y):
+    loss(x, y)
+    return Lie()
+
+
+def matrix(x, y):
+    return np.asmatrix(loss(x, y))
+
+
+def complex_numbers(x, y):
+    return loss(x, y).astype(np.complex64)
+
+
+def truths(x, y):
+    return loss(x, y) > 0
+
+
+def swapped_bytes(x, y):
+    return loss(x, y).astype(">f4")
+
+
 def column(x, y):
     return loss(x, y)[:, None]
 
@@ -89,6 +131,19 @@ def leaves(x, y):
 
 def raises(x, y):
     raise RuntimeError("weights\nare missing")
+
+
+def colours(x, y):
+    raise RuntimeError("\x1b[31mno\x1b[0m\x00 weights")
+
+
+class Speechless(Exception):
+    def __str__(self):
+        raise RuntimeError("not even that")
+
+
+def speechless(x, y):
+    raise Speechless
 
 
 def interrupted(x, y):
@@ -164,6 +219,11 @@ def patches_numpy(x, y):
     return loss(x, y)
 
 
+def patches_math(x, y):
+    math.exp = math.expm1
+    return loss(x, y)
+
+
 def changes_precision(x, y):
     mpmath.mp.prec = 10
     return loss(x, y)
@@ -177,6 +237,11 @@ def thread(x, y):
 def forks(x, y):
     os.fork()
     return loss(x, y)
+
+
+def pools(x, y):
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.apply(loss, (x, y))
 
 
 def writes(x, y):

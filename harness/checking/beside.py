@@ -15,7 +15,8 @@ from harness.checking.flushing import Flushing, flushed
 from harness.checking.judge import OTHER, over
 from harness.checking.parts import CalledPart
 from harness.checking.properties import BrokenProperty, broken_properties
-from harness.checking.recognise import Recognition, recognise
+from harness.checking.recognise import recognise
+from harness.checking.recognition import Recognition
 from harness.explain.bias import BIAS_CAUSES
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
@@ -27,9 +28,13 @@ COSTS = "What that costs"
 LEAST_ABSOLUTE = 1e-3  # of a value, or of 1: what is off by less costs nothing
 
 
-def other_function(called: CalledPart, name: str) -> Recognition | None:
-    """Return which other function a part is, None for none that is known; UsageError for a mean, a sum, or a share."""
-    found = recognise(called.problem, called.fmt, lambda x, y=None: called.on(x, y, "unpadded"))
+def other_function(called: CalledPart, name: str, targets: np.ndarray | None = None) -> Recognition | None:
+    """Return which other function a part is, None for none that is known; UsageError for a mean, a sum, or a share.
+
+    Where only hard `targets` are asked for, what it is at soft ones does not matter.
+    """
+    soft = targets is None or not np.isin(targets.astype(np.float64), (0, 1)).all()
+    found = recognise(called.problem, called.fmt, lambda x, y=None: called.on(x, y, "unpadded"), soft)
     if found is not None and found.of_array:
         raise UsageError(f"{name} is no function of its input alone; {found.sentence}")
     return found

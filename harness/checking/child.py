@@ -21,7 +21,9 @@ from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
 from harness import Crash, UsageError
+from harness.checking.class_subject import ClassSubject
 from harness.checking.subject import Loaded, Subject
+from harness.checking.surroundings import FORKS
 from harness.sweep.own import one_line
 from harness.workflow.time_limit import time_limit
 
@@ -37,7 +39,7 @@ class Here:
     Its limit holds in a main thread, where a signal can end a call; there is no limit of memory.
     """
 
-    def __init__(self, subject: Subject, timeout: float):
+    def __init__(self, subject: Subject | ClassSubject, timeout: float):
         self.subject, self.timeout, self.spent = subject, timeout, 0.0
 
     def ask(self, method: str, *arguments: Any) -> Any:
@@ -64,7 +66,9 @@ class Child:
     `timeout` is in seconds, for all calls together (for each call where `each_call`); `memory` in GiB.
     """
 
-    def __init__(self, subject: Subject, timeout: float, memory: float = MEMORY_GIB, each_call: bool = False):
+    def __init__(
+        self, subject: Subject | ClassSubject, timeout: float, memory: float = MEMORY_GIB, each_call: bool = False
+    ):
         self.name, self.timeout, self.memory, self.each_call = subject.name, timeout, memory, each_call
         self.spent = 0.0
         for stream in (sys.stdout, sys.stderr):
@@ -118,6 +122,8 @@ class Child:
                     return f"crashed with signal {-code} ({signal.Signals(-code).name})"
                 if code == NO_CHANNEL:
                     break
+                if code == FORKS:
+                    return "forked its process again and again; a loss must leave its surroundings as they are"
                 return f"ended its process with exit code {code}; it must return its results"
             time.sleep(0.01)
         return "closed the channel that its results come by; a loss must leave its surroundings as they are"
@@ -134,12 +140,12 @@ class Child:
                 self.ended = os.waitpid(self.process, 0)[1]
 
 
-def started(subject: Subject, timeout: float, memory: float, each_call: bool) -> Child | Here:
+def started(subject: Subject | ClassSubject, timeout: float, memory: float, each_call: bool) -> Child | Here:
     """Return a process of the subject's own; this one, where it is an object of a library that a fork would break."""
     return Here(subject, timeout) if _bound_here(subject) else Child(subject, timeout, memory, each_call)
 
 
-def _bound_here(subject: Subject) -> bool:
+def _bound_here(subject: Subject | ClassSubject) -> bool:
     if not hasattr(os, "fork"):
         return True
     live = not isinstance(subject.target, str) or callable(subject.options.gradient_function)
@@ -151,12 +157,13 @@ def _bound_here(subject: Subject) -> bool:
 # -- in the child -----------------------------------------------------------------------------------
 
 
-def _serve(channel: Connection, subject: Subject) -> None:
+def _serve(channel: Connection, subject: Subject | ClassSubject) -> None:
     """Answer calls until there are no more; the process never returns from here."""
     code = 70
     try:
         _apart()
         subject.surroundings.begin()
+        subject.surroundings.apart = True
         while True:
             method, arguments = channel.recv()
             channel.send(_answered(subject, method, arguments))
@@ -183,7 +190,7 @@ def _apart() -> None:
         sys.modules["torch"].set_num_threads(1)
 
 
-def _answered(subject: Subject, method: str, arguments: tuple) -> tuple[str, Any]:
+def _answered(subject: Subject | ClassSubject, method: str, arguments: tuple) -> tuple[str, Any]:
     try:
         return "returned", getattr(subject, method)(*arguments)
     except UsageError as e:

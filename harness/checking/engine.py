@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from harness import UsageError
+from harness.checking.arguments import listed, look_at
 from harness.checking.beside import other_function, property_notes, reasoned
 from harness.checking.child import MEMORY_GIB, started
-from harness.checking.classes import check_classes
 from harness.checking.exact import asked_problem, weights_given
 from harness.checking.loops import other_loops
 from harness.checking.parts import ON_CPU, ON_DEVICE, CalledPart
@@ -22,7 +22,7 @@ from harness.checking.repeats import Repeats
 from harness.checking.report import Report
 from harness.checking.special import SpecialResult, special_results
 from harness.checking.subject import Loaded, Options, Subject
-from harness.explain.remedies import AUDITED_SHARE, measured
+from harness.explain.remedies import audited_share, measured
 from harness.kernels import Kernel, kernel_named, kernels_of
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, Weights, gradient_of
@@ -42,7 +42,7 @@ def check(
     problem: str | Problem | None,
     format: str | Format,
     *,
-    targets: Iterable[float | str] | None = None,
+    targets: Iterable[float | str] | float | str | None = None,
     grid: str = "standard",
     max_ulp: float = 4.0,
     gradient: bool = False,
@@ -62,11 +62,11 @@ def check(
 
     `function` is a Python function of NumPy, torch, JAX or TensorFlow arrays, f(x, y) or f(x), or a text: a kernel's
     name, path/to/file.py:function, or module:function.  `problem` and `format` are names (`harness list problems`);
-    `targets` are numbers in [0, 1], or their texts, by default those of the tables; `grid` is exhaustive, standard or
+    `targets` are numbers in [0, 1], or their texts, or one of them, by default those of the tables; `grid` is exhaustive, standard or
     quick; `max_ulp` is the budget.  `gradient` checks the derivative by the library's own autodiff too, or that of
     `gradient_function`.  `weights` (pos, weight, alpha, gamma, smoothing) choose a weighted loss, as the problem's name
-    does: "bce_logits" with {"pos": 3} is "bce_logits@pos=3".  With `problem` None, `exact` names one of your own in a
-    file, FILE:NAME (see `harness.problem`).  `logsumexp` and `softmax_ce` are functions f(logits) and f(logits, labels) of
+    does: "bce_logits" with {"pos": 3} is `bce_logits@pos=3`.  With `problem` None, `exact` names one of your own in a
+    file, `FILE:NAME` (see `harness.problem`).  `logsumexp` and `softmax_ce` are functions f(logits) and f(logits, labels) of
     rows of K `classes`, with `labels` integer, onehot or soft.  `timeout` is in seconds, for all calls of the function together (for each call on the
     exhaustive grid), `memory` in GiB.  `library` and `device` (cpu or cuda) say what its arrays are; `each` that it takes
     one number at a time, `reduction` (mean or sum) that it returns one number for all.
@@ -78,20 +78,22 @@ def check(
         format if isinstance(format, Format) else format_named(format),
         Options(library, device, each, reduction, gradient, gradient_function),
     )
-    if not max_ulp > 0:
-        raise UsageError(f"--max-ulp {max_ulp} is not a positive number of ulps")
+    look_at(function, problem, exact, classes, (max_ulp, timeout, memory), options)
+    given = listed(targets)
     if isinstance(problem, str) and problem in CLASS_PROBLEMS:
+        from harness.checking.classes import check_classes  # with NumPy's random numbers, which nothing else needs
+
         chosen = weights_given(weights)
         return check_classes(
             function, class_problem(problem, classes, chosen, labels), fmt, classes=classes or 0, labels=labels,
             weights=chosen, grid=grid, max_ulp=max_ulp, options=options, timeout=timeout, memory=memory,
         )  # fmt: skip
     if classes is not None:
-        raise UsageError(f"--classes belongs to {' and '.join(CLASS_PROBLEMS)}")
+        raise UsageError(f"--classes belongs to {', '.join(CLASS_PROBLEMS)}")
     asked = asked_problem(problem, weights, exact)
-    if targets is not None and [*targets] and not asked.has_target:
+    if given and not asked.has_target:
         raise UsageError(f"{asked.name} has no target; leave out --target")
-    values = _targets(asked, fmt, targets) if asked.has_target else None
+    values = _targets(asked, fmt, given) if asked.has_target else None
     if isinstance(function, str) and ":" not in function:
         return _check_kernel(_kernel(function, asked), asked, Grid(grid, asked, fmt, values), values, max_ulp, options)
     subject = Subject(function, asked, fmt, options)
@@ -111,7 +113,7 @@ def check(
                 called.filled = values[:1] if values is not None else None
             at = values if of.has_target else None
             notes += _cost(loaded, Grid(grid, of, fmt, at), at, timeout)
-            other = other_function(called, loaded.name)
+            other = other_function(called, loaded.name, at)
             notes += Repeats(called, loaded.name, at, loaded.way).run()
             special[of.name] = special_results(called)
             found, summary = _measured(called, loaded, of, Grid(grid, of, fmt, at), at, max_ulp)
@@ -123,9 +125,9 @@ def check(
         return Report(rows, max_ulp, notes, special, summaries, loaded)
 
 
-def _targets(problem: Problem, fmt: Format, given: Iterable[float | str] | None) -> np.ndarray:
+def _targets(problem: Problem, fmt: Format, given: Iterable[float | str]) -> np.ndarray:
     """Return the targets given as numbers of the format, by default the problem's own, or else those of the tables."""
-    chosen = tuple(map(str, given or ())) or problem.targets or STANDARD_TARGETS
+    chosen = tuple(map(str, given)) or problem.targets or STANDARD_TARGETS
     return targets_in(fmt, chosen, problem.target_domain)
 
 
@@ -203,7 +205,8 @@ def _swept(
 ) -> tuple[list[Row], Summary]:
     label = f"{kernel.name} {grid.fmt.name}"
     told = Progress(label, grid.size(grid.cells))
-    done = sweep(problem, [kernel], grid, targets, budget=max_ulp, progress=told, audited_share=AUDITED_SHARE)
+    share = audited_share(problem, targets)
+    done = sweep(problem, [kernel], grid, targets, budget=max_ulp, progress=told, audited_share=share)
     then()
     summary = done.summaries[kernel.name]
     rows = rows_of(problem, kernel, grid, targets, summary, max_ulp)

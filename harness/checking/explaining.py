@@ -43,7 +43,7 @@ def explanation(
         part = process.ask("load").parts[0]
         at = problem.name, values[0], values[1] if problem.has_target else None
         found = process.ask("explain", part, *at)
-        operations = process.ask("operations", part, *at) if found.operation and found.like is None else ""
+        operations = process.ask("operations", part, *at) if not found.not_followed else ""
         return _text(target_name, problem, fmt, values, found, operations)
 
 
@@ -61,4 +61,6 @@ def _text(name: str, problem: Problem, fmt: Format, values: list[float], found: 
     given = ", ".join(f"{letter} = {number(v, fmt.dtype)}" for letter, v in zip((problem.variable, "y"), values))
     computed, exact = number(found.computed, fmt.dtype), magnitude(found.exact, fmt, 9)
     line = f"{name} as {problem.name} in {fmt.name} at {given}: {computed} for {exact}"
-    return "\n\n".join(part for part in (line, operations, found.reason) if part)
+    named = f"(operations that cannot be followed: {found.not_followed})"
+    beside = f"Not followed: {found.not_followed}." if found.not_followed and named not in found.reason else ""
+    return "\n\n".join(part for part in (line, operations, found.reason, beside) if part)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.numbers.formats import Format
+from harness.numbers.wide import wide_dtype, widened
 from harness.problems import Problem
 from harness.sweep.grid import Grid
 from harness.truth.errors import SPURIOUS, Array, Errors, measure
@@ -62,9 +63,9 @@ def flushed(problem: Problem, fmt: Format, call: Call, target: float | None, gri
     `call(x)` or `call(x, y)` takes arrays of shape (n,) of the format and returns one of n values.
     """
     few = fmt.from_ordinal(Grid("quick", problem, fmt).ordinals())
-    errors = _errors(problem, fmt, call, few, target)
-    results = _results_flushed(fmt, errors)
-    inputs = _inputs_flushed(fmt, call, few, errors, target)
+    given, exact = _tried(problem, fmt, call, few, target)
+    results = _results_flushed(fmt, given, exact)
+    inputs = _inputs_flushed(fmt, call, few, given, exact, target)
     if not results and not inputs:
         return None
     every = Grid(grid, problem, fmt)
@@ -93,26 +94,34 @@ def _subnormal(fmt: Format, values: Array) -> Array:
     return (size > 0) & (size < fmt.min_normal)
 
 
-def _results_flushed(fmt: Format, errors: Errors) -> bool:
+def _tried(problem: Problem, fmt: Format, call: Call, x: Array, target: float | None) -> tuple[Array, Array]:
+    """Return what a function gives at a few inputs, and the exact values to nearly the wide format's precision."""
+    inputs = (x,) if target is None else (x, np.full(len(x), target).astype(fmt.dtype))
+    wide = wide_dtype(fmt)
+    column = () if target is None else (np.array([[target]]).astype(wide),)
+    with np.errstate(all="ignore"):
+        exact = np.broadcast_to(problem.fast(widened(x, wide)[None, :], *column), (1, len(x)))[0]
+        return np.asarray(call(*inputs)), exact
+
+
+def _results_flushed(fmt: Format, given: Array, exact: Array) -> bool:
     """Tell whether each result whose exact value is well inside the subnormal numbers is 0."""
-    size = np.abs(errors.exact.high[0])
-    inside = _subnormal(fmt, size) & (size > 2 * fmt.smallest_subnormal)
+    size = np.abs(exact.astype(np.float64))
+    inside = (size > 2 * fmt.smallest_subnormal) & (size < fmt.min_normal)
     above = (size >= 2 * fmt.min_normal) & (size < NEAR * fmt.min_normal)
-    zero = errors.computed[0] == 0
+    zero = given == 0
     return bool(inside.sum() >= LEAST and zero[inside].all() and above.any() and not zero[above].any())
 
 
-def _inputs_flushed(fmt: Format, call: Call, x: Array, errors: Errors, target: float | None) -> bool:
+def _inputs_flushed(fmt: Format, call: Call, x: Array, given: Array, exact: Array, target: float | None) -> bool:
     """Tell whether a function gives at each subnormal input what it gives at 0, though the exact values differ there."""
     inside = _subnormal(fmt, x)
-    rounded = errors.exact.rounded_working[0][inside]
     zeros = (np.zeros(1, fmt.dtype), *(() if target is None else (np.full(1, target).astype(fmt.dtype),)))
     at_zero = np.asarray(call(*zeros)).astype(np.float64)[0]
-    given = errors.computed[0][inside].astype(np.float64)
-    same = (given == at_zero) | (np.isnan(given) & np.isnan(at_zero))
-    size = np.abs(x.astype(np.float64))
-    above = errors.computed[0][(size >= fmt.min_normal) & (size < NEAR * fmt.min_normal)]
-    if np.isnan(at_zero):
+    small = given[inside].astype(np.float64)
+    if np.isnan(at_zero) or inside.sum() < LEAST or not (small == at_zero).all():
         return False
-    differ = len(np.unique(rounded.astype(np.float64))) >= LEAST and bool((above != at_zero).any())
-    return bool(inside.sum() >= LEAST and same.all() and differ)
+    size = np.abs(x.astype(np.float64))
+    above = given[(size >= fmt.min_normal) & (size < NEAR * fmt.min_normal)]
+    rounded = exact[inside].astype(np.float64).astype(fmt.dtype)
+    return len(np.unique(rounded.astype(np.float64))) >= LEAST and bool((above != at_zero).any())

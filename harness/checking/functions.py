@@ -7,6 +7,8 @@ and by many names.
 
 from __future__ import annotations
 
+import ast
+import builtins
 import importlib
 import importlib.util
 import inspect
@@ -17,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from harness import UsageError
+from harness import UsageError, choices
 from harness.sweep.own import Function, one_line
 
 # Names of parameters.  A `y` is the target, unless the other is one by its own name, as in f(y, t).
@@ -39,7 +41,7 @@ def find(target: str) -> Function:
     found, module = named(target)
     place, _, name = _parted(target)
     if not callable(found):
-        raise UsageError(f"{place} has no function {name!r}; its functions: {_known(module)}")
+        raise UsageError(f"{place} has no function {name!r}; its functions: {choices(name, _functions(module))}")
     if inspect.isclass(found):
         raise UsageError(f"{name} of {place} is a class; write {target}() for an instance of it")
     return found
@@ -52,10 +54,12 @@ def named(target: str) -> tuple[Any, ModuleType]:
     place, _, name = _parted(target)
     module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
     try:
-        return eval(name, vars(module)) if "(" in name else _attribute(module, name), module
+        return _made(module, name) if "(" in name else _attribute(module, name), module
     except (Exception, SystemExit) as e:
         if "(" not in name and isinstance(e, AttributeError):
-            raise UsageError(f"{place} has no function {name!r}; its functions: {_known(module)}") from e
+            raise UsageError(
+                f"{place} has no function {name!r}; its functions: {choices(name, _functions(module))}"
+            ) from e
         raise UsageError(f"{name} of {place} cannot be made: {one_line(e)}") from e
 
 
@@ -68,11 +72,36 @@ def _colon(target: str) -> int:
     return target.rindex(":", 0, target.find("(") if "(" in target else len(target))
 
 
-def _known(module: ModuleType) -> str:
-    """List the module's own functions; those that it only imports are left out."""
+def _functions(module: ModuleType) -> list[str]:
+    """Return the names of the module's own functions; those that it only imports are left out."""
     known = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-    own = [n for n in known if getattr(vars(module)[n], "__module__", None) == module.__name__]
-    return ", ".join(own or known) or "none"
+    return [n for n in known if getattr(vars(module)[n], "__module__", None) == module.__name__] or known
+
+
+def _known(module: ModuleType) -> str:
+    return ", ".join(_functions(module)) or "none"
+
+
+def _made(module: ModuleType, text: str) -> Any:
+    """Return what a call such as `FocalLoss(gamma=2)` makes: names of the module and calls of them, with plain values.
+
+    Raises SyntaxError for what is no expression, ValueError for one that computes (`1 + 1`, a comprehension).
+    """
+
+    def value(node: ast.expr) -> Any:
+        if isinstance(node, ast.Call):
+            arguments = [value(a) for a in node.args]
+            return value(node.func)(*arguments, **{str(k.arg): value(k.value) for k in node.keywords})
+        if isinstance(node, ast.Name):
+            return getattr(module, node.id) if hasattr(module, node.id) else getattr(builtins, node.id)
+        if isinstance(node, ast.Attribute):
+            return getattr(value(node.value), node.attr)
+        try:
+            return ast.literal_eval(node)
+        except ValueError as e:
+            raise ValueError(f"{ast.unparse(node)} is no plain value, such as 2 or 'mean', and no call") from e
+
+    return value(ast.parse(text, mode="eval").body)
 
 
 def _attribute(module: ModuleType, name: str) -> Any:
@@ -94,10 +123,13 @@ def _from_file(path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(path.stem, module)
+    arguments, sys.argv = sys.argv, [str(path)]  # those of the harness are none of the file's
     try:
         spec.loader.exec_module(module)
     except BaseException as e:
         raise UsageError(f"{path} cannot be imported: {one_line(e)}") from e
+    finally:
+        sys.argv = arguments
     return module
 
 
@@ -138,14 +170,21 @@ def arranged(function: Function, name: str, has_target: bool) -> Callable[..., A
     parameters = _parameters(function)
     if parameters is None:
         return function
+    _refuse_fewer(parameters, name, 1 + has_target)
     _refuse_more(parameters, name, 1 + has_target)
     positional = [p for p in parameters if p.kind != p.KEYWORD_ONLY]
     if has_target and len(positional) >= 2 and DATA.fullmatch(_plain(positional[1])):
-        return lambda x, y: function(x, ObjectiveData(y))
+        return _standing_for(function, lambda x, y: function(x, ObjectiveData(y)))
     at = _places(parameters, has_target)
     if at is None:
         return function
-    return lambda *given: _call(function, parameters, at, given)
+    return _standing_for(function, lambda *given: _call(function, parameters, at, given))
+
+
+def _standing_for(function: Function, called: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls another in its own way, and names it: what follows code looks into that."""
+    called.__wrapped__ = function  # type: ignore[attr-defined]
+    return called
 
 
 def _parameters(function: Function) -> list[inspect.Parameter] | None:
@@ -165,6 +204,13 @@ def _parameters(function: Function) -> list[inspect.Parameter] | None:
 
 def _plain(parameter: inspect.Parameter) -> str:
     return parameter.name.lower().strip("_")
+
+
+def _refuse_fewer(parameters: Sequence[inspect.Parameter], name: str, given: int) -> None:
+    if len(parameters) < given:
+        takes = ("no argument", "one argument")[len(parameters)]
+        what = "an input and a target: write f(x, y)" if given == 2 else "an input: write f(x)"
+        raise UsageError(f"{name} takes {takes}, and gets {what}")
 
 
 def _refuse_more(parameters: Sequence[inspect.Parameter], name: str, taken: int) -> None:

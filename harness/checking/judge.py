@@ -46,13 +46,13 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def shortened(text: str) -> str:
-    """Return a cell as it is shown: of a row of logits and its label, the beginning of each."""
-    logits, semicolon, label = text.partition("; ")
+    """Return a cell as it is shown: of a row of logits, its label and the class of a derivative, the beginning of each."""
+    logits, *more = text.split("; ")
     numbers = logits.split()
     if len(text) <= MOST_CHARACTERS or len(numbers) < 2:
         return text
-    of_label = f"{semicolon}{label if ' ' not in label else label.split()[0] + ' …'}" if semicolon else ""
-    return f"{numbers[0]} {numbers[1]} … ({len(numbers)} logits){of_label}"
+    shown = [m if " " not in m or m.startswith("class") else f"{m.split()[0]} …" for m in more]
+    return "; ".join([f"{numbers[0]} {numbers[1]} … ({len(numbers)} logits)", *shown])
 
 
 def first_line(rows: Sequence[Row]) -> str:

@@ -8,6 +8,7 @@ that its code names; where that says nothing, it is tried with NumPy first.
 
 from __future__ import annotations
 
+import dis
 import inspect
 import sys
 from collections.abc import Callable
@@ -16,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from harness import UsageError
-from harness.explain.followed import NotFollowed, follow
+from harness import UsageError, choices
+from harness.explain.followed import follow
 from harness.explain.jax_operations import follow_jax
 from harness.explain.shadow import Shadow
+from harness.explain.tensorflow_operations import follow_tensorflow
 from harness.explain.torch_operations import follow_torch
 from harness.numbers.formats import FORMATS
 from harness.sweep.own import Function, one_line
@@ -46,6 +48,10 @@ class NumpyArrays:
         """Return an array of the library with the bits of a NumPy array."""
         return array
 
+    def integers(self, labels: np.ndarray) -> Any:
+        """Return an array of the library with the integers of a NumPy array, such as numbers of classes."""
+        return self.given(labels)
+
     def taken(self, result: Any) -> Any:
         """Return what a function returned as a NumPy array, whatever library's array it is; others as they are."""
         return taken(result)
@@ -61,10 +67,8 @@ class NumpyArrays:
     def followed(self, function: Function, *inputs: np.ndarray, scalar: bool = False) -> Shadow:
         """Return the result of a function on arrays of one element, or on scalars, with all that it was made from.
 
-        Raises NotFollowed where the code of a library, or what it does, cannot be followed.
+        Raises NotFollowed where what it does cannot be followed.
         """
-        if self.name != "numpy":
-            raise NotFollowed(f"code of {self.name}")
         return follow(function, *(a.reshape(()) if scalar else a for a in inputs))
 
 
@@ -85,6 +89,10 @@ class TorchArrays(NumpyArrays):
         """Return a tensor with the bits of a NumPy array: its integers by DLPack, seen as the format's."""
         bits = array.view(np.dtype(f"i{array.itemsize}"))
         return self.torch.from_dlpack(bits).view(self.dtypes[array.dtype]).to(self.where)
+
+    def integers(self, labels: np.ndarray) -> Any:
+        """Return a tensor with the integers of a NumPy array."""
+        return self.torch.from_numpy(labels).to(self.where)
 
     def slope(self, function: Function) -> Function:
         """Return the derivative in x: the gradient of the sum of all results, each of which has its own input."""
@@ -178,6 +186,10 @@ class TensorflowArrays(NumpyArrays):
         one = lambda given: self.tf.reshape(function(*(self.tf.reshape(v, [1]) for v in given)), [])  # noqa: E731
         return self.tf.function(lambda *given: self.tf.vectorized_map(one, given))
 
+    def followed(self, function: Function, *inputs: np.ndarray, scalar: bool = False) -> Shadow:
+        """Return the result of a function on tensors of one element, or on scalars, with all that it was made from."""
+        return follow_tensorflow(function, *(a.reshape(()) if scalar else a for a in inputs))
+
 
 KINDS: dict[str, Callable[[str], NumpyArrays]] = {
     "numpy": lambda device: NumpyArrays(),
@@ -190,7 +202,7 @@ KINDS: dict[str, Callable[[str], NumpyArrays]] = {
 def arrays_of(library: str, device: str = "cpu") -> NumpyArrays:
     """Return what hands arrays to a library on a device, `cpu` or `cuda`; UsageError where there is none of them."""
     if library not in KINDS:
-        raise UsageError(f"unknown library {library!r}; known libraries: {', '.join(LIBRARIES)}")
+        raise UsageError(f"unknown library {library!r}; known libraries: {choices(library, LIBRARIES)}")
     if library == "numpy" and device != "cpu":
         raise UsageError(
             f"NumPy computes on the CPU alone; --device {device} needs a function of torch, JAX or TensorFlow"
@@ -217,8 +229,9 @@ def taken(result: Any) -> Any:
     if root == "torch":
         return _from_torch(result)
     if root in ("jax", "tensorflow") and hasattr(result, "shape") and hasattr(result, "dtype"):
-        return np.array(result)  # a copy that can be written
-    if root is None and hasattr(result, "__dlpack__"):
+        # A copy that can be written; NumPy cannot take a single bfloat16 number of TensorFlow by itself.
+        return np.array(result.numpy() if root == "tensorflow" and hasattr(result, "numpy") else result)
+    if root is None and hasattr(result, "__dlpack__") and not isinstance(result, np.ndarray):
         return _from_any(result)
     return result
 
@@ -295,7 +308,7 @@ def _named(function: Any, seen: set[int]) -> set[str]:
         return set()
     seen.add(id(code))
     scope = getattr(function, "__globals__", {})
-    found: set[str] = set()
+    found = {ROOTS[root] for root in _imported_inside(code) if root in ROOTS}
     for name in _names(code):
         value = scope.get(name)
         if inspect.ismodule(value) and value.__name__.split(".")[0] in ROOTS:
@@ -312,6 +325,12 @@ def _names(code: Any) -> set[str]:
     """Return the global names of a function's code and of those that it has inside."""
     inner = [_names(c) for c in code.co_consts if inspect.iscode(c)]
     return set(code.co_names).union(*inner)
+
+
+def _imported_inside(code: Any) -> set[str]:
+    """Return the first names of the modules that a function's code imports when it runs, and those inside of it."""
+    here = {str(i.argval).split(".")[0] for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
+    return here.union(*(_imported_inside(c) for c in code.co_consts if inspect.iscode(c)))
 
 
 def _plain(function: Any) -> Any:

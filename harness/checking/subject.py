@@ -17,15 +17,17 @@ import numpy as np
 from harness import Crash, UsageError
 from harness.checking.functions import arranged, find
 from harness.checking.libraries import NumpyArrays, arrays_of, candidates
+from harness.checking.rewriting.expression import Expression, recorded
 from harness.checking.surroundings import Surroundings
-from harness.explain.explanation import Explanation, explain_function, traced_function
+from harness.explain.explanation import Explanation, explain_function, traced_function, tracer
 from harness.explain.operations import table
 from harness.explain.remedies import exact_at
-from harness.numbers.formats import Format
+from harness.numbers.formats import FORMATS, Format
 from harness.problems import Problem, problem_named
 from harness.sweep.own import Function, accepted, one_line
 
 TRIALS = 9  # inputs of the trial call
+REPEATS = 15  # calls of a loss whose least time is taken
 TIMED = 5  # calls of the trial whose time is taken
 LEAST_PADDED = 1024  # libraries that compile for each length get arrays of a power of two, of this at least
 
@@ -95,9 +97,7 @@ class Subject:
             name = own if isinstance(own, str) else getattr(own, "__name__", "the gradient")
             self.parts["gradient"] = arranged(self._found(own), name, self.problem.has_target)
         self.surroundings.check(self.name)
-        if self.arrays.name != "numpy":
-            where = f", on {self.arrays.device}" if self.arrays.device else ""
-            self.notes.append(f"It is called with arrays of {self.arrays.name} {self.arrays.version}{where}.")
+        self.notes += called_with(self.arrays)
         seconds = self._seconds() if self._one_at_a_time() else 0.0
         return Loaded(
             self.name, self.arrays.name, self.arrays.device, tuple(self.parts), self.way, seconds, tuple(self.notes)
@@ -147,7 +147,7 @@ class Subject:
         result = self._raw(called, inputs)
         pair = isinstance(result, (tuple, list)) and len(result) == 2 and way == "whole"
         self.parts = {"loss": called}
-        if pair and getattr(self.arrays.taken(result[0]), "shape", None) == inputs[0].shape:
+        if pair and all(getattr(self.arrays.taken(r), "shape", None) == inputs[0].shape for r in result):
             self.parts = {"gradient": lambda *a: called(*a)[0], "hessian": lambda *a: called(*a)[1]}
         for part in self.parts:
             self.evaluate(part, *inputs)
@@ -252,11 +252,17 @@ class Subject:
         return np.array(found, dtype=kept[0].dtype) if found else np.empty(0, kept[0].dtype)
 
     def _one_number(self, value: Any, dtype: np.dtype) -> Any:
-        if np.size(value) != 1 or isinstance(value, (str, bytes)):
-            raise UsageError(f"{self.name} returned {np.shape(value)} for one input; return one number")
-        given = np.asarray(value).dtype
+        try:
+            given, size = np.asarray(value).dtype, np.size(value)
+        except Exception:  # what says that it is an array, and is none
+            given, size = np.dtype(object), 0
+        known = given in {f.dtype for f in FORMATS.values()}
+        if size != 1 or not known:
+            got = f"{np.shape(value)}" if known else f"a {type(value).__name__}"
+            raise UsageError(f"{self.name} returned {got} for one input; return one number of {dtype}")
         if given != dtype:
-            kind = "a Python float, which is float64," if type(value) is float else f"{given}"
+            python = isinstance(value, float) and not isinstance(value, np.generic)
+            kind = "a Python float, which is float64," if python else f"{given}"
             raise UsageError(
                 f"{self.name} returned {kind} for {dtype} inputs; compute in {dtype}, or check it in --format {given}"
             )
@@ -269,6 +275,22 @@ class Subject:
             if y is not None and not problem.has_target:
                 return explain_function(self._at_target(part, y), problem, self.fmt, x)
             return explain_function(self._followable(part), problem, self.fmt, x, y)
+
+    def formula(self, inputs: Sequence[tuple[float, ...]]) -> Expression:
+        """Return the expression that the loss computes, the same at all the inputs given; UsageError where it cannot be told."""
+        function = self._followable("loss")
+        with np.errstate(all="ignore"), self.surroundings.watched():
+            return recorded(tracer(function), function, self.name, inputs)
+
+    def seconds(self, *inputs: np.ndarray) -> float:
+        """Return the least time that a call of the loss takes, in seconds, of some calls."""
+        took = []
+        for _ in range(REPEATS):
+            begun = time.perf_counter()
+            with np.errstate(all="ignore"):
+                self.parts["loss"](*inputs)
+            took.append(time.perf_counter() - begun)
+        return min(took)
 
     def operations(self, part: str, problem_name: str, x: float, y: float | None) -> str:
         """Return the table of a part's operations at one input, and target; see explain/operations.py.
@@ -288,13 +310,13 @@ class Subject:
             return function(x, np.full(np.shape(x), y).astype(self.fmt.dtype))
 
         of_input.__name__ = self.name
+        filled = np.full(1, y).astype(self.fmt.dtype)
+        of_input.follow = lambda x: function.follow(x, filled)  # type: ignore[attr-defined]
         return of_input
 
     def _followable(self, part: str) -> Function:
         """Return a part as a function of NumPy arrays that can be followed, if its library's code can."""
         function = self.parts[part]
-        if self.arrays.name == "numpy" and self.way == "whole":
-            return function
 
         def called(*given: np.ndarray) -> np.ndarray:
             return self.evaluate(part, *given)
@@ -302,6 +324,12 @@ class Subject:
         called.__name__ = self.name
         called.follow = lambda *given: self.arrays.followed(function, *given, scalar=self.way == "each")  # type: ignore[attr-defined]
         return called
+
+
+def called_with(arrays: NumpyArrays) -> list[str]:
+    """Return a sentence on whose arrays a function is called with, and on which device; none of NumPy's."""
+    where = f", on {arrays.device}" if arrays.device else ""
+    return [] if arrays.name == "numpy" else [f"It is called with arrays of {arrays.name} {arrays.version}{where}."]
 
 
 def padded(array: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ trusted, so it is refused in one sentence that says what it did.
 from __future__ import annotations
 
 import io
+import math
 import os
 import sys
 import threading
@@ -22,6 +23,8 @@ import numpy as np
 from harness import UsageError
 
 GRACE_S = 0.5  # for threads that are about to end
+# A pool forks anew for each process that is ended, without end: a process of its own that does so is ended with this code.
+MOST_FORKS, FORKS = 16, 72
 
 _watching: list[Surroundings] = []  # those whose function runs now
 
@@ -29,6 +32,8 @@ _watching: list[Surroundings] = []  # those whose function runs now
 def _forked() -> None:
     for surroundings in _watching:
         surroundings.forks += 1
+        if surroundings.forks > MOST_FORKS and surroundings.apart:
+            os._exit(FORKS)
 
 
 def _end_fork() -> None:
@@ -45,13 +50,13 @@ class Surroundings:
     """Remember how things are, and tell what has changed."""
 
     def __init__(self) -> None:
-        self.forks = 0
+        self.forks, self.apart = 0, False
         self.begin()
 
     def begin(self) -> None:
         """Take things as they are now for what must not change."""
         self.output = sys.stdout
-        self.numpy = dict(vars(np))
+        self.modules = {module: dict(vars(module)) for module in (np, math)}
         self.mpmath = (mpmath.mp.prec, mpmath.iv.prec)
         self.threads: set[threading.Thread] = set(threading.enumerate())
 
@@ -77,9 +82,10 @@ class Surroundings:
             return "replaced sys.stdout"
         if self.output is not None and (self.output.closed or not _open(self.output)):
             return "closed the standard output"
-        patched = [n for n, v in self.numpy.items() if vars(np).get(n, v) is not v and not n.startswith("__")]
-        if patched:
-            return f"replaced numpy.{patched[0]}"
+        for module, before in self.modules.items():
+            patched = [n for n, v in before.items() if vars(module).get(n, v) is not v and not n.startswith("__")]
+            if patched:
+                return f"replaced {module.__name__}.{patched[0]}"
         if (mpmath.mp.prec, mpmath.iv.prec) != self.mpmath:
             return f"changed mpmath's precision from {self.mpmath[0]} to {mpmath.mp.prec} bits"
         return self._thread()

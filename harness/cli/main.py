@@ -5,15 +5,20 @@ Each command reads its arguments here and imports what does the work when it run
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness import Crash, UsageError, __version__
+from harness import Crash, UsageError, __version__, choices
 from harness.cli import options
+from harness.cli.fixing import fixing
 from harness.cli.keeping import keeping
+from harness.cli.recommending import recommending
 from harness.cli.stages import stages
 from harness.cli.tables import reading
 
@@ -21,7 +26,8 @@ if TYPE_CHECKING:
     from harness.numbers.formats import Format
 
 
-WORKFLOW = ("jsonschema", "psutil", "pygments", "snakemake", "yaml")  # modules of the extra of this name
+WORKFLOW = ("jsonschema", "psutil", "pyarrow", "pygments", "snakemake", "yaml")  # modules of the extra of this name
+PIPE_CLOSED = 141  # as a shell says of a process that wrote to a closed pipe
 
 
 class Commands(click.Group):
@@ -30,6 +36,21 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands' names in order of declaration."""
         return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; of a reader that went away (`| head`) click would make status 1, which means over the budget."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            with suppress(OSError):  # Python flushes at its end, and would say that it could not
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(PIPE_CLOSED)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Return the command that the first argument names; UsageError with the nearest that there is."""
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            raise UsageError(f"unknown command {args[0]!r}; known commands: {choices(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -48,7 +69,7 @@ def cli() -> None:
 
 
 @cli.command("list")
-@click.argument("what", type=click.Choice(["problems", "kernels", "formats", "grids", "systems", "experiments"]))
+@click.argument("what", type=options.KnownName(["problems", "kernels", "formats", "grids", "systems", "experiments"]))
 @click.option("--problem", help="Only the kernels of this problem.")
 def list_(what: str, problem: str | None) -> None:
     """Show what there is: problems, kernels, formats, grids, systems or experiments.
@@ -73,7 +94,7 @@ def list_(what: str, problem: str | None) -> None:
     "--labels",
     default="integer",
     show_default=True,
-    type=click.Choice(["integer", "onehot", "soft"]),
+    type=options.KnownName(["integer", "onehot", "soft"]),
     help="What labels of K classes are.",
 )
 @options.format_
@@ -88,10 +109,14 @@ def list_(what: str, problem: str | None) -> None:
 @click.option("--max-ulp", default=4.0, show_default=True, type=float, help="The error budget, in ulps.")
 @click.option("--gradient", is_flag=True, help="Check the gradient by the library's own autodiff, too.")
 @click.option("--gradient-function", metavar="FILE:F", help="Check this function as the gradient.")
-@click.option("--library", type=click.Choice(["numpy", "torch", "jax", "tensorflow"]), help="What its arrays are.")
-@click.option("--device", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]), help="Where it runs.")
+@click.option("--library", type=options.KnownName(["numpy", "torch", "jax", "tensorflow"]), help="What its arrays are.")
+@click.option(
+    "--device", default="cpu", show_default=True, type=options.KnownName(["cpu", "cuda"]), help="Where it runs."
+)
 @click.option("--each", is_flag=True, help="It takes one number at a time.")
-@click.option("--reduction", type=click.Choice(["mean", "sum"]), help="It returns the mean, or sum, of all losses.")
+@click.option(
+    "--reduction", type=options.KnownName(["mean", "sum"]), help="It returns the mean, or sum, of all losses."
+)
 @click.option("--timeout", default=60.0, show_default=True, type=float, help="Seconds that all its calls may take.")
 @click.option("--memory", default=8.0, show_default=True, type=float, help="GiB that its process may hold.")
 @click.option("--html", "page", type=options.PATH, help="Also write the report as a page.")
@@ -130,7 +155,7 @@ def check(target_name: str, problem: str | None, fmt: Format, page: Path | None,
 @options.format_
 @click.option("--input", "input_", required=True, help="The input, as a decimal or hex float.")
 @click.option("--target", "-t", help="The target, for a loss or its gradient.")
-@click.option("--library", type=click.Choice(["numpy", "torch", "jax", "tensorflow"]), help="What its arrays are.")
+@click.option("--library", type=options.KnownName(["numpy", "torch", "jax", "tensorflow"]), help="What its arrays are.")
 @click.option("--each", is_flag=True, help="It takes one number at a time.")
 @click.option("--timeout", default=60.0, show_default=True, type=float, help="Seconds that all its calls may take.")
 def explain(
@@ -201,7 +226,8 @@ def verify(results: Path, deep: bool, exhaustive: bool) -> None:
     """Check a results folder: checksums, every cited extreme once more in mpmath and Arb, and rows swept again.
 
     Re-runs each kernel at the input of its largest error and compares what it computes, the exact
-    value, and the error with the table; sweeps some rows again and compares every cell.
+    value, and the error with the table; sweeps some rows again and compares every cell.  Golden vectors' answers are
+    computed again.
     Exit status 0 if all agree, 1 if any does not.
 
     \b
@@ -214,10 +240,16 @@ def verify(results: Path, deep: bool, exhaustive: bool) -> None:
     if exhaustive and not deep:
         raise UsageError("--exhaustive sweeps every float32 input again, as a part of --deep; add --deep")
     found = verification.verify(results, deep=deep, exhaustive=exhaustive)
+    if (results / "vectors").is_dir():
+        from harness.testing.vectors import verified
+
+        found = found.and_of(*verified.vectors(results / "vectors"))
     click.echo(found.text)
     sys.exit(0 if found.ok else 1)
 
 
+cli.commands.update(recommending.commands)
+cli.commands.update(fixing.commands)
 cli.commands.update(keeping.commands)
 cli.commands.update(reading.commands)
 cli.commands.update(stages.commands)
@@ -226,26 +258,42 @@ cli.commands.update(stages.commands)
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status.
 
-    Input that cannot be used ends in one sentence on standard error and status 2.
+    Whatever goes wrong ends in one sentence on standard error.  Status 2: input that cannot be used, or a file or disk that
+    cannot be read or written.  Status 3: a user's function, or the harness itself, crashed or ran out of memory; with
+    HARNESS_TRACEBACK set, where it did so is printed too.
     """
+    for stream in (sys.stdout, sys.stderr):  # a locale without these letters is no reason to fail
+        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     try:
         cli(arguments, standalone_mode=False)
-    except UsageError as e:
-        click.echo(f"harness: {e}", err=True)
-        return 2
-    except ModuleNotFoundError as e:
-        if e.name not in WORKFLOW:
-            raise
-        click.echo(f"harness: {e.name} is not installed; pip install 'xent-harness[workflow]' brings it", err=True)
-        return 2
-    except Crash as e:
-        click.echo(f"harness: {e}", err=True)
-        return 3
-    except click.ClickException as e:
-        click.echo(f"harness: {e.format_message()}", err=True)
-        return 2
     except click.Abort:
         return 130
     except SystemExit as e:
         return int(e.code or 0)
+    except Exception as e:
+        if "HARNESS_TRACEBACK" in os.environ:
+            traceback.print_exc()
+        status, said = told(e)
+        click.echo(f"harness: {' '.join(said.split())}", err=True)
+        return status
     return 0
+
+
+def told(e: Exception) -> tuple[int, str]:
+    """Return the exit status and the sentence of what ended a command."""
+    if isinstance(e, click.ClickException):
+        return 2, e.format_message()
+    if isinstance(e, UsageError):
+        return 2, str(e)
+    if isinstance(e, ModuleNotFoundError) and e.name in WORKFLOW:
+        return 2, f"{e.name} is not installed; pip install 'xent-harness[workflow]' brings it"
+    if isinstance(e, OSError) and e.strerror:
+        place = "" if e.filename is None else f"{e.filename}: "
+        return 2, f"{place}{e.strerror}"
+    if isinstance(e, Crash):
+        return 3, str(e)
+    if isinstance(e, MemoryError):
+        return 3, f"out of memory{f' ({e})' if str(e) else ''}; nothing was written"
+    last = traceback.extract_tb(e.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    return 3, f"a fault of the harness itself, {type(e).__name__} at {where}: {e}; HARNESS_TRACEBACK=1 shows where"

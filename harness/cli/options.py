@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness import choices
+
 if TYPE_CHECKING:
     from harness.numbers.formats import Format
     from harness.workflow.experiments import Experiment
@@ -31,6 +33,33 @@ class ExperimentFile(click.ParamType):
         from harness.workflow import experiments
 
         return experiments.load(Path(value))
+
+
+class KnownName(click.Choice):
+    """Take one of a few words; a mistake is told with the word that was likely meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the word; BadParameter lists all."""
+        if value not in self.choices:
+            self.fail(f"{value!r} is none of {choices(value, self.choices)}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class TableFile(click.ParamType):
+    """Take the path of a table's CSV, whose name its other files and its label in LaTeX bear."""
+
+    name = "csv"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; BadParameter for another suffix, or a name that would need quoting."""
+        from harness.workflow.files import NAME
+
+        path = Path(value)
+        if path.suffix != ".csv" or not NAME.fullmatch(path.stem):
+            self.fail(
+                f"{str(value)!r} is no table's file; write NAME.csv, NAME of letters, digits, _ and -", param, ctx
+            )
+        return path
 
 
 class FormatName(click.ParamType):
@@ -61,7 +90,7 @@ exact = click.option(
     "--exact", metavar="FILE:NAME", help="An exact function of your own, in place of a problem's name."
 )
 shard = click.option("--shard", default=0, show_default=True, help="Which of the format's shards, counted from 0.")
-out_table = click.option("--out", required=True, type=PATH, help="The CSV; .md, .tex and .json stand beside it.")
+out_table = click.option("--out", required=True, type=TableFile(), help="The CSV; .md, .tex and .json stand beside it.")
 
 
 def grid(default: str | None, told: str) -> Decorator:

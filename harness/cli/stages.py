@@ -60,7 +60,7 @@ def table(experiment: Experiment, summaries: Paths, out: Path) -> None:
 
 @stages.command()
 @options.experiment
-@click.argument("table", type=options.PATH)
+@click.argument("table", type=options.TableFile())
 def rewrite(experiment: Experiment, table: Path) -> None:
     """Stage: write a sweep's table again from its own CSV: columns that follow from others, Markdown and LaTeX.
 
@@ -174,6 +174,21 @@ def special(out: Path) -> None:
 
 
 @stages.command()
+@click.argument("tables", type=options.PATH)
+@options.out("The folder of the vectors.")
+def vectors(tables: Path, out: Path) -> None:
+    """Stage: choose golden vectors from the tables of a folder, and say what they kill.
+
+    \b
+    Example:
+      harness vectors results/tables --out results/vectors
+    """
+    from harness.testing.vectors.job import vectors_job
+
+    vectors_job(tables, out)
+
+
+@stages.command()
 @click.argument("tables", nargs=-1, required=True, type=options.PATH)
 @options.out_table
 def atlas(tables: Paths, out: Path) -> None:
@@ -263,7 +278,7 @@ def systems_table(parts: Paths, out: Path) -> None:
 
 
 @stages.command("systems-pages")
-@click.argument("table", type=options.PATH)
+@click.argument("table", type=options.TableFile())
 @click.option("--docs", required=True, type=options.PATH, help="The folder for systems.md and findings.md.")
 @options.figures()
 def systems_pages(table: Path, docs: Path, figures: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness import UsageError
+from harness import UsageError, choices
 from harness.cli import options
 
 reading = click.Group()  # the command line takes its commands over
@@ -23,7 +23,7 @@ RESULTS = click.option("--results", default="results", show_default=True, type=o
 @click.option("--csv", "form", flag_value="csv", help="Every digit.")
 @click.option("--html", "form", flag_value="html", help="A table to place in a page.")
 @click.option(
-    "--width", type=click.Choice(["column", "page"]), default="page", show_default=True,
+    "--width", type=options.KnownName(["column", "page"]), default="page", show_default=True,
     help="What a LaTeX table must fit: 8.5 cm or 17.8 cm.",
 )  # fmt: skip
 @RESULTS
@@ -42,8 +42,8 @@ def rows(table: str, condition: str | None, columns: str | None, form: str, widt
 
     path = Path(table) if table.endswith(".csv") else results / "tables" / f"{table}.csv"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in (results / "tables").glob("*.csv"))) or "none"
-        raise UsageError(f"there is no table {path}; those there are: {known}")
+        there = sorted(p.stem for p in (results / "tables").glob("*.csv"))
+        raise UsageError(f"there is no table {path}; those there are: {choices(path.stem, there)}")
     names = [name.strip() for name in columns.split(",")] if columns else None
     click.echo(extract.extract(path, condition, names, form, width), nl=False)
 

@@ -63,8 +63,8 @@ class Explanation:
 
     `cause` is a key of CAUSES, `operation` the operation it happened in ("" for a black box),
     `effects` what followed (keys of EVENTS), `like` the built-in kernel that a black box behaves
-    like.  The parts of a black box's error are NaN.  What cures it is no matter of one input: see
-    remedies.py.
+    like, and `not_followed` what could not be followed in it ("" where all was).  The parts of a black box's error are
+    NaN.  What cures it is no matter of one input: see remedies.py.
     """
 
     computed: float
@@ -77,6 +77,7 @@ class Explanation:
     effects: tuple[str, ...]
     reason: str
     like: str | None = None
+    not_followed: str = ""
 
 
 @dataclass(frozen=True)
@@ -258,10 +259,11 @@ def _black_box(case: ProblemAt, function: Guarded, computed: float, why: str) ->
     twin = blackbox.twin(*asked, function)
     if twin is not None:
         found = explain(twin, *asked[:2], *case.values)
-        return replace(found, like=twin.name, reason=f"behaves like {twin.name}: {found.reason}")
+        reason = f"behaves like {twin.name}: {found.reason}"
+        return replace(found, like=twin.name, reason=reason, not_followed=why)
     total = total_ulp(case.fmt, computed, case.exact)
     cause = "rounding" if total <= BUDGET else blackbox.cause(computed, case.exact)
     cause = cause or ("plateau" if blackbox.flat(*asked, function) else "unknown")
     told = f"the result is {blackbox.CAUSES[cause]} (operations that cannot be followed: {why})"
     reason = _sentence(case, computed, total, told)
-    return Explanation(computed, case.exact, total, mp.nan, mp.nan, cause, "", (), reason)
+    return Explanation(computed, case.exact, total, mp.nan, mp.nan, cause, "", (), reason, not_followed=why)

@@ -9,6 +9,7 @@ whatever else makes a plain number or array of a followed value raises NotFollow
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -344,7 +345,7 @@ def _replaced(function: Callable[..., Any]) -> Iterator[None]:
     with ExitStack() as stack:
         for module, names in ((np, _replacements()["numpy"]), (math, _replacements()["math"])):
             originals = {id(getattr(module, n)): new for n, new in names.items()}
-            own = getattr(function, "__globals__", {})
+            own = getattr(inspect.unwrap(function), "__globals__", {})
             here = {n: originals[id(v)] for n, v in own.items() if id(v) in originals}
             stack.enter_context(_put(vars(module), names))
             stack.enter_context(_put(own, here))

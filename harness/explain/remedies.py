@@ -20,7 +20,7 @@ from mpmath import mp
 
 from harness.kernels import Kernel, kernels_of
 from harness.numbers.formats import Format, format_named
-from harness.problems import Problem, gradient_of, problem_named
+from harness.problems import PROBLEMS, Problem, gradient_of, problem_named
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET, sweep
 from harness.sweep.summary import Summary
@@ -29,7 +29,7 @@ from harness.truth.errors import SPURIOUS
 from harness.truth.fast import evaluate
 
 FEW_CELLS = 24  # in which most kernels that cure nothing fail
-AUDITED_SHARE = 3  # the tables' sweeps audit each target at every point
+AUDITED_SHARE = 3  # of a weighted problem, or one of one's own, each target is audited at every third point
 MOST_ULP = 1e99  # no one can meet a larger error: it is written as more than this
 
 Array = np.ndarray
@@ -159,12 +159,21 @@ def trainable(problem_name: str, format_name: str, kernel: str) -> bool:
     return bool((np.isfinite(computed) | ~np.isfinite(exact.rounded)).all())
 
 
+def audited_share(problem: Problem, targets: Array | None) -> int:
+    """Return at which share of the audit's points a check audits each target: all of them together have every point.
+
+    The tables' sweeps have audited each target of a built-in problem at every point.
+    """
+    return len(targets) if targets is not None and problem.name in PROBLEMS else AUDITED_SHARE
+
+
 @cache
 def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | None, budget: float = BUDGET) -> Cures:
     """Measure a problem's built-in kernels on the standard grid; `targets` is None for a problem without.
 
     Kernels that break the budget for every target in a few cells can cure nothing: they keep their figures from
-    there, as long as each target has a cure without them.
+    there, as long as each target has a cure without them.  So do those that break it there for more targets than a cure
+    does on the whole grid, which goes before them.
     """
     problem, fmt = problem_named(problem_name), format_named(format_name)
     values = None if targets is None else np.array(targets).astype(fmt.dtype)
@@ -173,18 +182,40 @@ def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | N
         return _cures(problem, fmt, values, {})
     few = grid.cells[np.unique(np.linspace(0, len(grid.cells) - 1, FEW_CELLS).astype(int))]
     found = _figures(problem, kernels, grid, values, few)
+    most = {k.name: sum(f.holds() for f in found[k.name]) for k in kernels}  # targets that it may hold for
     left = [k for k in kernels if any(f.holds(budget) for f in found[k.name])]
-    found |= _figures(problem, left, grid, values) if left else {}
+    whole: dict[str, list[KernelFigure]] = {}
+    for held in sorted({most[k.name] for k in left}, reverse=True):
+        if _better_than(held, whole, problem, fmt, budget):
+            break
+        whole |= _figures(problem, [k for k in left if most[k.name] == held], grid, values)
+    found |= whole
     if not all(any(f[t].holds(budget) for f in found.values()) for t in range(1 if values is None else len(values))):
         found |= _figures(problem, [k for k in kernels if k not in left], grid, values)
     return _cures(problem, fmt, values, found)
+
+
+def _better_than(
+    held: int, whole: Mapping[str, Sequence[KernelFigure]], problem: Problem, fmt: Format, budget: float
+) -> bool:
+    """Tell whether each target has a cure, measured on the whole grid, that no kernel which holds for `held` targets beats.
+
+    Of several cures, the one that holds for most targets goes first: see `Cures.best`.
+    """
+    sure = [
+        figures
+        for name, figures in whole.items()
+        if sum(f.holds() for f in figures) > held and trainable(problem.name, fmt.name, name)
+    ]
+    return bool(whole) and all(any(f.holds(budget) for f in of_target) for of_target in zip(*sure)) and bool(sure)
 
 
 def _figures(
     problem: Problem, kernels: Sequence[Kernel], grid: Grid, targets: Array | None, cells: Array | None = None
 ) -> dict[str, list[KernelFigure]]:
     """Sweep kernels over a grid's cells, all by default; return for each its figures, one for each target."""
-    summaries = sweep(problem, kernels, grid, targets, cells, audited_share=AUDITED_SHARE).summaries
+    share = audited_share(problem, targets)
+    summaries = sweep(problem, kernels, grid, targets, cells, audited_share=share).summaries
     rows = 1 if targets is None else len(targets)
     return {k.name: [_figure(k.name, summaries[k.name], t, grid) for t in range(rows)] for k in kernels}
 

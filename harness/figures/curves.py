@@ -22,6 +22,7 @@ from harness.sweep.grid import Grid
 from harness.sweep.shards import shards_of
 from harness.sweep.summary import Summary
 from harness.tables import writer
+from harness.tables.rows import CONTRACT
 from harness.truth.errors import SPURIOUS
 from harness.workflow.experiments import Experiment
 from harness.workflow.targets import targets_in
@@ -59,7 +60,7 @@ class ErrorCurves(WorstErrors):
     """
 
     def __init__(self, experiment: Experiment, summary_paths: list[Path], table_csv: Path):
-        super().__init__(experiment, writer.read(table_csv))
+        super().__init__(experiment, writer.read(table_csv, CONTRACT))
         self._curves: dict[tuple[str, str, str, str | None], Curve] = {}
         shards = shards_of(experiment, summary_paths)
         for fmt in self.formats:

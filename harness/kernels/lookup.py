@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness import UsageError
+from harness import UsageError, choices
 from harness.kernels.registry import Kernel, declared, declared_weighted
 from harness.kernels.tape import gradient
 from harness.problems import PROBLEMS, Problem, antiderivative_of, plugins, problem_named
@@ -53,7 +53,7 @@ def kernel_named(problem: str, name: str) -> Kernel:
         plugins.loaded(plugins.KERNELS)
         known = {k.name: k for k in kernels_of(problem)}
     if name not in known:
-        raise UsageError(f"unknown kernel {name!r} of {problem}; known kernels: {', '.join(known)}")
+        raise UsageError(f"unknown kernel {name!r} of {problem}; known kernels: {choices(name, known)}")
     return known[name]
 
 

@@ -6,7 +6,7 @@ Python numbers.  What is multiplied by 1, or smoothed by 0, is left as it is.
 
 from __future__ import annotations
 
-from harness.kernels import bce, focal
+from harness.kernels import bce, focal, gradients
 from harness.kernels.activations import sigmoid_branched, sigmoid_reciprocal, softplus_shifted
 from harness.kernels.families import CLIPPED, GRADIENT_FORMULAS, LINEAR_TERM, NO_CLAMP, TWO_SOFTPLUS
 from harness.kernels.registry import Array, like, machine_epsilon, weighted_kernel
@@ -141,6 +141,20 @@ def weighted_sigmoids(x: Array, y: Array, weights: Weights) -> Array:
     return factor(of_zero - times_pos(label, weights) * sigmoid_branched(-x), label, weights)
 
 
+@weighted_kernel(
+    "bce_logits_hess",
+    "two_sigmoids",
+    family=GRADIENT_FORMULAS,
+    formula=LABEL + r"w \alpha_t (\mathit{pos}\, l + 1 - l)\,\sigma(x)\,\sigma(-x),\ \text{branched sigmoids}",
+    source="the second derivative of the sum of two softplus terms",
+    notes="no cancellation and no overflow",
+)
+def weighted_two_sigmoids(x: Array, y: Array, weights: Weights) -> Array:
+    label = smoothed(y, weights)
+    scale = factor(times_pos(label, weights) + (like(1, x) - label), label, weights)
+    return scale * (sigmoid_branched(x) * sigmoid_branched(-x))
+
+
 # -- from a probability -------------------------------------------------------------------------------
 
 
@@ -260,3 +274,68 @@ def focal_exp_log(x: Array, y: Array, weights: Weights) -> Array:
     loss = label * softplus_shifted(-x) + (one - label) * softplus_shifted(x)
     wrong = label * sigmoid_branched(-x) + (one - label) * sigmoid_branched(x)
     return factor(loss * xp.exp(constant(weights.gamma or 0, x) * xp.log(wrong)), label, weights)
+
+
+# -- the focal loss of a probability and a label ----------------------------------------------------------
+
+OF_P = r"m = l (1-p) + (1-l) p;\ "
+
+
+@weighted_kernel(
+    "focal_bce",
+    "naive",
+    family=NO_CLAMP,
+    formula=LABEL + WRONG + r"-w \alpha_t\, m^\gamma (l \log p + (1-l) \log(1-p))",
+    source="textbook form",
+    notes="0 * log 0 = NaN for a perfect hard prediction; 1 - p_t cancels for right predictions",
+)
+def focal_of_probability(p: Array, y: Array, weights: Weights) -> Array:
+    one, label = like(1, p), smoothed(y, weights)
+    wrong = one - (p * label + (one - p) * (one - label))
+    return factor(focal.power(wrong, gamma_of(weights)) * bce.naive(p, label), label, weights)
+
+
+@weighted_kernel(
+    "focal_bce",
+    "clip_1e-7",
+    family=CLIPPED,
+    formula=LABEL + r"q = \min(\max(p, \epsilon), 1-\epsilon);\ "
+    r"-w \alpha_t (1 - (q\,l + (1-q)(1-l)))^\gamma (l \log q + (1-l) \log(1-q))",
+    source="keras==3.15.1 keras/src/losses/losses.py binary_focal_crossentropy",
+    notes="plateau at -log eps for wrong predictions; 1 - p_t cancels for right ones",
+    parameters={"eps": "1e-7"},
+)
+def focal_of_clipped(p: Array, y: Array, weights: Weights, eps: Array) -> Array:
+    return focal_of_probability(bce.clip(p, eps), y, weights)
+
+
+@weighted_kernel(
+    "focal_bce",
+    "xlogy",
+    family=NO_CLAMP,
+    formula=LABEL + OF_P + r"-w \alpha_t\, m^\gamma (l \log p + (1-l) \log\mathrm{1p}(-p)),\ "
+    r"\text{terms without weight left out}",
+    source="the exact formula, term by term, as SciPy's xlogy and xlog1py",
+    notes="no cancellation; no NaN for a perfect prediction; m^gamma magnifies the error of m by gamma",
+)
+def focal_xlogy(p: Array, y: Array, weights: Weights) -> Array:
+    label, one = smoothed(y, weights), like(1, p)
+    wrong = label * (one - p) + (one - label) * p
+    return factor(focal.power(wrong, gamma_of(weights)) * bce.xlogy(p, label), label, weights)
+
+
+@weighted_kernel(
+    "focal_bce_grad",
+    "product_rule",
+    family=GRADIENT_FORMULAS,
+    formula=LABEL + OF_P + r"c = -(l \log p + (1-l) \log\mathrm{1p}(-p));\ "
+    r"w \alpha_t\, m^\gamma (\gamma (1 - 2 l) c / m + (1-l)/(1-p) - l/p),\ \text{terms without weight left out}",
+    source="the derivative of xlogy's form, term by term",
+    notes="0 / 0 = NaN for a perfect hard prediction; cancels where the gradient of a soft label is 0",
+)
+def focal_product_rule(p: Array, y: Array, weights: Weights) -> Array:
+    label, one = smoothed(y, weights), like(1, p)
+    wrong = label * (one - p) + (one - label) * p
+    turning = constant(weights.gamma or 0, p) * (one - label - label) * bce.xlogy(p, label) / wrong
+    scale = focal.power(wrong, gamma_of(weights))
+    return factor(scale * (turning + gradients.bce_split(p, label)), label, weights)

@@ -18,7 +18,7 @@ import mpmath
 import numpy as np
 from gmpy2 import mpz
 
-from harness import UsageError
+from harness import UsageError, choices
 
 # Cells share sign, exponent field and the top 3 fraction bits: eight cells per binade.
 CELL_FRACTION_BITS = 3
@@ -216,20 +216,20 @@ def to_fraction(value: mpmath.mpf | Fraction | float) -> Fraction:
 def parse_exact(text: str) -> Fraction:
     """Read a decimal or C99 hex number exactly.
 
-    Raises UsageError, naming the text, where it is neither.
+    Raises UsageError, naming the text, where it is neither, or has an exponent of more than six digits.
     """
     t = text.strip().lower()
-    match = re.fullmatch(r"([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)(?:p([+-]?\d+))?", t)
-    if match and (match[2] or match[3]) and abs(int(match[4] or 0)) < 10**6:
+    match = re.fullmatch(r"([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)(?:p([+-]?0*[0-9]{1,6}))?", t)
+    if match and (match[2] or match[3]):
         digits = int(mpz(match[2] + match[3], 16))
         value = Fraction(digits) * Fraction(2) ** (int(match[4] or 0) - 4 * len(match[3]))
         return -value if match[1] == "-" else value
-    decimal = re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(?:e([+-]?\d+))?", t)
-    if decimal and abs(int(decimal[2] or 0)) < 10**6:
+    decimal = re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(?:e([+-]?0*[0-9]{1,6}))?", t)
+    if decimal:
         whole, _, fraction = t.partition("e")[0].partition(".")
         digits = int(mpz((whole + fraction).lstrip("+")))  # int() ends at 4300 digits
         return digits * Fraction(10) ** (int(decimal[2] or 0) - len(fraction))
-    raise UsageError(f"{text!r} is not a number; write a decimal such as 0.5 or a hex float such as 0x1p-1")
+    raise UsageError(f"{text[:40]!r} is not a number; write a decimal such as 0.5 or a hex float such as 0x1p-1")
 
 
 def floor_log2(v: Fraction) -> int:
@@ -263,7 +263,7 @@ FORMATS: dict[str, Format] = {
 def format_named(name: str) -> Format:
     """Return the format called `name`; UsageError lists the known ones."""
     if name not in FORMATS:
-        raise UsageError(f"unknown format {name!r}; known formats: {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {name!r}; known formats: {choices(name, FORMATS)}")
     return FORMATS[name]
 
 

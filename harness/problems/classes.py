@@ -18,11 +18,16 @@ MOST_CLASSES = 100_000
 
 @dataclass(frozen=True)
 class ClassProblem:
-    """Describe an exact function of K logits: its name, whether a label belongs to it, its formula (LaTeX)."""
+    """Describe an exact function of K logits: its name, whether a label belongs to it, its formula (LaTeX).
+
+    `gradient` names the problem that is its derivative in the logits; that one has K values, one `each_class`.
+    """
 
     name: str
     has_target: bool
     formula: str
+    gradient: str = ""
+    each_class: bool = False
 
     def of(self, classes: int, weights: Weights) -> str:
         """Return the name that rows have: logsumexp@classes=10."""
@@ -33,8 +38,10 @@ class ClassProblem:
 CLASS_PROBLEMS: Mapping[str, ClassProblem] = {
     p.name: p
     for p in (
-        ClassProblem("logsumexp", False, r"\log \sum_i e^{x_i}"),
-        ClassProblem("softmax_ce", True, r"\sum_i t_i (\log \sum_j e^{x_j} - x_i)"),
+        ClassProblem("logsumexp", False, r"\log \sum_i e^{x_i}", "softmax"),
+        ClassProblem("softmax_ce", True, r"\sum_i t_i (\log \sum_j e^{x_j} - x_i)", "softmax_ce_grad"),
+        ClassProblem("softmax", False, r"e^{x_i} / \sum_j e^{x_j}", each_class=True),
+        ClassProblem("softmax_ce_grad", True, r"e^{x_i} / \sum_j e^{x_j} \sum_j t_j - t_i", each_class=True),
     )
 }
 

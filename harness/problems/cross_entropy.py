@@ -80,12 +80,26 @@ def _fast_bce_logits(x: Array, y: Array) -> Array:
     return np.where(x < 0, -y, 1 - y) * x + fast_tail(x)
 
 
-def _split_bce_logits(x: Array, y: Array) -> tuple[Array, Array, Array]:
-    """Return the loss as w x, w being -y for x < 0 and else 1 - y, which takes two numbers, and log(1 + e^-|x|)."""
+def _line_bce_logits(x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Return w x, w being -y for x < 0 and else 1 - y, as two numbers, and where their sum is exactly that."""
     weight, lost = wide.total(1 + 0 * y, -y)
     weight, lost = np.where(x < 0, -y, weight), np.where(x < 0, 0 * y, lost)
     whole, rest = wide.product(weight, x + 0 * y)
-    return whole, rest + lost * x, fast_tail(x) + 0 * y
+    more, beyond = wide.product(lost, x + 0 * y)
+    second, left = wide.total(rest, more)
+    return whole, second, (beyond == 0) & (left == 0)
+
+
+def _split_bce_logits(x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Return the loss as w x, which takes two numbers, and log(1 + e^-|x|)."""
+    whole, rest, _ = _line_bce_logits(x, y)
+    return whole, rest, fast_tail(x) + 0 * y
+
+
+def _exact_parts_bce_logits(x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+    """Return the same, and where w x is exactly the two numbers."""
+    whole, rest, known = _line_bce_logits(x, y)
+    return whole, rest, fast_tail(x) + 0 * y, known
 
 
 def _fast_bce_logits_grad(x: Array, y: Array) -> Array:
@@ -141,7 +155,7 @@ CROSS_ENTROPY = (
         "bce_logits", "logit", True, r"y\,\mathrm{softplus}(-x) + (1-y)\,\mathrm{softplus}(x)",
         domain=REAL, centre=0.0, nonnegative=True, monotone_beyond=math.inf,
         terms=_terms_bce_logits, fast=_fast_bce_logits, gradient="bce_logits_grad", hessian="sigmoid_grad",
-        split=_split_bce_logits,
+        split=_split_bce_logits, exact_parts=_exact_parts_bce_logits,
         log_slope=1.0,
     ),
     Problem(

@@ -201,7 +201,7 @@ def exact_parts(weights: Weights, loss: bool, x: Array, y: Array) -> tuple[Array
     F b^(gamma+1) the same with g (|x| - 1) - 1 in brackets, g = gamma (b - l).  Where e is below 2^-40 that is far below
     a unit in the last place of the line, and no more than its sign counts.
     """
-    label, other, _ = _labels(weights, y)
+    label, other, _ = labels_of(weights, y)
     mine, b = np.where(x < 0, other, label), np.where(x < 0, label, other)
     size, gamma = np.abs(x), Fraction(weights.gamma or 0)
     e, steep = wide.exp(-size), in_wide(np.zeros((1, 1)).astype(x.dtype), lambda v: gamma)[0] * (b - mine)
@@ -239,7 +239,7 @@ def _resolved(weights: Weights, label: Fraction, factor: Fraction, x: mpmath.mpf
         bits *= 2
 
 
-def _held(exact: mpmath.mpf, wide_dtype: np.dtype) -> object:
+def held(exact: mpmath.mpf, wide_dtype: np.dtype) -> object:
     """Return a number in a wide format, the stand-in for one that is too small to matter."""
     least = exact_mpf(tiny(wide_dtype))
     if not exact or abs(exact) < least:
@@ -248,7 +248,7 @@ def _held(exact: mpmath.mpf, wide_dtype: np.dtype) -> object:
     return from_mpf(mp.ldexp(exact, -size), wide_dtype) * power_two(size, wide_dtype)
 
 
-def _labels(weights: Weights, y: Array) -> tuple[Array, Array, Array]:
+def labels_of(weights: Weights, y: Array) -> tuple[Array, Array, Array]:
     """Return the smoothed labels, what they lack of 1, and weight alpha_t, each rounded once."""
     return (
         in_wide(y, weights.smoothed)[0],
@@ -259,17 +259,17 @@ def _labels(weights: Weights, y: Array) -> tuple[Array, Array, Array]:
 
 def fast_loss(weights: Weights, x: Array, y: Array) -> Array:
     """Compute the focal loss of labels in a wide format."""
-    return _fast_loss(weights, x, *_labels(weights, y))
+    return _fast_loss(weights, x, *labels_of(weights, y))
 
 
 def fast_slope(weights: Weights, x: Array, y: Array) -> Array:
     """Compute its derivative in a wide format, by mpmath where the terms cancel."""
-    value, cancels = _fast_slope(weights, x, *_labels(weights, y))
+    value, cancels = _fast_slope(weights, x, *labels_of(weights, y))
     columns, labels = np.broadcast_to(x, value.shape), np.broadcast_to(y, value.shape)
     for index in zip(*np.nonzero(cancels)):
         label = weights.smoothed(to_fraction(exact_mpf(labels[index])))
         exact = _resolved(weights, label, weights.factor(label), exact_mpf(columns[index]))
-        value[index] = _held(exact, value.dtype)
+        value[index] = held(exact, value.dtype)
     return value
 
 

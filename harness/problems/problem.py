@@ -23,7 +23,7 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from harness import UsageError
+from harness import UsageError, choices
 from harness.numbers.formats import Format
 from harness.problems.plugins import shipped_problems as shipped
 from harness.problems.weights import MARK, Weights, weights_of
@@ -227,7 +227,7 @@ def problem_named(name: str, weights: Weights | None = None) -> Problem:
     if not given and base in PROBLEMS:
         return PROBLEMS[base]
     if base not in PROBLEMS and base not in WEIGHTED:
-        raise UsageError(f"unknown problem {base!r}; known problems: {', '.join(known_names())}")
+        raise UsageError(f"unknown problem {base!r}; known problems: {choices(base, known_names())}")
     return _weighted(base, given)
 
 
@@ -243,7 +243,7 @@ def _weighted(base: str, given: Weights) -> Problem:
         raise UsageError(f"{base} takes no weights; {', '.join(WEIGHTED)} do")
     other = [name for name in given.given() if name not in family.takes]
     if other:
-        raise UsageError(f"{base} has no {other[0]}; its weights: {', '.join(family.takes)}")
+        raise UsageError(f"{base} has no {other[0]}; its weights: {choices(other[0], family.takes)}")
     defaults = dict(family.defaults)
     chosen = {**defaults, **given.given()}
     carried = Weights(**{name: value for name, value in chosen.items() if defaults.get(name) != value})
@@ -265,7 +265,7 @@ def gradient_of(problem: Problem) -> Problem | None:
 
 def hessian_of(problem: Problem) -> Problem | None:
     """Return the second derivative of a problem in its input; None where none is declared."""
-    return PROBLEMS.get(problem.hessian)
+    return problem_named(problem.hessian) if problem.hessian else None
 
 
 def antiderivative_of(problem: Problem) -> Problem | None:

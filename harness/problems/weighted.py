@@ -7,6 +7,7 @@ the input is a binary number, it is the exact part that the value saturates at.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -20,7 +21,7 @@ from harness.numbers.formats import to_fraction
 from harness.numbers.wide import from_mpf, tiny
 from harness.problems.cross_entropy import CROSS_ENTROPY
 from harness.problems.functions import log, log1p, near_half, sigmoid, tail
-from harness.problems.problem import Array, Problem, Terms, WeightedFamily, with_extra_bits
+from harness.problems.problem import REAL, Array, Problem, Terms, WeightedFamily, with_extra_bits
 from harness.problems.weights import Weights, in_wide, mpf_of, scaled
 
 TAKES = ("pos", "weight", "alpha", "smoothing")
@@ -56,6 +57,11 @@ def _terms_grad_logits(a: Fraction, b: Fraction, x: mpmath.mpf) -> Terms:
     return whole, [*rest, mpf_of(a + b) * (-sigmoid(-x) if x > 0 else sigmoid(x))]
 
 
+def _terms_hess_logits(a: Fraction, b: Fraction, x: mpmath.mpf) -> Terms:
+    e = mp.exp(-abs(x))
+    return mp.mpf(0), [mpf_of(a + b) * e / (1 + e) ** 2]
+
+
 def _terms_loss(a: Fraction, b: Fraction, p: mpmath.mpf) -> Terms:
     of_one, of_zero = -mpf_of(a) * log(p) if a else None, -mpf_of(b) * log1p(-p) if b else None
     return mp.mpf(0), [t for t in (of_one, of_zero) if t is not None]
@@ -84,6 +90,10 @@ def _rational_grad(a: Fraction, b: Fraction, p: Fraction) -> Fraction | None:
     if (p == 0 and a) or (p == 1 and b):
         return None
     return (b / (1 - p) if b else Fraction(0)) - (a / p if a else Fraction(0))
+
+
+def _rational_hess_logits(a: Fraction, b: Fraction, x: Fraction) -> Fraction | None:
+    return (a + b) / 4 if x == 0 else None
 
 
 def _rational_grad_logits(a: Fraction, b: Fraction, x: Fraction) -> Fraction | None:
@@ -151,6 +161,11 @@ def _fast_grad_logits(weights: Weights, x: Array, y: Array) -> Array:
     return value
 
 
+def _fast_hess_logits(weights: Weights, x: Array, y: Array) -> Array:
+    e = wide.exp(-np.abs(x))
+    return np.maximum(_classes(weights, y)[2] * (e / ((1 + e) * (1 + e))), tiny(x.dtype))
+
+
 def _share(weights: Weights, y: Fraction) -> Fraction:
     """Return r = A / (A + B), the label of the plain loss that the weighted one is a multiple of."""
     a, b = weights.of_classes(y)
@@ -195,6 +210,7 @@ FORMS: dict[str, tuple[OfClasses, RationalOfClasses, Callable[[Weights, Array, A
     ),
     "bce_grad": (_terms_grad, _rational_grad, _fast_grad, r"b/(1-p) - a/p"),
     "bce_logits_grad": (_terms_grad_logits, _rational_grad_logits, _fast_grad_logits, r"b\,\sigma(x) - a\,\sigma(-x)"),
+    "bce_logits_hess": (_terms_hess_logits, _rational_hess_logits, _fast_hess_logits, r"(a + b)\,\sigma(x)\,\sigma(-x)"),
 }  # fmt: skip
 
 
@@ -214,8 +230,8 @@ def _weighted(plain: Problem, name: str, weights: Weights) -> Problem:
         plain,
         name=name,
         formula=rf"{formula},\ {WEIGHTED_TEXT}:\ \mathrm{{{weights.text}}}",
-        gradient=plain.gradient and plain.gradient + mark,
-        hessian="",  # the plain one times A + B, which is no problem here
+        gradient=GRADIENTS.get(plain.name, "") and GRADIENTS[plain.name] + mark,
+        hessian=plain.hessian and HESSIAN + mark,
         weights=weights,
         at=at,
         terms=with_extra_bits(lambda x, y: terms(*weights.of_classes(to_fraction(y)), x)),
@@ -228,7 +244,15 @@ def _weighted(plain: Problem, name: str, weights: Weights) -> Problem:
 
 
 def _family(plain: Problem) -> WeightedFamily:
-    return WeightedFamily(plain.name, TAKES, lambda name, weights: _weighted(plain, name, weights), plain.gradient)
+    gradient = GRADIENTS.get(plain.name, "")
+    return WeightedFamily(plain.name, TAKES, lambda name, weights: _weighted(plain, name, weights), gradient)
 
 
-WEIGHTED_CROSS_ENTROPY = tuple(map(_family, CROSS_ENTROPY))
+# The plain second derivative is sigmoid_grad, which has no label; of a weighted loss it is A + B times that.
+HESSIAN = "bce_logits_hess"
+GRADIENTS = {p.name: p.gradient for p in CROSS_ENTROPY if p.gradient} | {"bce_logits_grad": HESSIAN}
+SECOND = Problem(
+    HESSIAN, "logit", True, "", domain=REAL, centre=0.0, nonnegative=True, monotone_beyond=math.ulp(0.0),
+    terms=_terms_hess_logits, fast=_fast_hess_logits, log_slope=1.0,
+)  # fmt: skip
+WEIGHTED_CROSS_ENTROPY = tuple(map(_family, (*CROSS_ENTROPY, SECOND)))

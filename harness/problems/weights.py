@@ -23,7 +23,7 @@ import mpmath
 import numpy as np
 from mpmath import libmp, mp
 
-from harness import UsageError
+from harness import UsageError, choices
 from harness.numbers.formats import parse_exact, to_fraction
 from harness.numbers.wide import exact_mpf, from_mpf
 
@@ -131,7 +131,7 @@ def weights_of(text: str) -> Weights:
     for part in text.replace(",", AND).split(AND):
         name, mark, value = part.strip().partition("=")
         if name not in NAMES or not mark:
-            raise UsageError(f"{part.strip()!r} is no weight; write one of {', '.join(f'{n}=NUMBER' for n in NAMES)}")
+            raise UsageError(f"{part.strip()!r} is no weight; write one of {choices(name.strip(), NAMES)}")
         if name in found:
             raise UsageError(f"{name} is given twice, as {found[name]} and as {value}")
         found[name] = value

@@ -24,13 +24,14 @@ from harness.report.curves import LEAST_POWER, curve_files
 from harness.report.packing import script
 from harness.tables import templates, writer
 from harness.tables.rows import CONTRACT
-from harness.tables.strongest import Known
+from harness.tables.strongest import Known, header
 from harness.workflow import files
 from harness.workflow.experiments import Experiment
 
 PAGE = Path(__file__).with_name("page")
 TEMPLATE = PAGE / "index.html.j2"
 STYLE = PAGE / "page.css"
+CLAIMS = ("claims", "claims_beliefs")  # tables of statements that are judged: in circulation, and believed
 SCRIPTS = ("data.js", "numbers.js", "listing.js", "choose.js", "curves.js", "rows.js", "reading.js", "route.js")
 SHOWN_FORMATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -49,7 +50,7 @@ def report_job(experiments: Sequence[Experiment], results: Path, docs: Path, out
     data["reading"] = {
         "questions": texts.questions(docs / "questions"),
         "findings": texts.findings(docs / "findings.md"),
-        "claims": texts.claims(tables / "claims.csv"),
+        "claims": [row for name in CLAIMS for row in texts.claims(tables / f"{name}.csv")],
     }
     cards = [*formula_cards(tables), *calls.cards(rows, returned, systems.stem)]
     scripts = {f"{name}.js": script(name, value) for name, value in data.items()}
@@ -81,17 +82,16 @@ def shown_tables(tables: Path) -> dict[str, Any]:
     """Return the tables that the page shows row by row, whole, as CSV: the contract's, the atlas and the claims."""
     found = {}
     for path in sorted(tables.glob("*.csv")):
-        with path.open(encoding="utf-8") as f:
-            columns = f.readline().strip().split(",")
-        if columns[: len(CONTRACT)] == list(CONTRACT) or path.stem in ("atlas", "claims"):
-            found[f"table.{path.stem}"] = {"csv": path.read_text(encoding="utf-8"), **described(path)}
+        columns = header(path)
+        if columns[: len(CONTRACT)] == list(CONTRACT) or path.stem in ("atlas", *CLAIMS):
+            found[f"table.{path.stem}"] = {"csv": files.read_text(path, "a table"), **described(path)}
     return found
 
 
 def described(path: Path) -> dict[str, Any]:
     """Return what a table's sidecar says of it: question or title, checksum, and what it was measured with."""
     sidecar = path.with_suffix(".json")
-    told = files.read_json(sidecar, "a table's sidecar") if sidecar.exists() else {}
+    told = writer.described(path) if sidecar.exists() else {}
     made = told.get("provenance", {})
     title = _title(path.with_suffix(".md"))
     return {

@@ -56,10 +56,13 @@ def findings(page: Path) -> Facts:
 
 
 def claims(table: Path) -> list[dict[str, str]]:
-    """Return the rows of the table of claims, every cell as text; empty where there is none."""
+    """Return the rows of a table of claims, every cell as text, each with its table and line; empty where there is none."""
     if not table.exists():
         return []
-    return [{str(k): str(v) for k, v in row.items()} for row in writer.read(table).to_dict("records")]
+    rows = writer.read(table).to_dict("records")
+    return [
+        {**{str(k): str(v) for k, v in r.items()}, "table": table.stem, "line": str(i)} for i, r in enumerate(rows, 2)
+    ]
 
 
 def html(text: str, place: str, of: str, inline: bool = False) -> str:

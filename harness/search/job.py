@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness import UsageError
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem
@@ -38,7 +39,9 @@ def search_job(experiment: Experiment, fmt: Format, shard: int, out: Path) -> No
 
     Like a sweep's summaries, the file says of itself what it is of and what it was measured with.
     """
-    shards = experiment.shards_of(fmt.name)
+    if not experiment.search:
+        raise UsageError(f"{experiment.name} searches nothing: its file has no `search`; harness sweep visits its grid")
+    shards = experiment.divided(fmt.name, shard)
     made_with = {**provenance(sources([__name__], experiment)), "commit": commit()}  # as they are when it begins
     budget, seeds = experiment.search["budget"], experiment.search["seeds"]
     found = []
@@ -52,7 +55,7 @@ def search_job(experiment: Experiment, fmt: Format, shard: int, out: Path) -> No
                 "seeds": {str(s): described(result) for s, result in results.items()},
             }
         )
-    files.write_json(out, {
+    files.write_sealed(out, {
         "experiment": experiment.name, "experiment_sha256": experiment.digest, "format": fmt.name, "grid": "search",
         "shard": shard, "shards": shards, "targets": experiment.targets, "provenance": made_with, "found": found,
     })  # fmt: skip

@@ -1,8 +1,9 @@
-"""Search over inputs and targets together: boxes of both, lines for hard targets, then pairs bred in the best boxes.
+"""Search over inputs and targets together: boxes of both, lines for hard targets, then windows and pairs in the best boxes.
 
-A box is divided where its errors are largest, which finds corners; where errors are alike over a wide area, or
-lie in a strip along a curve, pairs.py finds the worst.  The targets 0 and 1 have a line of inputs each, searched as
-along.py does, and so have the worst pairs at last, along the target and then along the input.
+A box is divided where its errors are largest, which finds corners.  Where errors are alike over a wide area, or lie in a
+strip along a curve, windows.py climbs small boxes of neighbouring inputs and targets, and pairs.py breeds bad inputs with
+bad targets from anywhere in a box.  The targets 0 and 1 have a line of inputs each, searched as along.py does with as
+much as finds the true maximum there in float32; and so have the worst pairs at last, along the target, then the input.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from harness.problems import Problem
 from harness.search.along import LARGE, LESS, search_along
 from harness.search.pairs import search_pairs
 from harness.search.space import BoxSearch, SearchLine, SearchResult, Seed, binade_boxes
+from harness.search.windows import search_windows
 
 Array = np.ndarray
 Point = tuple[int, ...]
 
 # Of the budget; the lines of targets 0 and 1, of which other tables may have every input, and those at last.
-SAMPLE_SHARE, SLOPE_SHARE, END_SHARE, PAIR_SHARE, LAST_SHARE = 0.0625, 0.0625, 0.02, 0.8, 0.02
-LAST = 4  # pairs improved at last, along the target and then along the input
+SAMPLE_SHARE, SLOPE_SHARE, END_SHARE, WINDOW_SHARE, PAIR_SHARE, LAST_SHARE = 0.0625, 0.0625, 0.125, 0.25, 0.4, 0.1
+LAST = 4  # pairs of each sort improved at last, along the target and then along the input
 
 
 def search_jointly(problem: Problem, kernel: Kernel, fmt: Format, budget: int, seed: Seed) -> SearchResult:
@@ -46,13 +48,15 @@ def search_jointly(problem: Problem, kernel: Kernel, fmt: Format, budget: int, s
         return best
 
     ends = fmt.ordinal(np.array([0, 1], fmt.dtype))
-    best = [improved((0, int(y)), 0, budget * END_SHARE / len(ends)) for y in ends]
+    more = LESS if run.found.ulp > LARGE else 1  # as such a line spends less by itself
+    best = [improved((0, int(y)), 0, budget * END_SHARE * more / len(ends)) for y in ends]
     best.append(run.found.point)
     order = np.argsort(-ulp.max(axis=1), kind="stable")
-    for_pairs = int(budget * PAIR_SHARE / (LESS if run.found.ulp > LARGE else 1))
-    best += search_pairs(run, low[:, order], high[:, order], for_pairs)[:LAST]
-    errors = run.visit(np.array(best).T)
-    for n in np.argsort(-errors, kind="stable")[:LAST]:
-        turned = improved(best[n], 1, budget * LAST_SHARE / (2 * LAST))
-        improved(turned, 0, budget * LAST_SHARE / (2 * LAST))
+    boxes, most = (low[:, order], high[:, order]), budget / (LESS if run.found.ulp > LARGE else 1)
+    climbed = search_windows(run, boxes, boxes, int(most * WINDOW_SHARE))
+    best += [(int(x), int(y)) for x, y in climbed.T[:LAST]]
+    best += search_pairs(run, *boxes, int(most * PAIR_SHARE))[:LAST]
+    for point in best:
+        turned = improved(point, 1, budget * LAST_SHARE / (2 * len(best)))
+        improved(turned, 0, budget * LAST_SHARE / (2 * len(best)))
     return run.found

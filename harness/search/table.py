@@ -53,6 +53,7 @@ VIEW = (
     Column("found for", "found_for"),
     Column("id", identifier),
 )
+KEYS = ("experiment", "targets", "grid", "format", "shard", "shards", "provenance", "found")  # of a shard's file
 CAPTION = "The largest errors that a search found, in units in the last place of the format"
 
 
@@ -63,8 +64,8 @@ def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> No
     the provenance of the searches.  Raises UsageError where a shard is missing, given twice, or of another search, and
     where an error that is computed again is not what the search found.
     """
-    told = {path: files.read_json(path, "what a search of one shard found") for path in parts}
-    shards = whole(list(told.items()), experiment)
+    read = [(p, files.read_sealed(p, "what a search of one shard found", "search again", KEYS)) for p in parts]
+    shards, told = whole(read, experiment), dict(read)
     rows = []
     for fmt in experiment.formats:
         found = [f for path in shards.paths[fmt.name] for f in told[path]["found"]]

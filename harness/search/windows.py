@@ -115,22 +115,21 @@ def climbed(run: BoxSearch, centres: Array, cells: Boxes, owners: Array) -> tupl
     return windows.points[..., 0], windows.ulp[:, 0], owners[kept]
 
 
-def search_windows(run: BoxSearch, cells: Boxes, spots: Boxes, inputs: int) -> None:
+def search_windows(run: BoxSearch, cells: Boxes, spots: Boxes, inputs: int) -> Array:
     """Climb windows in cells, of which the most promising come first, until about so many inputs are looked at.
 
     A spot, one in each cell, is where the worst of the cell is thought to lie.  Every cell gets windows, then those with
     the worst inputs get more, and so on: so that many places of the same middling limit do not hide
-    one of a higher.
+    one of a higher.  Returns the worst point of each cell that got windows, (d, n), the worst first.
     """
     each = inputs // ROUNDS // IN_ALL  # windows in a round
     if not each:
-        return
+        return np.empty((len(cells[0]), 0), np.int64)
     kept = np.arange(min(cells[0].shape[1], max(1, each // LEAST_WINDOWS)))
     best = random_in(run, spots[0][:, kept, None], spots[1][:, kept, None], 1)[..., 0]
     worst = np.full(len(kept), -1.0)
     for _ in range(ROUNDS):
-        cells, spots = taken(cells, kept), taken(spots, kept)
-        owners = np.repeat(np.arange(len(kept)), max(1, each // len(kept)))
+        owners = np.repeat(kept, max(1, each // len(kept)))
         for start in range(0, len(owners), AT_ONCE):
             here = owners[start : start + AT_ONCE]
             centres = chosen_centres(run, taken(cells, here), taken(spots, here), best[:, here])
@@ -138,8 +137,8 @@ def search_windows(run: BoxSearch, cells: Boxes, spots: Boxes, inputs: int) -> N
             for n in range(len(ulp)):
                 if ulp[n] > worst[owner[n]]:
                     worst[owner[n]], best[:, owner[n]] = ulp[n], points[:, n]
-        kept = np.argsort(-worst, kind="stable")[: max(1, len(worst) // FEWER)]
-        best, worst = best[:, kept], worst[kept]
+        kept = kept[np.argsort(-worst[kept], kind="stable")[: max(1, len(kept) // FEWER)]]
+    return best[:, np.argsort(-worst, kind="stable")]
 
 
 def taken(boxes: Boxes, numbers: Array) -> Boxes:

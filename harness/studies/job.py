@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from harness import UsageError
+from harness import UsageError, choices
 from harness.studies.page import page
 from harness.studies.study import Frames, Question, Tables, load, measure_of, study_of
 from harness.tables import writer
@@ -23,10 +22,10 @@ def part_job(experiment: Path, part: str, out: Path) -> None:
     """Run one part of a study and write what it found, and what it was measured with, as JSON."""
     question = load(experiment)
     if part not in question.parts:
-        raise UsageError(f"{experiment} has no part {part!r}; its parts: {', '.join(question.parts)}")
+        raise UsageError(f"{experiment} has no part {part!r}; its parts: {choices(part, question.parts)}")
     made_with = provenance(question.measuring)  # as it is when the part begins
     found = measure_of(question)(question.parameters, part)
-    files.write_json(
+    files.write_sealed(
         out,
         {
             "study": question.name,
@@ -44,11 +43,9 @@ def read_parts(question: Question, paths: Sequence[Path]) -> tuple[list[Tables],
     UsageError where a file is no part, is of another study, or is missing or given twice; where a part was run when the
     study's parts or parameters were others; and where two were measured with other versions, sources or functions.
     """
-    kind = "what one part of a study found"
-    read = [(path, files.read_json(path, kind)) for path in paths]
+    keys, kind = ("study", "part", "study_sha256", "provenance", "tables"), "what one part of a study found"
+    read = [(path, files.read_sealed(path, kind, "run the part again", keys)) for path in paths]
     for path, found in read:
-        if not isinstance(found, dict) or not {"study", "part", "study_sha256", "provenance", "tables"} <= set(found):
-            raise UsageError(f"{path} is not {kind} (keys are missing); run the part again")
         if (found["study"], found["study_sha256"]) != (question.name, question.digest):
             raise UsageError(
                 f"{path} is of another study, or was run when {question.name} said something else; run it again"
@@ -106,8 +103,7 @@ def _staged(*roots: Path) -> Iterator[list[Path]]:
     with ExitStack() as stack:
         folders = []
         for root in roots:
-            root.mkdir(parents=True, exist_ok=True)
-            folders.append(Path(stack.enter_context(TemporaryDirectory(dir=root, prefix=".staged-"))))
+            folders.append(stack.enter_context(files.staging(root)))
         yield folders
         for folder, root in zip(folders, roots, strict=True):
             for path in sorted(p for p in folder.rglob("*") if p.is_file()):

@@ -7,7 +7,7 @@ as jobs of their own, and a caption for each table and figure.  The folder (harn
                    simply joined, combine(parameters, parts) -> tables
     tables.py      VIEWS: what is shown of each table; facts(frames, known): what the answer is told, by name
     figures.py     DRAW: for each figure's stem a function that draws it from the tables
-    answer.md.j2   the answer: three sentences, every number in them a fact
+    answer.md.j2   the answer: a recommendation, at most three short sentences, and details; every number a fact
 
 Facts and figures are taken from the finished tables, as their CSV files hold them.  What an answer says of a kernel's
 largest error it takes from `known`, the strongest that these and all tables beside them know (tables/strongest.py): a
@@ -33,7 +33,7 @@ from harness.tables.rows import CONTRACT, Row
 from harness.tables.strongest import Known
 from harness.tables.views import View
 from harness.workflow.dependencies import kernel_sources, sources
-from harness.workflow.experiments import read
+from harness.workflow.experiments import named, read, schema_beside
 from harness.workflow.files import sha256_of
 
 if TYPE_CHECKING:
@@ -114,9 +114,10 @@ class Study:
 
 def load(path: Path) -> Question:
     """Read a study's file; UsageError names the key or the value that is wrong."""
-    data = read(path, path.parent / "study_schema.yaml")
+    name = named(path)
+    data = read(path, schema_beside(path, "study_schema.yaml"))
     return Question(
-        path.stem,
+        name,
         data["question"],
         data["method"],
         data.get("parameters", {}),
@@ -152,7 +153,7 @@ def study_of(question: Question) -> Study:
     draw = _module(question, "figures").DRAW if (folder / "figures.py").exists() else {}
     template = folder / "answer.md.j2"
     if not template.exists():
-        raise UsageError(f"{_place(question)} has no answer.md.j2, the answer in three sentences")
+        raise UsageError(f"{_place(question)} has no answer.md.j2, the answer, which opens with a recommendation")
     if set(draw) != set(question.figures):
         raise UsageError(
             f"experiments/{question.name}.yaml has captions for {', '.join(question.figures) or 'no figure'}; "

@@ -24,7 +24,7 @@ from functools import cached_property
 
 import numpy as np
 
-from harness import UsageError
+from harness import UsageError, choices
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.sweep.tally import Block
@@ -48,7 +48,7 @@ class Grid:
 
     def __init__(self, name: str, problem: Problem, fmt: Format, targets: Iterable[float] | None = None):
         if name not in GRIDS:
-            raise UsageError(f"unknown grid {name!r}; known grids: {', '.join(GRIDS)}")
+            raise UsageError(f"unknown grid {name!r}; known grids: {choices(name, GRIDS)}")
         self.exhaustive = name == "exhaustive" or (name == "standard" and fmt.bits <= 16)
         if self.exhaustive and fmt.bits > 32:
             raise UsageError(f"{fmt.name} has too many inputs for the exhaustive grid; use standard or quick")

@@ -27,7 +27,7 @@ def sweep_job(experiment: Experiment, fmt: Format, shard: int, grid: str, out: P
     time went (nanoseconds).  Raises UsageError for a grid that the format cannot have, AuditFailure where the
     reference breaks its bound; then no file is written.
     """
-    shards = experiment.shards_of(fmt.name)
+    shards = experiment.divided(fmt.name, shard)
     made_with = {**provenance(sources([__name__], experiment)), "commit": commit()}  # as they are when it begins
     summaries: dict[str, dict[str, Summary]] = {}
     audits, clocks = {}, {}

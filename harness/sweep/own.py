@@ -7,6 +7,7 @@ is looked at on every call.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +19,12 @@ Function = Callable[..., Any]
 
 
 def one_line(e: BaseException) -> str:
-    """Write an exception as one line, since a user's may have many."""
-    return f"{type(e).__name__}: {' '.join(str(e).split())}"[:300].rstrip(": ")
+    """Write an exception as one line of printable characters, since a user's may have many, of any kind, or fail itself."""
+    try:
+        text = "".join(c if c.isprintable() else " " for c in str(e))
+    except Exception:
+        text = ""
+    return f"{type(e).__name__}: {' '.join(text.split())}"[:300].rstrip(": ")
 
 
 def accepted(result: Any, x: np.ndarray, name: str) -> np.ndarray:
@@ -27,11 +32,14 @@ def accepted(result: Any, x: np.ndarray, name: str) -> np.ndarray:
 
     `name` is what the user called the function; it begins every sentence about it.
     """
-    if isinstance(result, np.ma.MaskedArray):
+    masked = sys.modules.get("numpy.ma")  # a twentieth of a second to import, and only who has it can return one
+    if masked is not None and isinstance(result, masked.MaskedArray):
         raise UsageError(f"{name} returned a masked array; return a plain array, with every value filled in")
     if not isinstance(result, np.ndarray):
-        got = f"a {type(result).__name__}" if getattr(result, "shape", None) is None else f"{result.shape}"
-        raise UsageError(f"{name} returned {got} for an input of shape {x.shape}; return one value for each input")
+        raise UsageError(
+            f"{name} returned a {type(result).__name__} for an input of shape {x.shape}; return an array with one value "
+            "for each input"
+        )
     if type(result) is not np.ndarray:
         raise UsageError(f"{name} returned a {type(result).__name__}; return a plain numpy.ndarray")
     if result.dtype.names is not None:

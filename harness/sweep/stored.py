@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
@@ -22,6 +23,17 @@ from harness.truth.errors import OUTCOMES
 from harness.workflow.files import replacing
 
 ROW_FIELDS = ("measured", "correctly_rounded", "bad_below", "bad_above")
+# What zipfile, zlib and json raise over bytes that no sweep wrote.
+UNREADABLE = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    ValueError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same inputs give the same bytes
 
 
@@ -53,8 +65,8 @@ def read_summaries(path: Path) -> tuple[dict[str, dict[str, Summary]], dict]:
         with zipfile.ZipFile(path) as z:
             members = {name: z.read(name) for name in z.namelist()}
         stated = members.pop("sha256").decode()
-    except (OSError, zipfile.BadZipFile, KeyError) as e:
-        raise UsageError(f"{path} is not a whole summary file ({e}); delete it and run the sweep again") from e
+    except UNREADABLE as e:
+        raise _damaged(path, e) from e
     digest = hashlib.sha256()
     for name, data in members.items():
         digest.update(name.encode() + data)
@@ -76,8 +88,13 @@ def read_description(path: Path) -> dict:
     try:
         with zipfile.ZipFile(path) as z:
             return json.loads(z.read("description.json"))
-    except (OSError, zipfile.BadZipFile, KeyError) as e:
-        raise UsageError(f"{path} is not a whole summary file ({e}); delete it and run the sweep again") from e
+    except UNREADABLE as e:
+        raise _damaged(path, e) from e
+
+
+def _damaged(path: Path, e: Exception) -> UsageError:
+    told = e.strerror if isinstance(e, OSError) and e.strerror else str(e) or type(e).__name__
+    return UsageError(f"{path} is not a whole summary file ({told}); delete it and run the sweep again")
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -38,7 +38,7 @@ def systems_job(library: str, grid: str, out: Path) -> None:
     results = answers(entry, asked)
     called = time.monotonic()
     done = measurements(asked, results)
-    files.write_json(
+    files.write_sealed(
         out,
         {
             "library": library,
@@ -87,11 +87,8 @@ def _decimals(values: np.ndarray) -> list[str]:
 
 def read_part(path: Path) -> dict:
     """Read what `systems_job` wrote; UsageError where it is something else."""
-    kind = "a part that `harness systems` wrote"
-    part = files.read_json(path, kind)
-    if not {"library", "grid", "rows", "special", "probes", "audit", "provenance"} <= set(part):
-        raise UsageError(f"{path} is not {kind} (keys are missing)")
-    return part
+    keys = ("library", "grid", "rows", "special", "probes", "audit", "provenance")
+    return files.read_sealed(path, "a part that `harness systems` wrote", "measure the systems again", keys)
 
 
 def systems_table_job(paths: list[Path], out: Path) -> None:

@@ -15,7 +15,7 @@ from pkgutil import iter_modules
 
 import numpy as np
 
-from harness import UsageError
+from harness import UsageError, choices
 from harness.problems import Problem, antiderivative_of, gradient_of, plugins, problem_named
 from harness.systems import adapters
 
@@ -177,7 +177,7 @@ def library_named(name: str) -> Library:
     if name not in known:
         known = {**known, **{entry.name: entry for entry in shipped_libraries()}}
     if name not in known:
-        raise UsageError(f"unknown library {name!r}; known libraries: {', '.join(known)}")
+        raise UsageError(f"unknown library {name!r}; known libraries: {choices(name, known)}")
     return known[name]
 
 

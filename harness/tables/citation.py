@@ -49,7 +49,7 @@ def found(results: Path, identifier: str) -> Citation:
         raise UsageError(f"{results} has no tables (no {results}/tables/*.csv); run `make results` first")
     matches: dict[str, Citation] = {}
     for path in paths:
-        if wanted in path.read_text(encoding="utf-8"):
+        if wanted in files.read_text(path, "a table"):
             for row in _rows(path, wanted):
                 matches.setdefault(row["id"], Citation(row, path.stem, _described(path), _released(results)))
     if len(matches) != 1:
@@ -70,7 +70,7 @@ def _rows(path: Path, wanted: str) -> list[dict[str, str]]:
 
 
 def _described(path: Path) -> dict[str, Any]:
-    return files.read_json(path.with_suffix(".json"), "a table's sidecar")
+    return writer.described(path)
 
 
 def _released(results: Path) -> dict[str, str]:

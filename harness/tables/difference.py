@@ -17,8 +17,8 @@ from mpmath import mp
 from harness import UsageError
 from harness.tables import writer
 from harness.tables.rows import CONTRACT
+from harness.tables.strongest import header
 from harness.tables.text import short
-from harness.workflow import files
 from harness.workflow.provenance import measured_alike
 
 SPREAD, FACTOR = 2.0, 2.0
@@ -67,7 +67,7 @@ def difference(before: Path, after: Path, spread: float = SPREAD) -> ResultChang
 def _tables(results: Path) -> dict[str, Path]:
     """Return the contract's tables of a folder by name."""
     paths = sorted((results / "tables").glob("*.csv"))
-    found = {p.stem: p for p in paths if p.read_text(encoding="utf-8").startswith(",".join(CONTRACT))}
+    found = {p.stem: p for p in paths if header(p)[: len(CONTRACT)] == list(CONTRACT)}
     if not found:
         raise UsageError(f"{results} has no tables (no {results}/tables/*.csv with the contract's columns)")
     return found
@@ -75,7 +75,7 @@ def _tables(results: Path) -> dict[str, Path]:
 
 def _provenance(path: Path) -> dict:
     """Return what a table's functions come from, by its sidecar."""
-    said = files.read_json(path.with_suffix(".json"), "a table's sidecar").get("provenance", {})
+    said = writer.described(path)["provenance"]
     flat = {**said, **said.get("packages", {})}
     return {name: flat[name] for name in MADE_WITH if name in flat}
 

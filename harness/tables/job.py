@@ -17,7 +17,7 @@ from harness.tables import contract, views, writer
 from harness.tables.advice import advised, cures_of
 from harness.tables.basis import with_bases
 from harness.tables.latex import to_latex
-from harness.tables.rows import COLUMNS, Row, rows_of
+from harness.tables.rows import COLUMNS, CONTRACT, Row, rows_of
 from harness.tables.strongest import Known
 from harness.truth.arb import oracle
 from harness.truth.certified import significant
@@ -61,7 +61,7 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
 
 def rewrite_job(experiment: Experiment, path: Path) -> None:
     """Write a sweep's table again from its own CSV, without a sweep: the bases of its figures, cures, Markdown and LaTeX."""
-    frame = with_bases(writer.read(path))
+    frame = with_bases(writer.read(path, CONTRACT))
     rows: list[Row] = [{**row} for row in views.records(frame)]
     rows = advised(rows, known=cures_of(rows, Known.beyond_samples(path.parent, path.stem)))
     frame = frame.assign(**{name: [str(row[name]) for row in rows] for name in ("reason", "remedy")})

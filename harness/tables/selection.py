@@ -8,7 +8,6 @@ Cells and numbers are compared as numbers where both are: hex floats, and errors
 from __future__ import annotations
 
 import ast
-import difflib
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import pandas as pd
 from mpmath import mp
 
-from harness import UsageError
+from harness import UsageError, choices
 
 COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
@@ -49,9 +48,7 @@ def columns_in(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """Return column names that a table has; UsageError for one that it has not, with the nearest that it has."""
     for name in names:
         if name not in frame.columns:
-            near = difflib.get_close_matches(name, list(map(str, frame.columns)), 1)
-            meant = f"did you mean {near[0]}?" if near else f"its columns: {', '.join(frame.columns)}"
-            raise UsageError(f"the table has no column {name!r}; {meant}")
+            raise UsageError(f"the table has no column {name!r}; its columns: {choices(name, map(str, frame.columns))}")
     return list(names)
 
 

@@ -10,25 +10,28 @@ bracket; where they meet, the safe range is known, on the basis `proved`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from harness.numbers.formats import Format, format_named
 from harness.problems import problem_named
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
-from harness.tables import writer
+from harness.tables import lines
 from harness.tables.basis import EVERY_INPUT, PROVED, SAMPLE, SEARCH, bases
 from harness.tables.rows import CONTRACT
 from harness.tables.text import downward, short, upward
 from harness.truth.errors import SPURIOUS
 from harness.workflow import files
+
+if TYPE_CHECKING:  # what a process asks of a few problems it reads without pandas
+    import pandas as pd
 
 # Tables of which a row is not told by problem, kernel, format and target alone.
 KEYED_FURTHER = frozenset({"system", "probability_format", "k"})
@@ -167,6 +170,13 @@ class Known:
         return cls((r for path in chosen for r in rows_in(path)), (b for path in chosen for b in inner_in(path)))
 
     @classmethod
+    def of_problems(cls, folder: Path, problems: Collection[str], fmt: str) -> Known:
+        """Read what the tables of a folder, which may not be there, say of some problems in a format, without pandas."""
+        paths = sorted(folder.glob("*.csv"))
+        rows = (r for path in paths if is_contract(path) for r in rows_from(path.stem, lines.read(path, problems, fmt)))
+        return cls(rows, (bound for path in paths for bound in inner_in(path, problems)))
+
+    @classmethod
     def beside(cls, paths: Sequence[Path]) -> Known:
         """Read the given tables and every other that stands in their folders."""
         return cls.of([*(p.resolve() for p in paths), *beside(paths)])
@@ -184,7 +194,7 @@ class Known:
 
         They are sweeps over every input and searches, whose figures stand on no other table.
         """
-        return cls(row for path in beyond_samples(folder) if path.stem != but for row in rows_in(path))
+        return cls(row for path in beyond_samples(folder, but) for row in rows_in(path))
 
     @property
     def tables(self) -> list[str]:
@@ -250,27 +260,32 @@ def rows_in(path: Path) -> tuple[TableRow, ...]:
 @lru_cache(maxsize=64)
 def _rows_in(path: Path, changed: int, size: int) -> tuple[TableRow, ...]:
     """Read a table once for each state of its file."""
-    return tuple(rows_of(path.stem, writer.read(path))) if is_contract(path) else ()
+    return tuple(rows_from(path.stem, lines.read(path))) if is_contract(path) else ()
 
 
 def rows_of(name: str, frame: pd.DataFrame) -> list[TableRow]:
     """Return the rows of a contract's table as its CSV holds them, their bases derived where it has none."""
-    found = []
-    for i, cells in enumerate(frame.to_dict("records")):
-        row = {str(k): str(v) for k, v in cells.items()}
-        found.append(TableRow(name, i + 2, {**bases(row), **row}))
-    return found
+    records = frame.to_dict("records")
+    return rows_from(name, [(i + 2, {str(k): str(v) for k, v in cells.items()}) for i, cells in enumerate(records)])
 
 
-def inner_in(path: Path) -> list[tuple[Key, InnerBound]]:
-    """Return the inner ranges that a table of bounds proves, by what they are of; empty for another table."""
+def rows_from(name: str, numbered: Iterable[tuple[int, dict[str, str]]]) -> list[TableRow]:
+    """Return the rows of a contract's table from the numbers of their lines and their cells."""
+    return [TableRow(name, line, {**bases(cells), **cells}) for line, cells in numbered]
+
+
+def inner_in(path: Path, problems: Collection[str] = ()) -> list[tuple[Key, InnerBound]]:
+    """Return the inner ranges that a table of bounds proves, by what they are of, for some problems or for all.
+
+    Empty for another table.
+    """
     if not has_inner(path):
         return []
     found = []
-    for row in writer.read(path).to_dict("records"):
-        lo, hi, premises = (str(row[c]) for c in INNER)
+    for _, row in lines.read(path, problems):
+        lo, hi, premises = (row[c] for c in INNER)
         if lo:
-            key = str(row["problem"]), str(row["kernel"]), str(row["format"]), str(row["target"])
+            key = row["problem"], row["kernel"], row["format"], row["target"]
             found.append((key, InnerBound(lo, hi, premises, path.stem)))
     return found
 
@@ -284,14 +299,18 @@ def wider(a: InnerBound, b: InnerBound) -> InnerBound:
 
 def has_inner(path: Path) -> bool:
     """Tell whether a table has the columns of an inner range."""
-    with path.open(encoding="utf-8") as f:
-        return set(INNER) <= set(f.readline().strip().split(","))
+    return set(INNER) <= set(header(path))
 
 
 def is_contract(path: Path) -> bool:
     """Tell whether a table has the contract's columns, and each row is told by the first four of them alone."""
-    with path.open(encoding="utf-8") as f:
-        return of_contract(f.readline().strip().split(","))
+    return of_contract(header(path))
+
+
+def header(path: Path) -> list[str]:
+    """Return what the first line of a file says, divided at commas: a table's columns; of a file that is none, anything."""
+    with path.open(encoding="utf-8", errors="replace") as f:
+        return f.readline().strip().split(",")
 
 
 def of_contract(columns: Iterable[str]) -> bool:
@@ -307,12 +326,14 @@ def beside(paths: Iterable[Path]) -> list[Path]:
     return [p for p in sorted(others) if is_contract(p) or has_inner(p)]
 
 
-def beyond_samples(folder: Path) -> list[Path]:
-    """Return the contract's tables of a folder that have no figure of a sample, in order."""
+def beyond_samples(folder: Path, but: str = "") -> list[Path]:
+    """Return the contract's tables of a folder that have no figure of a sample, in order, one left out unread."""
     return [
         path
         for path in sorted(folder.glob("*.csv"))
-        if (rows := rows_in(path)) and not any(SAMPLE in (row.max_basis, row.safe_basis) for row in rows)
+        if path.stem != but
+        and (rows := rows_in(path))
+        and not any(SAMPLE in (row.max_basis, row.safe_basis) for row in rows)
     ]
 
 

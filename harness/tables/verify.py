@@ -7,6 +7,7 @@ single input shows, counts, means and shares, is swept again: some rows always, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,10 @@ class Verification:
         """Return what the user reads: a line for each table, up to 50 disagreements, and how many there are."""
         shown = self.wrong[:50] + ([f"and {len(self.wrong) - 50} more"] if len(self.wrong) > 50 else [])
         return "\n".join([*self.lines, *shown, "verified" if self.ok else f"{len(self.wrong)} disagreements"])
+
+    def and_of(self, lines: Sequence[str], wrong: Sequence[str]) -> Verification:
+        """Return this outcome with the lines and disagreements of a further check."""
+        return Verification([*self.lines, *lines], [*self.wrong, *wrong])
 
 
 def verify(results: Path, *, deep: bool = False, exhaustive: bool = False) -> Verification:
@@ -95,14 +100,11 @@ def _files(sidecar: Path) -> TableCheck:
     """Compare a table's files with the checksums of its sidecar."""
     found = TableCheck(sidecar.with_suffix(".csv"), f"{sidecar.stem}: unreadable")
     try:
-        found.described = files.read_json(sidecar, "a table's sidecar")
-        checksums, _ = found.described["sha256"], found.described["rows"]
+        found.described = writer.described(sidecar)
     except UsageError as e:
         found.wrong = [str(e)]
         return found
-    except (KeyError, TypeError) as e:
-        found.described, found.wrong = {}, [f"{sidecar} is not a table's sidecar (no {e})"]
-        return found
+    checksums = found.described["sha256"]
     for name in dict.fromkeys([*checksums, found.path.name]):
         path = sidecar.parent / name
         if not path.is_file():
@@ -117,7 +119,7 @@ def _files(sidecar: Path) -> TableCheck:
 
 def _rows(table: TableCheck) -> None:
     """Compare every row with the kernel and the truth at the inputs that it names."""
-    frame, expected = writer.read(table.path), table.described["rows"]
+    frame, expected = writer.read(table.path), table.described.get("rows")
     if len(frame) != expected:
         table.wrong.append(f"{table.path} has {len(frame)} rows, {table.path.stem}.json says {expected}")
     table.line = f"{table.path.stem}: {len(frame)} rows"

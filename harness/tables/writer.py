@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pandas as pd
 
+from harness import UsageError
 from harness.tables.identity import identified
 from harness.tables.latex import to_latex
 from harness.tables.text import as_cell
 from harness.workflow import files
 from harness.workflow.provenance import provenance
 
+SIDECAR_SEAL = "seal"  # the key of a sidecar's own checksum; its `sha256` are the other files'
 Rows = Iterable[Mapping[str, object]]
 
 
@@ -50,8 +54,8 @@ def write(
         path.with_suffix(".tex"): to_latex(shown, caption or title, path.stem),
     }
     checksums = {p.name: files.sha256_of(text) for p, text in texts.items()}
-    described = files.to_json(sidecar(path.stem, len(rows), checksums, extra or {}, measured_with))
-    files.write_texts({path.with_suffix(".json"): described, **texts})  # the first is renamed last
+    told = files.to_json(sidecar(path.stem, len(rows), checksums, extra or {}, measured_with))
+    files.write_texts({path.with_suffix(".json"): told, **texts})  # the first is renamed last
 
 
 def write_again(
@@ -68,10 +72,10 @@ def write_again(
     rows, columns = identified(rows, columns)
     texts = {path.with_suffix(".csv"): to_csv(rows, columns)}
     texts |= {path.with_suffix(suffix): text for suffix, text in (shown or {}).items()}
-    described = files.read_json(path.with_suffix(".json"), "a table's sidecar")
-    described["sha256"] |= {p.name: files.sha256_of(text) for p, text in texts.items()}
-    described["rows"] = len(rows)
-    files.write_texts({path.with_suffix(".json"): files.to_json(described), **texts})
+    told = described(path)
+    told["sha256"] |= {p.name: files.sha256_of(text) for p, text in texts.items()}
+    told["rows"] = len(rows)
+    files.write_texts({path.with_suffix(".json"): files.to_json(files.sealed(told, SIDECAR_SEAL)), **texts})
 
 
 def sidecar(
@@ -81,13 +85,52 @@ def sidecar(
     extra: Mapping[str, object],
     measured_with: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """Return what a table's JSON file holds: number of rows, checksums by file name, further facts, provenance."""
-    return {"table": table, "rows": rows, "sha256": checksums, **extra, "provenance": measured_with or provenance()}
+    """Return what a table's JSON file holds: number of rows, checksums by file name, further facts, provenance, its seal."""
+    told = {"table": table, "rows": rows, "sha256": checksums, **extra, "provenance": measured_with or provenance()}
+    return files.sealed(told, SIDECAR_SEAL)
 
 
-def read(path: Path | TextIO) -> pd.DataFrame:
-    """Read a table's CSV with every cell as text, as written."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+def read(path: Path | TextIO, needed: Iterable[str] = ()) -> pd.DataFrame:
+    """Read a table's CSV with every cell as text, as written.
+
+    Raises UsageError where it is not there, is no CSV, lacks a column that is needed, or is not what the sidecar beside
+    it has the checksum of.
+    """
+    if isinstance(path, Path):
+        _as_signed(path)
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except ValueError as e:  # pandas' own errors and those of UTF-8 are of this kind
+        raise UsageError(f"{path} is no table: {e}; make it again") from e
+    for name in needed:
+        if name not in frame.columns:
+            raise UsageError(f"{path} is another table than is needed here: it has no column {name}")
+    return frame
+
+
+def described(path: Path) -> dict[str, Any]:
+    """Return what the sidecar of a table says, by any path of the table's; UsageError where it is missing or none."""
+    sidecar = path.with_suffix(".json")
+    found = files.read_json(sidecar, "a table's sidecar")
+    if not isinstance(found, dict) or not isinstance(found.get("sha256"), dict):
+        raise UsageError(f"{sidecar} is not a table's sidecar (it has no checksums); make the table again")
+    if SIDECAR_SEAL in found and not files.is_whole(found, SIDECAR_SEAL):  # those of before had none
+        raise UsageError(f"{sidecar} does not match its own checksum; make the table again")
+    if not isinstance(found.setdefault("provenance", {}), dict):
+        raise UsageError(f"{sidecar} is not a table's sidecar (its provenance is none); make the table again")
+    return found
+
+
+def _as_signed(path: Path) -> None:
+    """Raise UsageError where a table's CSV is not there, or is not the one that its sidecar, if it has one, was written with."""
+    if not path.is_file():
+        raise UsageError(f"there is no table {path}; make it first")
+    sidecar = path.with_suffix(".json")
+    for wait in (0.1, 0.2, 0.4, 0.0):
+        if not sidecar.is_file() or described(path)["sha256"].get(path.name, "") == files.sha256(path):
+            return
+        time.sleep(wait)  # another job may be between renaming the one and the other
+    raise UsageError(f"{path} does not match its checksum in {sidecar.name}; make the table again")
 
 
 def to_csv(rows: Rows, columns: Sequence[str]) -> str:
@@ -106,10 +149,15 @@ def to_markdown(shown: pd.DataFrame, title: str, note: str = "") -> str:
     """
     if not note:
         return f"# {title}\n\n{bare_markdown(shown)}"
-    return f"# {title}\n\n{note}\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n"
+    return f"# {title}\n\n{note}\n\n{shown.map(in_cell).to_markdown(index=False, disable_numparse=True)}\n"
 
 
 def bare_markdown(shown: pd.DataFrame) -> str:
     """Write a frame of text as a Markdown table without padding: one long cell would widen every row."""
-    lines = [shown.columns, ["---"] * len(shown.columns), *shown.itertuples(index=False)]
+    lines = [shown.columns, ["---"] * len(shown.columns), *shown.map(in_cell).itertuples(index=False)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def in_cell(text: object) -> str:
+    """Write a text so that it stays in its cell of a Markdown table: a user's name may have a line end or a bar."""
+    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(str(text).split("\n")))

@@ -301,6 +301,10 @@ def _weighted_bce_logits_grad(w: Weights, x: Ball, y: Ball) -> Ball:
     return _sum((b, lambda: _sigmoid(x)), (-a, lambda: _sigmoid(-x)))
 
 
+def _weighted_bce_logits_hess(w: Weights, x: Ball, y: Ball) -> Ball:
+    return (_of_one(w, y) + _of_zero(w, y)) * _sigmoid_grad(x)
+
+
 def _to_gamma(w: Weights, base: Ball) -> Ball:
     """Return base^gamma; Arb's own power of numbers above 0."""
     return base ** _rational(w.gamma or 0)
@@ -323,6 +327,22 @@ def _focal_label_grad(w: Weights, x: Ball, y: Ball) -> Ball:
     return _factor(w, label) * _to_gamma(w, wrong) * (_rational(w.gamma or 0) * turning * loss + slope)
 
 
+def _focal_probability(w: Weights, p: Ball, y: Ball) -> Ball:
+    label = _label(w, y)
+    wrong = _sum((label, lambda: 1 - p), (1 - label, lambda: p))
+    loss = -_sum((label, p.log), (1 - label, lambda: _log1p(-p)))
+    return _factor(w, label) * _to_gamma(w, wrong) * loss
+
+
+def _focal_probability_grad(w: Weights, p: Ball, y: Ball) -> Ball:
+    """Return the derivative by the product rule: (m^g)' c + m^g c'."""
+    label = _label(w, y)
+    wrong = _sum((label, lambda: 1 - p), (1 - label, lambda: p))
+    loss = -_sum((label, p.log), (1 - label, lambda: _log1p(-p)))
+    slope = _sum((1 - label, lambda: 1 / (1 - p)), (-label, lambda: 1 / p))
+    return _factor(w, label) * _to_gamma(w, wrong) * (_rational(w.gamma or 0) * (1 - 2 * label) / wrong * loss + slope)
+
+
 def _focal_true_class(w: Weights, x: Ball) -> Ball:
     return _rational(w.weight or 1) * _to_gamma(w, _sigmoid(-x)) * _softplus(-x)
 
@@ -337,10 +357,13 @@ WEIGHTED_FORMS: dict[str, Callable[..., Ball]] = {
     "bce_logits": _weighted_bce_logits,
     "bce_grad": _weighted_bce_grad,
     "bce_logits_grad": _weighted_bce_logits_grad,
+    "bce_logits_hess": _weighted_bce_logits_hess,
     "focal": _focal_true_class,
     "focal_grad": _focal_true_class_grad,
     "focal_bce_logits": _focal_label,
     "focal_bce_logits_grad": _focal_label_grad,
+    "focal_bce": _focal_probability,
+    "focal_bce_grad": _focal_probability_grad,
 }
 
 FORMS: dict[str, Callable[..., Ball]] = {

@@ -147,17 +147,32 @@ def _nearest_float64(high: Array, low: Array, ulp: Array) -> tuple[Array, Array]
 
 
 def _sides_by_parts(
-    problem: Problem, inputs: list[Array], at: tuple[Array, ...], boundary: Array, shape: tuple[int, ...]
+    problem: Problem, inputs: list[Array], at: tuple[Array, ...], boundary: Array
 ) -> tuple[Array, Array]:
     """Return the sign of value - boundary at points, and where an exact part and the rest beside it tell it.
 
     3 x, of an x of 24 bits, is half-way between two numbers of 24 bits for every fourth x: what is beside it decides.
     """
     assert problem.exact_parts is not None
-    first, second, rest, known = (np.broadcast_to(v, shape)[at] for v in problem.exact_parts(*inputs))
+    first, second, rest, known = _parts_at(problem.exact_parts, inputs, at)
     off = (first - boundary) + second  # the first difference is exact, the two being close
     clear = known & (abs(off + rest) > (abs(off) + abs(rest)) * 2.0**-18)
     return np.where(off + rest > 0, 1, -1), clear & (abs(first) <= huge(first.dtype) * 2.0**-80)
+
+
+def _parts_at(exact_parts: Callable[..., tuple[Array, ...]], inputs: list[Array], at: tuple[Array, ...]) -> list[Array]:
+    """Return the parts at points (rows, columns) alone, a row at a time: they are few beside all of a block."""
+    rows, columns = at
+    found: list[Array] = []
+    for row in np.unique(rows):
+        here = np.nonzero(rows == row)[0]
+        of_row = [a[row % len(a)] for a in inputs]
+        given = [(a if len(a) == 1 else a[columns[here]])[None, :] for a in of_row]
+        parts = [np.broadcast_to(v, (1, len(here)))[0] for v in exact_parts(*given)]
+        found = found or [np.empty(len(rows), v.dtype) for v in parts]
+        for whole, part in zip(found, parts):
+            whole[here] = part
+    return found
 
 
 def _rounded_by_parts(
@@ -166,7 +181,7 @@ def _rounded_by_parts(
     """Round in place what parts decide, and leave the rest open."""
     at = np.nonzero(open_)
     unit, low = ulp[at], np.floor(value[at] / ulp[at])
-    sign, clear = _sides_by_parts(problem, inputs, at, (low + 0.5) * unit, value.shape)
+    sign, clear = _sides_by_parts(problem, inputs, at, (low + 0.5) * unit)
     chosen = tuple(a[clear] for a in at)
     rounded[chosen] = _overflow(fmt, ((low + (sign > 0)) * unit)[clear].astype(np.float64))
     open_[chosen] = False
@@ -177,7 +192,7 @@ def _ulps_by_parts(problem: Problem, fmt: Format, inputs: list[Array], value: Ar
     at = np.nonzero(open_)
     near = value[at]
     power = power_of_two_below(1.25 * abs(near))
-    sign, clear = _sides_by_parts(problem, inputs, at, np.copysign(power, near), value.shape)
+    sign, clear = _sides_by_parts(problem, inputs, at, np.copysign(power, near))
     above = np.where(near < 0, sign < 0, sign > 0)
     chosen = tuple(a[clear] for a in at)
     ulp[chosen] = (np.where(above, power, power / 2) * power_two(1 - fmt.precision, value.dtype))[clear]

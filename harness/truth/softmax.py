@@ -84,6 +84,44 @@ class SoftmaxTruth:
             parts = [mp.mpf(v.numerator) / v.denominator for v in (linear, total)]
             return parts[0] + parts[1] * self.rest(START_BITS)
 
+    def gradient(self, targets: Sequence[Fraction] | None) -> list[mpmath.mpf]:
+        """Return T softmax(x)_i - t_i of each class within 2^-BITS of itself, T the sum of the t_i; the softmax without targets.
+
+        The precision doubles until what cancellation leaves is known: softmax(x)_i is rational where all logits that
+        are not masked are equal, and the value may be 0 there; elsewhere e^(x_j - x_i) is transcendental, and it is not.
+        """
+        t = [Fraction(0)] * len(self.x) if targets is None else list(targets)
+        total = Fraction(1) if targets is None else sum(t, Fraction(0))
+        if len(self.values) == 1:
+            share = total / (self.counts[0] + 1)
+            return [_rational((0 if np.isneginf(x) else share) - w) for x, w in zip(self.x, t)]
+        known: dict[tuple[float, Fraction], mpmath.mpf] = {}
+        for pair in zip(self.x.tolist(), t):
+            if pair not in known:
+                known[pair] = self._slope(*pair, total)
+        return [known[pair] for pair in zip(self.x.tolist(), t)]
+
+    def _slope(self, x: float, t: Fraction, total: Fraction) -> mpmath.mpf:
+        """Return total softmax(x) - t of one logit, with as many bits as it takes."""
+        if np.isneginf(x):
+            return _rational(-t)
+        bits = START_BITS
+        while True:
+            rest = self.rest(bits)
+            with mp.workprec(bits):
+                # e^(x - m - L); the exponent is off by at most 2^(13-bits) of itself, which is below 2^13 in size
+                share = _rational(total, bits) * mp.exp(mp.mpf(x) - self.values[-1] - rest)
+                value = share - _rational(t, bits)
+                radius = mp.ldexp(share, 28 - bits) + mp.ldexp(abs(value) + _rational(t, bits), 2 - bits)
+                if radius <= mp.ldexp(abs(value), -BITS):
+                    return value
+            bits *= 2
+
+
+def _rational(value: Fraction | int, bits: int = 2 * START_BITS) -> mpmath.mpf:
+    with mp.workprec(bits):
+        return mp.mpf(Fraction(value).numerator) / Fraction(value).denominator
+
 
 @dataclass(frozen=True)
 class Evaluation:

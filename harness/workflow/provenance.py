@@ -20,6 +20,7 @@ import numpy as np
 import harness
 from harness import UsageError
 
+FATAL = 128  # git's exit status where it cannot read a repository; 1 says that a file is not tracked
 ROOT = Path(harness.__file__).parent
 PACKAGES = ("numpy", "ml_dtypes", "mpmath", "gmpy2", "numpy_quaddtype", "pandas", "matplotlib", "snakemake")
 # These write and draw tables; no measured figure depends on them.
@@ -103,7 +104,8 @@ def commit(package: Path = ROOT) -> str:
     """Return the commit of the source, with `-dirty` where files of the package differ from it.
 
     'unknown' outside a checkout of the harness: an installed package that merely lies inside somebody's repository
-    is no part of it, so the package and the project's file must be tracked files at the repository's top.
+    is no part of it, so the package and the project's file must be tracked files at the repository's top.  'unreadable'
+    with the reason where there is a repository that git cannot read: of another user, damaged, or no git here.
     """
     top = package.parent
     try:
@@ -112,8 +114,11 @@ def commit(package: Path = ROOT) -> str:
             return "unknown"
         changed = _git(top, "status", "--porcelain", "--", package.name)
         return _git(top, "rev-parse", "HEAD") + ("-dirty" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+    except OSError as e:
+        return f"unreadable ({e.strerror})" if (top / ".git").exists() else "unknown"
+    except subprocess.CalledProcessError as e:
+        fatal = e.returncode == FATAL and (top / ".git").exists()
+        return f"unreadable ({e.stderr.strip().splitlines()[0]})" if fatal and e.stderr.strip() else "unknown"
 
 
 def _git(folder: Path, *arguments: str) -> str:

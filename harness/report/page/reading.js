@@ -25,19 +25,19 @@ report.views.findings = async (place, params) => {
 report.views.claims = async (place, params, go) => {
   const { claims } = await report.load("reading");
   place.replaceChildren(h("h2", {}, "Claims: statements in circulation, measured"), h("p", {}, "Each verdict follows from what the named lines returned."));
-  const table = h("div"), columns = Object.keys(claims[0] ?? {});
+  const table = h("div"), columns = Object.keys(claims[0] ?? {}).filter((name) => !["table", "line"].includes(name));
   place.append(table);
   report.listing(table, {
-    caption: "Claims", rows: claims.map((c, i) => ({ ...c, _line: i + 2 })), state: params, keep: (s) => go("claims", s, null),
+    caption: "Claims", rows: claims.map((c, i) => ({ ...c, _place: i })), state: params, keep: (s) => go("claims", s, null),
     filters: [{ key: "verdict", label: "Verdict", of: (r) => r.verdict }],
     saved: { name: "claims-rows.csv", columns, rows: (rows) => rows },
     columns: [
-      { key: "claim", label: "claim", value: (r) => rowed("claims", r._line, r.id || r.claim), sort: (r) => r._line },
+      { key: "claim", label: "claim", value: (r) => rowed(r.table, r.line, r.id || r.claim), sort: (r) => r._place },
       { key: "statement", label: "statement", kind: "text", value: (r) => r.statement },
       { key: "verdict", label: "verdict", value: (r) => r.verdict },
       { key: "measured", label: "measured", kind: "text", value: (r) => r.measured, sort: null },
       { key: "reason", label: "reason", kind: "text", value: (r) => r.reason, sort: null },
-      { key: "source", label: "where it is met", kind: "name", value: (r) => r.source },
+      { key: "source", label: "where it circulates", kind: "name", value: (r) => r.source || "common belief" },
     ],
   });
 };

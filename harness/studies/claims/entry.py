@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,6 @@ from harness.tables.rows import Row
 from harness.tables.strongest import Known
 
 VERDICTS = ("right", "wrong", "depends", "unavailable")
-TUTORIALS = "tutorials"  # a kind of place where statements are met
 NOTHING = Known([])
 NO_REASON = "the measurement says so; no reason is on record for this outcome"
 
@@ -39,8 +39,8 @@ class Claim:
     `lines` are the lines of Python that libraries are asked: for each library those whose values
     `check` gets as its arguments, one list per library, in order; before them, where `from_tables` is true,
     what the tables of other experiments know.  The verdict follows from what is
-    measured and is nowhere written down.  `source` is the kind of place where the statement is met,
-    empty where that is not known.
+    measured and is nowhere written down.  `source` is a place that a reader can look up, where the statement is met: an
+    address, or package==version and path.  Without one the statement is a common belief.
     """
 
     name: str
@@ -75,12 +75,16 @@ class Claim:
 
 
 CLAIMS: list[Claim] = []
+# What a reader can look up: an address, or a file of a package in a version.
+LOOKED_UP = re.compile(r"https://[\w.-]+\.\w+/\S+( \(.+\))?|[\w.-]+==\d[\w.]* \S+\.py( \(.+\))?")
 
 
 def claim(
     name: str, statement: str, source: str = "", from_tables: bool = False, **lines: Sequence[str]
 ) -> Callable[[Callable[..., Checked]], Callable[..., Checked]]:
-    """Enter the decorated check into the list of claims; ValueError for a name in use or an unknown library.
+    """Enter the decorated check into the list of claims.
+
+    ValueError for a name in use, an unknown library, or a source that nobody can look up.
 
     With `from_tables` the check's first argument is what the tables of other experiments know.
     Each further keyword is a library (asking.LIBRARIES) with the lines that it is asked.
@@ -88,6 +92,11 @@ def claim(
     unknown = next((library for library in lines if library not in LIBRARIES), None)
     if unknown is not None:
         raise ValueError(f"claim {name!r} asks {unknown!r}, which is none of {', '.join(LIBRARIES)}")
+
+    if source and not LOOKED_UP.fullmatch(source):
+        raise ValueError(
+            f"claim {name!r}: nobody can look up {source!r}; give an address, or package==version and path"
+        )
 
     def enter(check: Callable[..., Checked]) -> Callable[..., Checked]:
         if any(c.name == name for c in CLAIMS):

@@ -11,9 +11,9 @@ from harness.studies.claims.entry import CLAIMS, NOTHING, Claim, in_order
 from harness.studies.claims.first import First
 from harness.studies.claims.instruments import FORMATS, first_wrong
 from harness.studies.study import Parameters, Tables
+from harness.tables import writer
 from harness.tables.rows import Row
 from harness.tables.strongest import Known
-from harness.workflow import files
 from harness.workflow.provenance import functions_differ
 
 # The forms that claims are about.
@@ -40,16 +40,23 @@ def made_here(paths: Iterable[str | Path]) -> Known:
     """
 
     def ours(path: Path) -> bool:
-        sidecar = path.with_suffix(".json")
-        return path.exists() and not functions_differ(files.read_json(sidecar, "a table's sidecar")["provenance"])
+        return path.exists() and not functions_differ(writer.described(path)["provenance"])
 
     return Known.of(path for path in map(Path, paths) if ours(path))
 
 
 def checked(claims: Sequence[Claim], known: Known = NOTHING) -> Tables:
-    """Ask the libraries once, check the claims, and return a row for each claim and for each library."""
+    """Ask the libraries once, check the claims, and return a row for each claim and for each library.
+
+    Statements with a source are apart from common beliefs.
+    """
     results = ask_all([(k, line) for c in claims for k, lines in (c.lines or {}).items() for line in lines])
-    return {"claims": [c.row(results, known) for c in in_order(claims)], "claims_libraries": library_rows(results)}
+    rows = [c.row(results, known) for c in in_order(claims)]
+    return {
+        "claims": [r for r in rows if r["source"]],
+        "claims_beliefs": [r for r in rows if not r["source"]],
+        "claims_libraries": library_rows(results),
+    }
 
 
 def library_rows(results: Results) -> list[Row]:

@@ -11,10 +11,12 @@ import numpy as np
 from harness.kernels import kernels_of
 from harness.numbers.formats import format_named
 from harness.studies.claims import instruments as m
-from harness.studies.claims.entry import TUTORIALS, Checked, claim
+from harness.studies.claims.entry import Checked, claim
 from harness.studies.claims.first import First
 from harness.tables.strongest import Known
 
+# A recipe that says both: the range of bfloat16 keeps gradients finite, the loss is computed in float32.
+MIXED_PRECISION = "https://aicassindra.com/blogs/transformer_math/mixed_precision_training.html"
 LOGITS = (2.0, -1.0, 0.5)
 
 
@@ -54,7 +56,12 @@ def labels_outside() -> Checked:
     )
 
 
-@claim("f", "Clipping the probability to [1e-15, 1 − 1e-15] cures the instability.", TUTORIALS, from_tables=True)
+@claim(
+    "f",
+    "Clipping the probability to [1e-15, 1 − 1e-15] cures the instability.",
+    "https://ai.ppradosh.com/2026/april/27/the-consequence-of-curves-binary-cross-entropy",
+    from_tables=True,
+)
 def clip_cures(known: Known) -> Checked:
     off = {f: m.first_wrong(known, "sigmoid_clip_1e-15", f) for f in m.FORMATS}
     idle = [f for f in m.FORMATS if format_named(f).round(1 - m.number("1e-15")) == 1]
@@ -66,7 +73,11 @@ def clip_cures(known: Known) -> Checked:
     )
 
 
-@claim("i", "NumPy raises an error on log(0).", TUTORIALS)
+@claim(
+    "i",
+    "NumPy raises an error on log(0).",
+    "https://community.deeplearning.ai/t/logistic-loss-function-divide-by-zero-encountered-in-log/192184",
+)
 def numpy_log_zero() -> Checked:
     def outcome(mode: Literal["warn", "raise"]) -> str:
         with warnings.catch_warnings(record=True) as caught, np.errstate(divide=mode):
@@ -85,7 +96,12 @@ def numpy_log_zero() -> Checked:
     )
 
 
-@claim("j", "Adding 1e-7 inside the logarithms makes it stable.", TUTORIALS, from_tables=True)
+@claim(
+    "j",
+    "Adding 1e-7 inside the logarithms makes it stable.",
+    "https://github.com/oreilly-japan/deep-learning-from-scratch/blob/07b1161/common/functions.py (cross_entropy_error)",
+    from_tables=True,
+)
 def added_eps(known: Known) -> Checked:
     off = {f: m.first_wrong(known, "sigmoid_add_eps_1e-7", f) for f in m.FORMATS}
     negative = m.run("bce_logits", "sigmoid_add_eps_1e-7", m.floats(20), 1)[0]
@@ -97,7 +113,12 @@ def added_eps(known: Known) -> Checked:
     )
 
 
-@claim("k", "The log-sum-exp form is both faster and more stable.", from_tables=True)
+@claim(
+    "k",
+    "The log-sum-exp form is both faster and more stable.",
+    "https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html",
+    from_tables=True,
+)
 def log_sum_exp(known: Known) -> Checked:
     paces = {f: m.pace("lse_log1p", "sigmoid_naive", f) for f in ("float32", "float64")}
     calls = [m.function_calls(name) for name in ("lse_log1p", "sigmoid_naive")]
@@ -113,7 +134,11 @@ def log_sum_exp(known: Known) -> Checked:
     )
 
 
-@claim("o", "In float64 the naive form log(sigmoid(x)) is safe.")
+@claim(
+    "o",
+    "In float64 the naive form log(sigmoid(x)) is safe.",
+    "https://ai.stackexchange.com/questions/6622",
+)
 def float64_is_safe() -> Checked:
     ends = {f: m.first_spurious("sigmoid_naive", f) for f in ("float32", "float64")}
     return Checked(
@@ -123,7 +148,7 @@ def float64_is_safe() -> Checked:
     )
 
 
-@claim("r", "bfloat16 is safe because it has float32's range.")
+@claim("r", "bfloat16 is safe because it has float32's range.", MIXED_PRECISION)
 def bfloat16_range() -> Checked:
     ends = {f: m.first_spurious("sigmoid_naive", f) for f in ("bfloat16", "float16", "float32")}
     bits = {f: format_named(f).precision for f in ends}
@@ -154,7 +179,7 @@ def fused_is_exact(known: Known) -> Checked:
     )
 
 
-@claim("v", "For x > 20, softplus(x) is x.", "documentation (torch's default threshold)")
+@claim("v", "For x > 20, softplus(x) is x.", "https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html")
 def softplus_cutoff() -> Checked:
     off = {f: m.ulps(f, format_named(f).round(m.number(20.5)), m.exact("softplus", 20.5)) for f in m.FORMATS}
     exact = {f: u <= 0.5 for f, u in off.items()}
@@ -180,7 +205,11 @@ def negative_losses(known: Known) -> Checked:
 # -- what becomes of a loss when its probability has been rounded -----------------------------------
 
 
-@claim("p", "The sigmoid never returns exactly 0 or 1.")
+@claim(
+    "p",
+    "The sigmoid never returns exactly 0 or 1.",
+    "https://datascience.stackexchange.com/questions/19819/sigmoids-stability",
+)
 def sigmoid_saturates() -> Checked:
     one = {f: m.first_one(f) for f in m.FORMATS}
     due = {f: m.first_rounded_to_one(f) for f in m.FORMATS}
@@ -206,7 +235,9 @@ def two_log_sigmoids() -> Checked:
     )
 
 
-@claim("s", "The loss of a perfect prediction is 0.")
+@claim(
+    "s", "The loss of a perfect prediction is 0.", "https://ml-cheatsheet.readthedocs.io/en/latest/loss_functions.html"
+)
 def perfect_prediction() -> Checked:
     exact = [m.exact("bce", 1, 1), m.exact("bce_logits", 20, 1)]
     naive, clipped = (m.run("bce", name, m.floats(1), 1)[0] for name in ("naive", "clip_1e-7"))
@@ -272,7 +303,7 @@ def subtraction() -> Checked:
     )
 
 
-@claim("ac", "Under mixed precision it is enough to compute the loss in float32.", from_tables=True)
+@claim("ac", "Under mixed precision it is enough to compute the loss in float32.", MIXED_PRECISION, from_tables=True)
 def loss_in_float32(known: Known) -> Checked:
     def late(fmt: str) -> First:
         return m.first_where(

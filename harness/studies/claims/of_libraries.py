@@ -10,7 +10,7 @@ import numpy as np
 from harness.numbers.formats import format_named
 from harness.studies.claims import instruments as m
 from harness.studies.claims.asking import LineValue
-from harness.studies.claims.entry import TUTORIALS, Checked, claim
+from harness.studies.claims.entry import Checked, claim
 from harness.tables.strongest import Known
 
 KERAS = "keras.losses.binary_crossentropy"
@@ -134,7 +134,7 @@ def integers(keras: list[LineValue], torch: list[LineValue], optax: list[LineVal
 @claim(
     "l",
     "scikit-learn's log_loss clips at 1e-15.",
-    "documentation of scikit-learn before 1.2",
+    "https://scikit-learn.org/0.16/modules/generated/sklearn.metrics.log_loss.html",
     sklearn=[
         "sklearn.metrics.log_loss([1], [0.0], labels=[0, 1])",
         "sklearn.metrics.log_loss([1], np.float32([0.0]), labels=[0, 1])",
@@ -153,7 +153,7 @@ def sklearn_clip(sklearn: list[LineValue]) -> Checked:
 @claim(
     "m",
     "torch's BCELoss cannot exceed 100.",
-    "documentation of torch",
+    "https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html",
     torch=[
         f"{TORCH}(torch.zeros(1), torch.ones(1))",
         f"{TORCH}(torch.tensor([1e-44]), torch.ones(1))",
@@ -212,6 +212,7 @@ def keras_clip_in_float16(keras: list[LineValue]) -> Checked:
 @claim(
     "y",
     "Behind a sigmoid layer Keras finds the logits itself, so from_logits does not matter.",
+    "tf_keras==2.21.0 tf_keras/src/backend.py (_get_logits)",
     keras=[MODEL],
     keras_torch=[MODEL],
 )
@@ -253,6 +254,7 @@ TORCH_FOUR = "torch.tensor([0.9, 0.1, 0.6, 0.4]), torch.tensor([1.0, 0.0, 1.0, 0
 @claim(
     "ae",
     "With labels of shape (4,) Keras's reduction=None gives a loss for each sample.",
+    "keras==3.15.1 keras/src/losses/losses.py (reduction)",
     keras=[f"np.array({PER_SAMPLE}).size", f"np.array({PER_SAMPLE}).ravel()[0]"],
     keras_torch=[f"np.array({PER_SAMPLE}).size", f"np.array({PER_SAMPLE}).ravel()[0]"],
     torch=[f"{TORCH}({TORCH_FOUR}, reduction='none').numel()"],
@@ -433,7 +435,7 @@ def two_columns(
 @claim(
     "al",
     "log(0) makes NumPy or a backend stop.",
-    TUTORIALS,
+    "https://ai.ppradosh.com/2026/april/27/the-consequence-of-curves-binary-cross-entropy",
     keras=["keras.ops.log(np.float32(0))", "np.log(np.float32(0))", "__import__('math').log(0)"],
     keras_torch=["keras.ops.log(np.float32(0))"],
     tensorflow=["tensorflow.math.log(0.0)"],

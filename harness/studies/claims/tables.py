@@ -12,12 +12,7 @@ from harness.studies.study import Frames
 from harness.tables.basis import EVERY_INPUT
 from harness.tables.strongest import Known
 from harness.tables.text import short
-from harness.tables.views import Cells, Column, plain
-
-
-def _statement(row: Cells) -> str:
-    """Write a statement with the kind of place where it is met."""
-    return row["statement"] + (f" [{row['source']}]" if row["source"] else "")
+from harness.tables.views import Column, plain
 
 
 def _limits(frame: pd.DataFrame) -> pd.DataFrame:
@@ -35,19 +30,23 @@ def _limits(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"kernel": frame["kernel"].unique(), **shown})
 
 
+CLAIM, JUDGED = plain("claim", "statement"), plain("verdict", "measured", "reason")
 VIEWS = {
-    "claims": [Column("", "claim"), Column("statement", _statement), *plain("verdict", "measured", "reason")],
+    "claims": [*CLAIM, Column("circulates", "source"), *JUDGED],
+    "claims_beliefs": [*CLAIM, *JUDGED],
     "claims_limits": _limits,
 }
 
 
 def facts(frames: Frames, known: Known) -> dict[str, Any]:
     """Sort the claims by verdict, and give verdict and measurement of those that the answer quotes."""
-    table = frames["claims"]
+    table, beliefs = frames["claims"], frames["claims_beliefs"]
     verdict, measured = (table.set_index("claim")[column] for column in ("verdict", "measured"))
     return {
         "statements": len(table),
         **{v: list(table["claim"][table["verdict"] == v]) for v in VERDICTS},
+        "beliefs": len(beliefs),
+        **{f"beliefs_{v}": list(beliefs["claim"][beliefs["verdict"] == v]) for v in VERDICTS},
         # What was measured reads on as the end of a sentence in these three.
         "clip_verdict": verdict["f"],
         "clip": measured["f"],

@@ -5,7 +5,9 @@ Beside that a part holds what labels, smoothing and NumPy's types do, each measu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -26,7 +28,7 @@ from harness.tables.rows import Row, certified_extreme, rows_of
 def run(parameters: Parameters, part: str) -> Tables:
     """Return the rows of every table of the study in one format, which is the part."""
     fmt = format_named(part)
-    labels = label_rows(fmt)
+    labels = in_fresh_process(label_rows, fmt)
     return {
         "targets": map_rows(fmt, parameters["grid"].get(part, "standard"), parameters["kernels"]),
         "targets_powers": power_rows(fmt, parameters["step"].get(part, 1), parameters["fused"]),
@@ -34,9 +36,15 @@ def run(parameters: Parameters, part: str) -> Tables:
         "targets_identity": identity_rows(fmt),
         "targets_labels": labels,
         "targets_accepted": accepted_rows(labels),
-        "targets_promotion": promotion_rows(fmt),
-        "targets_formulas": formula_rows(fmt),
+        "targets_promotion": in_fresh_process(promotion_rows, fmt),
+        "targets_formulas": in_fresh_process(formula_rows, fmt),
     }
+
+
+def in_fresh_process(rows: Callable[[Format], list[Row]], fmt: Format) -> list[Row]:
+    """Return rows measured in a process that has loaded no quad numbers: these change what types NumPy promotes to."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+        return fresh.submit(rows, fmt).result()
 
 
 def named_targets(fmt: Format) -> dict[str, float]:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import UsageError
+from harness import UsageError, choices
 
 Array = np.ndarray
 
@@ -47,7 +47,7 @@ def split(name: str, seed: int, size: int) -> Split:
     elif name in SHIPPED:
         x, y = shipped(name)
     else:
-        raise UsageError(f"unknown data set {name!r}; known data sets: {', '.join([*SHIPPED, 'separable'])}")
+        raise UsageError(f"unknown data set {name!r}; known data sets: {choices(name, [*SHIPPED, 'separable'])}")
     order = np.random.Generator(np.random.PCG64([seed, 1])).permutation(len(y))
     first, rest = order[:size], order[size:]
     mean, deviation = x[first].mean(axis=0), x[first].std(axis=0)
@@ -149,5 +149,7 @@ def setup_named(part: str, parameters: Mapping[str, Any]) -> Setup:
     """Return the setup of a part DATA-MODEL; UsageError for an unknown model."""
     data, _, model = part.rpartition("-")
     if model not in parameters["models"]:
-        raise UsageError(f"unknown model {model!r} in part {part!r}; known models: {', '.join(parameters['models'])}")
+        raise UsageError(
+            f"unknown model {model!r} in part {part!r}; known models: {choices(model, parameters['models'])}"
+        )
     return Setup(data, model, parameters)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness import UsageError
+from harness import UsageError, choices
 from harness.numbers.formats import format_named
 from harness.problems import Problem, problem_named
 from harness.sweep.grid import Grid
@@ -90,7 +90,7 @@ def members_of(group: str) -> list[str]:
     """Return the libraries of a group; UsageError lists the known ones."""
     known = groups()
     if group not in known:
-        raise UsageError(f"unknown group of libraries {group!r}; known groups: {', '.join(known)}")
+        raise UsageError(f"unknown group of libraries {group!r}; known groups: {choices(group, known)}")
     return known[group]
 
 

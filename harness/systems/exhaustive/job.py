@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import UsageError
+from harness import UsageError, choices
 from harness.problems import problem_named
 from harness.sweep import stored
 from harness.sweep.case import Case
@@ -127,10 +127,12 @@ def rows_job(library: str, paths: Sequence[Path], out: Path) -> None:
     the library computes something else now.
     """
     shards = shards_in(paths)
-    told = stored.read_description(shards.paths[FORMAT][0])
+    told = stored.read_description(paths[0])
     members = members_of(group := str(told["experiment"]).removeprefix("systems "))
     if library not in members:
-        raise UsageError(f"{library} has no call that is swept in {group}; those that have: {', '.join(members)}")
+        raise UsageError(
+            f"{library} has no call that is swept in {group}; those that have: {choices(library, members)}"
+        )
     calls = calls_of(library, group)
     versions = dict(text.split(": ", 1) for text in shards.provenance["libraries"])
     if library in versions:
@@ -138,7 +140,7 @@ def rows_job(library: str, paths: Sequence[Path], out: Path) -> None:
     else:
         rows = _unavailable(library, group, told["unavailable"][library])
     measured_with = {k: v for k, v in shards.provenance.items() if k != "libraries"}
-    files.write_json(out, {"library": library, "rows": rows, "provenance": measured_with})
+    files.write_sealed(out, {"library": library, "rows": rows, "provenance": measured_with})
 
 
 def _unavailable(library: str, group: str, reason: str) -> list[Row]:
@@ -196,8 +198,11 @@ def _named(called: Called, version: str, points: int, reason: str = "") -> Row:
 
 def table_job(paths: Sequence[Path], out: Path) -> None:
     """Make the table of the calls of all libraries from their parts; one without a part is listed as not swept."""
-    parts = [files.read_json(path, "a part of a library's rows") for path in paths]
+    kind, keys = "a part of a library's rows", ("library", "rows", "provenance")
+    parts = [files.read_sealed(path, kind, "make the rows again", keys) for path in paths]
     given = {part["library"]: part["rows"] for part in parts}
+    if len(given) < len(parts):
+        raise UsageError("two parts are of one library; give one of each")
     members = [(group, library) for group, found in groups().items() for library in found]
     rows = [r for group, library in members for r in given.get(library, _unavailable(library, group, "was not swept"))]
     writer.write(

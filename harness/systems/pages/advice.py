@@ -1,6 +1,6 @@
-"""What a user should know of each system, in two sentences: their facts are found here, advice.md.j2 words them.
+"""What a user should know of each system, a line of a table: its facts are found here, advice.md.j2 writes its cells.
 
-The first says where it goes wrong, the second which call does better.  A system here is a call by its
+Most cells say where something goes wrong, the last one which call does better.  A system here is a call by its
 name: loss and gradient, all modes and formats together; hard targets without smoothing.
 """
 
@@ -23,9 +23,12 @@ from harness.systems.registry import is_gradient, library_named, system_of
 from harness.tables.basis import EVERY_INPUT
 from harness.tables.rows import Row
 from harness.tables.templates import render
-from harness.tables.usual import range_text
 from harness.truth.classes import bits
 
+HEADS = (
+    "call", "NaN or ∞", "loss stands still", "gradient dies", "small losses lost", "small gradients lost",
+    "0 for subnormals", "largest error, ulp", "use instead",
+)  # fmt: skip
 TEMPLATE = Path(__file__).with_name("advice.md.j2")
 GRAVE, SLIGHT = ("invalid", "dead", "off", "plateau", "narrowed"), ("cancelled", "faded")
 SMALL = 100.0  # ulp: up to two digits
@@ -142,34 +145,40 @@ def calls(rows: Sequence[Row], returned: Sequence[Returned]) -> list[KnownCall]:
     return list(found.values())
 
 
-# -- the facts of the sentences ----------------------------------------------------------------
+# -- the facts of a line ----------------------------------------------------------------------
 
 
-def sentences(call: KnownCall, every: Sequence[KnownCall]) -> str:
-    """Return what a user should know of a call, in two sentences."""
+def line(call: KnownCall, every: Sequence[KnownCall]) -> str:
+    """Return what a user should know of a call as a line of a Markdown table; HEADS has what its cells are."""
+    kinds = _told(call)
     return render(
         TEMPLATE,
+        name=call.name,
         reasons="" if call.returned else _reasons(call),
-        faults=[_fault(kind, call.faults[kind], call) for kind in _told(call)],
+        faults={k: _fault(k, call.faults[k], call) if k in kinds else None for k in KINDS},
+        flushed=_flushed(call),
         main=call.main,
         near=_near(call),
         every=_every(call),
         **(better(call, every) if call.returned else {}),
-    )
+    ).strip()
+
+
+def narrowing(call: KnownCall) -> bool:
+    """Tell whether float64 inputs get float32 results."""
+    return "narrowed" in call.faults
 
 
 def _told(call: KnownCall) -> list[str]:
-    """Return which kinds are told: of two that say nearly the same, one; a dead gradient tells more than one that is off."""
-    kinds = list(call.faults)
+    """Return which kinds are told: of a gradient that dies and is off, the one that shows first."""
+    kinds = [k for k in call.faults if k != "narrowed"]
     if {"dead", "off"} <= set(kinds):
         kinds.remove("dead" if call.first("dead")[0] > call.first("off")[0] else "off")
-    if {"cancelled", "faded"} <= set(kinds):
-        kinds.remove(max("cancelled", "faded", key=call.first))
     return kinds
 
 
 def _fault(kind: str, found: list[Fault], call: KnownCall) -> dict[str, object]:
-    """Return the facts of one kind of fault: values in the main format, and where it begins in the others."""
+    """Return the facts of one kind of fault: the value in the main format, and where it begins in the others."""
     nearest = {f: next((e for e in found if e.returned.fmt.name == f), None) for f in ORDER}
     there = {f: e for f, e in nearest.items() if e is not None}
     shown = there.get(call.main) or next(iter(there.values()))
@@ -178,11 +187,7 @@ def _fault(kind: str, found: list[Fault], call: KnownCall) -> dict[str, object]:
     any_way = {str(e.returned.row["mode"]) for e in found if e.returned.fmt.name == fmt}
     every = {str(r.row["mode"]) for r in call.returned if r.fmt.name == fmt and r.row["problem"] == row["problem"]}
     return {
-        "kind": kind,
         "gradient": shown.returned.is_gradient,
-        "loss": shown.returned.problem.has_target,
-        "problem": shown.returned.problem.name,
-        "variable": variable(row),
         "where": _where(shown),
         "target": row["target"],
         "format": fmt,
@@ -190,7 +195,7 @@ def _fault(kind: str, found: list[Fault], call: KnownCall) -> dict[str, object]:
         "truth": number(shown.truth),
         "modes": [m.replace("_", " ") for m in modes] if set(modes) != every else [],
         "only": any_way <= set(modes),
-        "others": [{**_where(e), "format": f} for f, e in there.items() if e is not shown],
+        "others": [{"format": f, "x": given(e.returned.row, e.x)} for f, e in there.items() if e is not shown],
     }
 
 
@@ -200,30 +205,41 @@ def _alike(fault: Fault, other: Fault) -> bool:
     return same and (fault.x, fault.extent) == (other.x, other.extent)
 
 
-def _where(fault: Fault) -> dict[str, object]:
-    """Return at which probes a fault shows, checked at every probe beyond the first."""
+def _where(fault: Fault) -> str:
+    """Write at which probes a fault shows, checked at every probe beyond the first: x ≥ 17, −92 ≤ x ≤ −14.5, x = 0."""
     row, found = fault.returned.row, fault.extent
-    return {
-        "wording": found.wording,
-        "x": given(row, fault.x),
-        "last": given(row, found.last),
-        "shown": found.shown,
-        "between": found.between,
-    }
+    v, first, last = variable(row), given(row, fault.x), given(row, found.last)
+    if found.wording == "at":
+        return f"{v} = {first}"
+    if found.wording == "from":
+        return f"{v} {'≥' if found.last > fault.x else '≤'} {first}"
+    low, high = (first, last) if found.last > fault.x else (last, first)
+    part = f" ({found.shown} of {found.between} probes)" if found.wording == "some" else ""
+    return f"{low} ≤ {v} ≤ {high}{part}"
+
+
+def _flushed(call: KnownCall) -> list[str]:
+    """Return the formats in which results are 0 where the exact value rounds to a subnormal, with modes unless in all."""
+    told, formats = [], list(dict.fromkeys(str(r["format"]) for r in call.rows))
+    for fmt in formats:
+        there = [r for r in call.rows if r["format"] == fmt and r["flushed"] != ""]
+        modes = _modes(r for r in there if int(str(r["flushed"])))
+        if modes:
+            told.append(fmt if len(modes) == len(_modes(there)) else f"{fmt} ({', '.join(modes)})")
+    return ["all"] if told == formats else told
 
 
 def _near(call: KnownCall) -> dict[str, object]:
-    """Return how large errors are where no probe shows a fault."""
-    known = not math.isinf(call.near)
+    """Return the largest error in the main format: of a sample, a lower bound, told where no sweep knows as much."""
     mine = [r for r in call.rows if r["format"] == call.main]
     sampled = any(r["near_basis"] != EVERY_INPUT for r in mine)
+    known = max((float(str(r["near_ulp"])) for r in mine if swept(r) and r["near_ulp"] != ""), default=-1.0)
     return {
-        "known": known,
+        "told": not math.isinf(call.near) and call.near > known,
         "sample": sampled,
-        "swept": _modes(r for r in mine if swept(r)) if sampled else [],
-        "ulp": f"{call.near:.2g}",
-        "small": call.near <= SMALL,
-        "digits": f"{math.log10(call.near):.0f}" if known and call.near else "",
+        "others": known >= 0,
+        "ulp": f"{call.near:.4g}",
+        "lost": call.near >= 2.0 ** bits(format_named(call.main)),
     }
 
 
@@ -236,12 +252,7 @@ def _every(call: KnownCall) -> dict[str, object] | None:
     for r in sorted(found, key=lambda r: -float(str(r["near_ulp"]))):
         worst.setdefault(str(r["problem"]), r)
     roles = [worst[str(r["problem"])] for r in found if r is worst[str(r["problem"])]]
-    return {
-        "format": found[0]["format"],
-        "modes": _modes(found),
-        "range": range_text(call.problem).replace("<=", "≤"),
-        "roles": [_role(r) for r in roles],
-    }
+    return {"format": found[0]["format"], "modes": _modes(found), "roles": [_role(r) for r in roles]}
 
 
 def _modes(rows: Iterable[Row]) -> list[str]:
@@ -254,9 +265,7 @@ def _role(row: Row) -> dict[str, object]:
     fmt, ulp = format_named(str(row["format"])), float(str(row["near_ulp"]))
     problem = problem_named(str(row["problem"]))
     return {
-        "gradient": is_gradient(problem),
-        "loss": problem.has_target,
-        "problem": problem.name,
+        "of": "gradient" if is_gradient(problem) else "loss" if problem.has_target else "",
         "variable": variable(row),
         "ulp": f"{ulp:.4g}",
         "lost": ulp >= 2.0 ** bits(fmt),
@@ -268,8 +277,8 @@ def _role(row: Row) -> dict[str, object]:
 def better(call: KnownCall, every: Sequence[KnownCall]) -> dict[str, object]:
     """Return the facts of the call of the same owner that does best, if it does better than this one.
 
-    `advice` is instead, hard targets or nothing; `better` has the other call's name and how far it can be relied on, and
-    `dropped` the arguments of this one that it lacks.
+    `advice` is instead, hard targets or nothing; `better` has the other call's name, and `dropped` the arguments of this
+    one that it lacks.
     """
     mine = [c for c in every if c.owner == call.owner and c.main == call.main and c.answered]
     if call.is_loss:
@@ -282,11 +291,11 @@ def better(call: KnownCall, every: Sequence[KnownCall]) -> dict[str, object]:
     for among in (kept, rivals):
         best = max(among, key=_merit, default=call)
         if best is not call and (best.from_logits > call.from_logits or _clearly(best, call)):
-            return {"advice": "instead", "better": _standing(best), "dropped": sorted(call.options - best.options)}
+            return {"advice": "instead", "better": {"name": best.name}, "dropped": sorted(call.options - best.options)}
     soft = [c for c in mine if c.problem.name == OF_HARD_TARGETS] if call.is_loss else []
     soft = [c for c in soft if c.reach_of_value > call.reach_of_value]
     if soft:
-        return {"advice": "hard targets", "better": _standing(soft[0]), "dropped": sorted(call.options)}
+        return {"advice": "hard targets", "better": {"name": soft[0].name}, "dropped": sorted(call.options)}
     return {"advice": "nothing", "better": None, "dropped": []}
 
 
@@ -297,18 +306,6 @@ def _clearly(best: KnownCall, call: KnownCall) -> bool:
 
 def _merit(call: KnownCall) -> tuple:
     return *call.reach, -call.near
-
-
-def _standing(call: KnownCall) -> dict[str, object]:
-    """Return how far a call can be relied on in its main format."""
-    grave, slight = call.reach
-    return {
-        "name": call.name,
-        "main": call.main,
-        "fails": not math.isinf(min(grave, slight)),
-        "only_small": math.isinf(grave),
-        "from": number(min(grave, slight)),
-    }
 
 
 def _reasons(call: KnownCall) -> str:

@@ -71,6 +71,7 @@ class Returned:
 
 
 COLUMNS = ("id", "x", "value")
+NEEDED = ("id", "library", "system", "problem", "mode", "format", "target", "version", "exhaustive")  # of the table
 HARD = ("", "0", "1")
 
 
@@ -100,7 +101,7 @@ def write(path: Path, parts: Sequence[dict], made_with: dict) -> None:
 
 def rows_in(table: Path) -> list[Row]:
     """Read the systems' table: every cell as text, but for `exhaustive`."""
-    held = writer.read(table).to_dict("records")
+    held = writer.read(table, NEEDED).to_dict("records")
     return [{str(k): {"true": True, "false": False}.get(v, v) for k, v in row.items()} for row in held]
 
 
@@ -109,7 +110,7 @@ def returned(rows: Sequence[Row], path: Path) -> list[Returned]:
 
     Raises UsageError where the file holds probes of a row that is not there: the two are then of different runs.
     """
-    held = {str(key): group for key, group in writer.read(path).groupby("id", sort=False)}
+    held = {str(key): group for key, group in writer.read(path, COLUMNS).groupby("id", sort=False)}
     unknown = set(held) - {str(row["id"]) for row in rows}
     if unknown:
         raise UsageError(f"{path} holds probes of rows that the table lacks ({sorted(unknown)[0]}); make both again")

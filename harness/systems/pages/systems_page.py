@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.systems.pages.advice import calls, sentences
+from harness.systems.pages.advice import HEADS, calls, line, narrowing
 from harness.systems.pages.known import swept
 from harness.systems.pages.notation import version
 from harness.systems.pages.probes import Returned
@@ -33,12 +33,13 @@ def page(rows: Sequence[Row], returned: Sequence[Returned]) -> str:
                 "source_only": entry.source_only,
                 "versions": list(dict.fromkeys(version(r) for r in mine if r["version"])),
                 "notes": entry.notes,
-                "calls": [{"name": c.name, "sentences": sentences(c, there)} for c in there],
+                "lines": [line(c, there) for c in there],
+                "narrowing": [c.name for c in there if narrowing(c)],
                 **_outcomes(mine),
                 **_replicas(mine),
             }
         )
-    return render(TEMPLATE, libraries=libraries, swept=any(map(swept, rows)))
+    return render(TEMPLATE, heads=HEADS, libraries=libraries, swept=any(map(swept, rows)))
 
 
 def _outcomes(rows: Sequence[Row]) -> dict[str, object]:

@@ -93,11 +93,11 @@ def atlas_job(paths: Sequence[Path], out: Path) -> None:
     their own.  UsageError where two of the given tables were measured with other versions or functions.
     """
     made_with = provenance({*sources(["harness.tables.atlas", "harness.kernels.gradients"]), *kernel_sources()})
+    given, known = Known.of(paths), Known.beside(paths)
     sidecars = [p.with_suffix(".json") for p in paths if p.with_suffix(".json").is_file()]
-    told = [(p, files.read_json(p, "a table's sidecar").get("provenance", {})) for p in sidecars]
+    told = [(p, writer.described(p)["provenance"]) for p in sidecars]
     if told:
         of_one_measurement(told, "make the tables again", code=False)
-    given, known = Known.of(paths), Known.beside(paths)
     entries = survey({key[:3] for key in given.rows if key[3] in HARD_TARGETS}, known)
     if not entries:
         names = ", ".join(str(p) for p in paths) or "no table"

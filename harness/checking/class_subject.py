@@ -1,0 +1,106 @@
+"""A function of K logits under check, in the process that runs it: loaded, its library told, called on rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from harness import UsageError
+from harness.checking.functions import arranged, find
+from harness.checking.libraries import NumpyArrays, arrays_of, candidates
+from harness.checking.subject import Loaded, Options, called_with
+from harness.checking.surroundings import Surroundings
+from harness.numbers.formats import Format
+from harness.problems.classes import ClassProblem
+from harness.sweep.own import Function, accepted, one_line
+
+Array = np.ndarray
+
+
+class ClassSubject:
+    """Hold a user's f(logits, labels) or f(logits) and call it on arrays of shape (n, K), and (n,) or (n, K)."""
+
+    def __init__(self, target: str | Function, problem: ClassProblem, fmt: Format, options: Options):
+        self.target, self.problem, self.fmt, self.options = target, problem, fmt, options
+        self.name = target if isinstance(target, str) else getattr(target, "__name__", type(target).__name__)
+        self.surroundings = Surroundings()
+        self.arrays: NumpyArrays = NumpyArrays()
+        self.parts: dict[str, Callable[..., Any]] = {}
+
+    def load(self, logits: Array, labels: Array | None) -> Loaded:
+        """Find the function, its gradient if that is asked for, and its library, by a call on a few rows."""
+        function = find(self.target) if isinstance(self.target, str) else self.target
+        few = logits[:2], None if labels is None else labels[:2]
+        self.parts = {"loss": arranged(function, self.name, self.problem.has_target)}
+        self._try_libraries(function, *few)
+        self._with_gradient()
+        for part in self.parts:
+            self.evaluate(part, *few)
+        notes = called_with(self.arrays)
+        if self._by_row:
+            notes.append("It is called for each row by itself.")
+        way = "each" if self._by_row else "whole"
+        return Loaded(self.name, self.arrays.name, self.arrays.device, tuple(self.parts), way, 0.0, tuple(notes))
+
+    @property
+    def _by_row(self) -> bool:
+        return bool(self.options.reduction or self.options.each)
+
+    def _with_gradient(self) -> None:
+        own = self.options.gradient_function
+        if (own is not None or self.options.gradient) and not self.problem.gradient:
+            raise UsageError(f"{self.problem.name} has no gradient declared; leave out --gradient")
+        if own is not None:
+            name = own if isinstance(own, str) else getattr(own, "__name__", "the gradient")
+            found = find(own) if isinstance(own, str) else own
+            self.parts["gradient"] = arranged(found, name, self.problem.has_target)
+        elif self.options.gradient:
+            self.parts["gradient"] = self.arrays.slope(self.parts["loss"])
+
+    def _try_libraries(self, function: Function, logits: Array, labels: Array | None) -> None:
+        first: UsageError | None = None
+        for library in candidates(function, self.options.library):
+            try:
+                self.arrays = arrays_of(library, self.options.device)
+                self.evaluate("loss", logits, labels)
+                return
+            except UsageError as e:
+                first = first or e
+        assert first is not None
+        raise first
+
+    def evaluate(self, part: str, logits: Array, labels: Array | None) -> Array:
+        """Return one value for each row, of a gradient one for each logit; row by row where the function reduces."""
+        shaped = logits if part == "gradient" or self.problem.each_class else logits[:, 0].copy()
+        if not self._by_row:
+            return accepted(self._called(part, logits, labels), shaped, self.name)
+        found = [self._called(part, *self._row(i, logits, labels)) for i in range(len(logits))]
+        if any(np.size(v) != shaped[:1].size for v in found):
+            raise UsageError(f"{self.name} returned {np.shape(found[0])} for one row; return {shaped[:1].size} numbers")
+        return np.array([np.reshape(v, shaped.shape[1:]) for v in found]).reshape(shaped.shape).astype(self.fmt.dtype)
+
+    def _row(self, i: int, logits: Array, labels: Array | None) -> tuple[Array, Array | None]:
+        """Return one row, as `each` wants it: a vector of logits and one label; else as arrays of one row."""
+        if self.options.each:
+            return logits[i], None if labels is None else labels[i]
+        return logits[i : i + 1], None if labels is None else labels[i : i + 1]
+
+    def _called(self, part: str, logits: Array, labels: Array | None) -> Any:
+        given = [np.array(a) for a in (logits, labels) if a is not None]
+        handed = [self.arrays.integers(a) if a.dtype == np.int64 else self.arrays.given(a) for a in given]
+        try:
+            with np.errstate(all="ignore"), self.surroundings.watched():
+                result = self.arrays.taken(self.parts[part](*handed))
+        except (UsageError, MemoryError):
+            raise
+        except BaseException as e:
+            if isinstance(e, SystemExit):
+                raise UsageError(f"{self.name} called sys.exit; it must return its results") from e
+            on = "" if self.arrays.name == "numpy" else f" on arrays of {self.arrays.name}"
+            raise UsageError(f"{self.name} raised {one_line(e)}{on}") from e
+        self.surroundings.check(self.name)
+        if any(a.tobytes() != b.tobytes() for a, b in zip(given, (logits, labels)) if b is not None):
+            raise UsageError(f"{self.name} changed its input; it must leave its arrays as they are")
+        return result
