@@ -20,6 +20,7 @@ from harness.systems.registry import systems_of
 from harness.tables import lines
 from harness.tables.strongest import Known
 from harness.tables.verify import Verification
+from harness.tables.writer import to_csv
 from harness.testing.vectors import verified
 from harness.testing.vectors.choosing import CandidateInputs, cover, failing, forms, run, ulps
 from harness.testing.vectors.job import COLUMNS, FORMATS, MOST, PROBLEMS, chosen, write
@@ -73,7 +74,7 @@ def test_a_wrong_answer_is_found(column, change, tmp_path):
     path = folder / "sigmoid.float32.csv"
     cells = rows("sigmoid", "float32")
     cells[10][column] = change
-    path.write_text("\n".join(",".join(r) for r in [COLUMNS, *([*row.values()] for row in cells)]), encoding="utf-8")
+    path.write_text(to_csv(cells, COLUMNS), encoding="utf-8")
     described = json.loads((folder / "kills.json").read_text())
     described["vectors"] = {"sigmoid.float32": len(cells)}
     (folder / "kills.json").write_text(json.dumps(described))
