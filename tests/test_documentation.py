@@ -40,6 +40,7 @@ UNRUN = [
     ("README.md", ".venv/bin/harness verify results/"),
     ("README.md", ".venv/bin/harness diff results other/results"),
     ("CONTRIBUTING.md", "make          # the main job"),
+    ("docs/fix.md", "harness fix my_loss.py:loss"),
     ("docs/howto/cluster.md", ".venv/bin/pip install snakemake-executor-plugin"),
     ("docs/own_loss.md", "import harness\n\n\ndef loss(input, target):"),
     *(

@@ -31,7 +31,6 @@ from harness.truth.fast import evaluate
 
 ROOT = Path(__file__).parent.parent
 TABLES = ROOT / "results" / "tables"
-PAGE = (ROOT / "docs" / "recommend.md").read_text(encoding="utf-8")
 FLOAT32 = format_named("float32")
 
 
@@ -292,21 +291,3 @@ def test_the_ends_of_a_range_belong_to_it():
     assert values[0] < 0.1 <= values[1] and values[2] <= 0.3 < values[3]
     zero = told.ends_of("0,1", fmt)
     assert zero[0] == -1 and fmt.from_ordinal(np.array(zero)).astype(float).tolist() == [0, 1]
-
-
-# -- the page -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("command", re.findall(r"^harness (recommend .*)$", PAGE, re.MULTILINE))
-def test_the_commands_of_the_page_run(command, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    status, out, err = run(*command.split())
-    assert status == 0 and not err and "loss" in out
-
-
-def test_the_example_of_the_page_runs(monkeypatch, capsys):
-    monkeypatch.chdir(ROOT)
-    example = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
-    defined = {}
-    exec(example, defined)
-    assert capsys.readouterr().out and defined["loss"](np.float16([0]), np.float16([1])) == np.float16(np.log(2))
