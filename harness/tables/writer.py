@@ -8,21 +8,20 @@ from __future__ import annotations
 import csv
 import io
 import re
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import pandas as pd
 
 from harness import UsageError
 from harness.tables.identity import identified
 from harness.tables.latex import to_latex
+from harness.tables.sidecars import SIDECAR_SEAL, as_signed, described
 from harness.tables.text import as_cell
 from harness.workflow import files
 from harness.workflow.provenance import provenance
 
-SIDECAR_SEAL = "seal"  # the key of a sidecar's own checksum; its `sha256` are the other files'
 Rows = Iterable[Mapping[str, object]]
 
 
@@ -97,7 +96,7 @@ def read(path: Path | TextIO, needed: Iterable[str] = ()) -> pd.DataFrame:
     it has the checksum of.
     """
     if isinstance(path, Path):
-        _as_signed(path)
+        as_signed(path)
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except ValueError as e:  # pandas' own errors and those of UTF-8 are of this kind
@@ -106,31 +105,6 @@ def read(path: Path | TextIO, needed: Iterable[str] = ()) -> pd.DataFrame:
         if name not in frame.columns:
             raise UsageError(f"{path} is another table than is needed here: it has no column {name}")
     return frame
-
-
-def described(path: Path) -> dict[str, Any]:
-    """Return what the sidecar of a table says, by any path of the table's; UsageError where it is missing or none."""
-    sidecar = path.with_suffix(".json")
-    found = files.read_json(sidecar, "a table's sidecar")
-    if not isinstance(found, dict) or not isinstance(found.get("sha256"), dict):
-        raise UsageError(f"{sidecar} is not a table's sidecar (it has no checksums); make the table again")
-    if SIDECAR_SEAL in found and not files.is_whole(found, SIDECAR_SEAL):  # those of before had none
-        raise UsageError(f"{sidecar} does not match its own checksum; make the table again")
-    if not isinstance(found.setdefault("provenance", {}), dict):
-        raise UsageError(f"{sidecar} is not a table's sidecar (its provenance is none); make the table again")
-    return found
-
-
-def _as_signed(path: Path) -> None:
-    """Raise UsageError where a table's CSV is not there, or is not the one that its sidecar, if it has one, was written with."""
-    if not path.is_file():
-        raise UsageError(f"there is no table {path}; make it first")
-    sidecar = path.with_suffix(".json")
-    for wait in (0.1, 0.2, 0.4, 0.0):
-        if not sidecar.is_file() or described(path)["sha256"].get(path.name, "") == files.sha256(path):
-            return
-        time.sleep(wait)  # another job may be between renaming the one and the other
-    raise UsageError(f"{path} does not match its checksum in {sidecar.name}; make the table again")
 
 
 def to_csv(rows: Rows, columns: Sequence[str]) -> str:
