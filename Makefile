@@ -7,7 +7,7 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: results report quick exhaustive questions systems systems_quick docs test lint format clean help
+.PHONY: results report quick exhaustive questions systems systems_quick docs crate test lint format clean help
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := results
 
@@ -42,6 +42,9 @@ systems_quick: .venv/.with-systems  ## The same on a coarse grid, into results/q
 docs: .venv/.with-docs  ## The documentation as a site, into docs/_build/
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
 	$(call open_first,results,docs/_build/html/index.html)
+
+crate: .venv/.with-crate  ## Describe results/ as an RO-Crate, results/ro-crate-metadata.json
+	$(RUN)/python docs/crate.py
 
 test: .venv/.with-test  ## Run the tests
 	$(RUN)/python -m pytest -n 2 --dist loadfile

@@ -1,6 +1,7 @@
 """Measure the numerical error of cross-entropy losses against certified ground truth.
 
 `harness.check(function, problem, format)` measures a loss of one's own and returns a `Report`; see docs/own_loss.md.
+`harness.fix(function, problem, format)` rewrites one that errs and returns the code that errs less; see docs/fix.md.
 `harness.problem(function, domain=...)` declares an exact function of one's own to check against; see docs/own_problem.md.
 """
 
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 
     from harness.checking.engine import check
     from harness.checking.report import Report
+    from harness.checking.rewriting.fixing import fix
     from harness.problems.own import problem
     from harness.problems.weights import Weights
 
 __version__ = "1.0.0"
-__all__ = ["Crash", "Report", "UsageError", "Weights", "__version__", "check", "problem"]
+__all__ = ["Crash", "Report", "UsageError", "Weights", "__version__", "check", "fix", "problem"]
 
 # NumPy chooses its loops by the CPU, and some of its AVX-512 loops (exp and expm1 in float16; log1p and expm1 in float32;
 # exp, log, log1p, expm1 and tanh in float64) round otherwise than those for AVX2: without this line, tables made on one
@@ -31,6 +33,7 @@ os.environ.setdefault("NPY_DISABLE_CPU_FEATURES", "X86_V4 AVX512_ICL AVX512_SPR"
 _PUBLIC = {
     "check": "harness.checking.engine",
     "Report": "harness.checking.report",
+    "fix": "harness.checking.rewriting.fixing",
     "problem": "harness.problems.own",
     "Weights": "harness.problems.weights",
 }

@@ -118,11 +118,14 @@ COMMANDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "check": (["lse_log1p", "-p", "bce_logits", "-f", "float16", "-g", "quick", "-t", "0", "--json"], ()),
     "explain": (["lse_log1p", "-p", "bce_logits", "-f", "float16", "--input", "2", "-t", "0"], ()),
     "reference": (["bce_logits", "--logit", "3", "--target", "0.5", "--digits", "20"], ()),
-    "recommend": (["-p", "bce_logits", "-f", "float16", "--results", "results"], ()),
     "figure": (["small_bce_logits_plateaus", "--out", "new.pdf"], ("results/tables/small.csv",)),
-    "vectors": (["results/tables", "--out", "new"], ("results/tables/small.csv",)),
     "verify": (["results"], ("results/tables/small.csv", "results/tables/small.json")),
     "budget": (["lse_log1p", "-p", "bce_logits", "-f", "float16", "-g", "quick", "--out", "new.yaml"], ()),
+    "recommend": (
+        ["-p", "bce_logits", "-f", "float16", "--targets", "hard", "--library", "numpy", "--json"],
+        ("results/tables/small.csv", "results/tables/small.json"),
+    ),
+    "vectors": (["results/tables", "--out", "new"], ("results/tables/small.csv",)),
     "rows": (
         ["small", "--columns", "kernel,max_ulp", "--csv"],
         ("results/tables/small.csv", "results/tables/small.json"),

@@ -107,7 +107,7 @@ def test_a_new_study_is_listed_run_and_shown(place, capsys):
     tables = {
         f"results/tables/{t}.{kind}" for t in ("oddness", "oddness_counts") for kind in ("csv", "md", "tex", "json")
     }
-    assert made == {*tables, "results/figures/oddness.png", "results/figures/oddness.svg"}
+    assert made == {*tables, *(f"results/figures/oddness.{form}" for form in ("png", "svg", "pdf"))}
     assert (place.top / "results/tables/oddness_counts.csv").read_text() == "numbers,odd\n8,4\n"
     page = (place.top / "docs/questions/oddness.md").read_text()
     assert page.startswith("# Which of the listed numbers are odd?\n\n- 4 are odd: 1, 3, 5 and 7.\n")

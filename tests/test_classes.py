@@ -10,8 +10,10 @@ from harness import UsageError
 from harness.checking.class_rows import logits_of, rows_of_target, stable, stable_gradient
 from harness.checking.classes import row_of
 from harness.checking.engine import check
+from harness.checking.other_classes import recognise_classes
 from harness.cli.main import main
 from harness.numbers.formats import FORMATS
+from harness.problems.classes import CLASS_PROBLEMS
 from harness.tables.rows import COLUMNS
 from harness.truth.softmax import SoftmaxTruth
 
@@ -132,6 +134,42 @@ class TestSlopes:
         right[7, 2] = F32.step(right[7:8, 2], 8)[0]
         row = row_of("planted", "softmax_ce_grad", F32, "top", given, right, True)
         assert 7.4 < float(str(row["max_ulp"])) < 8.6 and row["max_ulp_input"] == given.hex(F32, 7, 2)
+
+
+def of_hard(x, c, form):
+    """A loss of logits in float64, from the losses of all classes and that of the label."""
+    a = x.astype(np.float64) - x.astype(np.float64).max(axis=1, keepdims=True)
+    losses = np.log(np.exp(a).sum(axis=1, keepdims=True)) - a
+    return form(losses, np.take_along_axis(losses, c[:, None], axis=1)[:, 0]).astype(x.dtype)
+
+
+class TestOthers:
+    @pytest.mark.parametrize(
+        ("function", "said"),
+        [
+            (lambda x, c: of_hard(x, c, lambda every, own: 3 * own), "3 times the problem everywhere: this looks like a weight"),
+            (lambda x, c: of_hard(x, c, lambda every, own: -own), "its sign turned"),
+            (lambda x, c: of_hard(x, c, lambda every, own: own / np.log(2)), "logarithms to base 2"),
+            (lambda x, c: of_hard(x, c, lambda every, own: 0.9 * own + 0.1 * every.mean(axis=1)), "--weights smoothing=0.1"),
+            (lambda x, c: of_hard(x, c, lambda every, own: np.full_like(own, own.mean())), "--reduction mean"),
+            (lambda p, c: -np.log(np.take_along_axis(p, c[:, None], axis=1)[:, 0]), "a loss of probabilities"),
+        ],
+    )  # fmt: skip
+    def test_another_function_is_told_from_an_inexact_one(self, function, said):
+        for fmt in ("float32", "float64"):
+            with np.errstate(all="ignore"):
+                row = check(function, "softmax_ce", fmt, classes=4, grid="quick").rows[-1]
+            assert said in row["reason"] and row["cause"] == "another function", row["reason"]
+
+    @pytest.mark.parametrize("fmt", [*FORMATS])
+    def test_what_is_only_inexact_is_no_other(self, fmt):
+        for labels in ("integer", "onehot"):
+            found = recognise_classes(CLASS_PROBLEMS["softmax_ce"], FORMATS[fmt], 5, labels, stable)
+            assert found is None, found
+            slope = recognise_classes(CLASS_PROBLEMS["softmax_ce_grad"], FORMATS[fmt], 5, labels, stable_gradient)
+            assert slope is None, slope
+        assert recognise_classes(CLASS_PROBLEMS["logsumexp"], FORMATS[fmt], 5, "integer", stable) is None
+        assert recognise_classes(CLASS_PROBLEMS["softmax"], FORMATS[fmt], 5, "integer", stable_gradient) is None
 
 
 class TestArguments:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import re
 import runpy
 import shlex
@@ -28,6 +29,7 @@ from harness.tables.meanings import MEANINGS
 from harness.workflow import experiments
 
 ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "docs" / "examples"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [p for p in PAGES if "_build" not in p.parts]
 # The lines of these need the libraries that they are about; tests/test_adding_libraries.py runs such a line.
@@ -45,6 +47,7 @@ UNRUN = [
         for name in sorted(experiments.files(ROOT / "experiments")[1])
     ),
     ("docs/tutorial/first_table.md", "make quick"),
+    ("docs/vectors.md", "cc docs/examples/vectors.c"),
 ]
 NOT_CODE = ("mermaid", "text")
 # Files that pages speak of and that a reader has: losses, right but for their rounding, and one that overflows.
@@ -168,13 +171,18 @@ def place(tmp_path, monkeypatch):
     for name in ("results", "experiments"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+    for folder in (EXAMPLES, tmp_path):
+        monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     before = dict(PROBLEMS), dict(registry._KERNELS), set(sys.modules)
     yield tmp_path
     for now, then in zip((PROBLEMS, registry._KERNELS), before):
         now.clear()
         now.update(then)
-    for name in [n for n in sys.modules if n not in before[2] and (tmp_path / f"{n}.py").exists()]:
+    for name in [
+        n for n in sys.modules if n not in before[2] and any((f / f"{n}.py").exists() for f in (EXAMPLES, tmp_path))
+    ]:
         del sys.modules[name]
 
 

@@ -355,3 +355,122 @@ def test_jax_is_followed_by_its_own_primitives():
         assert (found.like, found.cause) == (None, cause) and operation in (None, found.operation)
     with pytest.raises(NotFollowed, match="sin"):
         follow_jax(jnp.sin, np.ones(1, np.float32))
+
+
+# -- TensorFlow -----------------------------------------------------------------------------------------
+
+
+def tensorflow_functions(tf):
+    """TensorFlow code, the problem, the input, and what is to blame there; None where that is no matter."""
+
+    def clipped(x, y):
+        p = tf.clip_by_value(tf.sigmoid(x), 1e-7, 1 - 1e-7)
+        return -(y * tf.math.log(p) + (1 - y) * tf.math.log(1 - p))
+
+    def naive(x, y):
+        return -(y * tf.math.log(tf.sigmoid(x)) + (1 - y) * tf.math.log(1 - tf.sigmoid(x)))
+
+    def slope(x, y):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = naive(x, y)
+        return tape.gradient(loss, x)
+
+    @tf.function
+    def nested(x, y):
+        return tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=x)
+
+    def guarded(x, y):
+        z = tf.where(y == 1, -x, x)
+        return tf.where(z > 8, z, tf.math.log1p(tf.exp(tf.minimum(z, 8))))
+
+    return [
+        (clipped, "bce_logits", 20.0, "clamp", "min(expit(20), 0.999999881)"),
+        (naive, "bce_logits", 20.0, "saturation", "expit(20)"),
+        (slope, "bce_logits_grad", 20.0, "saturation", "expit(20)"),
+        (nested, "bce_logits", -3.0, "rounding", None),
+        (guarded, "bce_logits", 9.0, "branch", "9 > 8"),
+        (lambda x, y: tf.nn.softplus(x) - x * y, "bce_logits", 3.0, "rounding", None),
+    ]  # fmt: skip
+
+
+def of_tensorflow(function):
+    from harness.checking.libraries import arrays_of
+    from harness.explain.tensorflow_operations import REPEATED
+
+    arrays = arrays_of("tensorflow")
+
+    def called(*given):
+        found = arrays.taken(function(*(arrays.given(np.repeat(a, REPEATED)) for a in given)))
+        return found[: len(given[0])]
+
+    called.follow = lambda *given: arrays.followed(function, *given)
+    return called
+
+
+def test_tensorflow_is_followed_by_the_operations_of_its_graph():
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow is an extra")
+    for function, problem, x, cause, operation in tensorflow_functions(tf):
+        found = why(of_tensorflow(function), x, 0.0, PROBLEMS[problem])
+        assert (found.not_followed, found.cause) == ("", cause) and operation in (None, found.operation), found
+
+
+def test_every_rule_of_tensorflow_stands_for_what_it_computes():
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow is an extra")
+    from harness.explain.tensorflow_operations import follow_tensorflow
+
+    def slope_of(function):
+        def sloped(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                result = function(x)
+            return tape.gradient(result, x)
+
+        return sloped
+
+    m = tf.math
+    ones = [
+        tf.nn.softplus, tf.nn.relu, tf.sigmoid, tf.tanh, m.rsqrt, m.reciprocal, m.log_sigmoid, m.square, m.expm1, m.log1p,
+        *map(slope_of, (tf.nn.softplus, tf.sigmoid, tf.tanh, m.reciprocal, m.log_sigmoid, m.sqrt, m.log1p, m.square, tf.nn.relu)),
+        lambda x: m.squared_difference(x, 0.25), lambda x: tf.clip_by_value(x, 0.5, 2.0), lambda x: m.xlogy(x, x),
+        lambda x: tf.add_n([x, x * x, x]), lambda x: tf.cast(tf.cast(x, tf.float64) * 2, x.dtype),
+        lambda x: m.divide_no_nan(x, x + 1), lambda x: tf.ones_like(x) - tf.zeros_like(x) + x, lambda x: m.xlog1py(x, x),
+        lambda x: tf.where(m.logical_and(x > 0, m.logical_not(m.is_nan(x))), x**3, -x),
+    ]  # fmt: skip
+    for fmt in ("float32", "float64", "bfloat16"):
+        for function in ones:
+            if fmt == "bfloat16" and function in ones[-3:]:
+                continue  # of which TensorFlow has none in bfloat16, or Python's constants are of another format
+            given = np.array([0.75]).astype(FORMATS[fmt].dtype)
+            found = follow_tensorflow(function, given)
+            assert abs(float(expansions.value(found.exact)) - found.number) < 0.02, function
+
+
+def test_what_tensorflow_does_otherwise_is_named():
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow is an extra")
+    from harness.explain.tensorflow_operations import follow_tensorflow
+
+    @tf.function
+    def branching(x):
+        if tf.reduce_max(x) > 3:
+            return tf.nn.softplus(x)
+        return x
+
+    ones = np.ones(1, np.float32)
+    for function, named in (
+        (tf.math.lgamma, "Lgamma, which has no exact counterpart"),
+        (branching, "StatelessIf"),
+        (lambda x: x * tf.range(1024, dtype=tf.float32), "differ from element to element"),
+        (lambda x: tf.constant([1.0]), "made of no input"),
+    ):
+        with pytest.raises(NotFollowed, match=named):
+            follow_tensorflow(function, ones)
+
+
+def test_a_planted_wrong_rule_of_tensorflow_is_noticed(monkeypatch):
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow is an extra")
+    from harness.explain import tensorflow_operations
+
+    monkeypatch.setitem(tensorflow_operations.RULES, "Log1p", tensorflow_operations.RULES["Log"])
+    found = tensorflow_operations.follow_tensorflow(tf.math.log1p, np.ones(1, np.float32))
+    assert abs(float(expansions.value(found.exact)) - found.number) > 0.5

@@ -263,7 +263,16 @@ def missing(page, text):
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
     quoted = [word for quote in re.findall(r"`([^`\n]+)`", text) for word in quote.split()]
     named = [word for word in quoted if re.fullmatch(r"[\w./]*/[\w./]*|[\w./]+\.(py|md|yaml|csv|toml|txt|j2)", word)]
-    made = ("NAME", "my_", "results/summaries", "results/quick", "results/report", "docs/questions/NAME", ".venv/")
+    made = (
+        "NAME",
+        "my_",
+        "results/summaries",
+        "results/quick",
+        "results/report",
+        "docs/_build",
+        "docs/questions/NAME",
+        ".venv/",
+    )
     bases = (ROOT, PACKAGE, (ROOT / page).parent)
     return [
         path

@@ -431,3 +431,30 @@ def test_what_is_no_number_is_named_where_one_is_asked_for(returned, said, tmp_p
     (tmp_path / "one.py").write_text(f"def f(x, y):\n    return {returned}\n")
     status, _, err = check(f"{tmp_path}/one.py:f", "--each")
     assert status == 2 and said in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"function": 3}, "the function is of type int; give a function, or the text"), ({"function": None}, "the function is None"),
+        ({"gradient_function": 3}, "the gradient's function is of type int"), ({"problem": 3}, "the problem is of type int"),
+        ({"problem": None, "exact": 3}, "exact is of type int"), ({"classes": "3"}, "classes '3' is not a whole number"),
+        ({"max_ulp": "4"}, "--max-ulp 4 is not a positive number of ulps"), ({"max_ulp": float("nan")}, "--max-ulp nan is"),
+        ({"timeout": 0}, "--timeout 0 is not a positive number of seconds"), ({"memory": -1}, "--memory -1 is not"),
+        ({"timeout": "x"}, "--timeout x is"), ({"reduction": "max"}, "unknown reduction 'max'; known reductions: mean, sum"),
+        ({"weights": 3}, "weights 3 are none; write a dict"), ({"targets": object}, "are no numbers; write a list"),
+        ({"targets": [None]}, "'None' is not a number"), ({"grid": None}, "unknown grid None"),
+        ({"device": "tpu"}, "NumPy computes on the CPU alone"), ({"library": 3}, "unknown library 3"),
+    ],
+)  # fmt: skip
+def test_arguments_that_cannot_be_used_are_said_in_one_sentence(asked, said):
+    given = {"function": good, "problem": "bce_logits", "format": "float16", "targets": [0], "grid": "quick", **asked}
+    with pytest.raises(UsageError) as e:
+        harness.check(given.pop("function"), given.pop("problem"), given.pop("format"), **given)
+    assert said in str(e.value) and "\n" not in str(e.value)
+
+
+def test_targets_may_be_one_number_a_text_or_an_array():
+    for targets, expected in ((0.5, ["0.5"]), ("0.5", ["0.5"]), (np.array([0, 1]), ["0", "1"]), (np.float32(1), ["1"])):
+        report = harness.check(good, "bce_logits", "float16", targets=targets, grid="quick")
+        assert [r["target"] for r in report.rows] == expected

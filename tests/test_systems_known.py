@@ -102,7 +102,8 @@ def test_figures_mark_what_is_of_every_input(sampled: list[dict], swept: list[di
     for every in (swept, []):
         rows = known.strengthened(sampled, every)
         keys = [("tensorflow", SIGMOID_CE)]
-        tiles = figures._tiles(keys, [r for r in rows if r["problem"] == "bce_logits" and r["target"] == "0"])
+        zero = [r for r in rows if r["problem"] == "bce_logits" and r["target"] == "0"]
+        tiles = figures._tiles(keys, zero, figures.FORMATS)
         bold = [(t.ulp, t.bold) for t in tiles if t.fmt.name == "float32"]
         assert bold == ([(4.803, True)] if every else [(pytest.approx(3.58019835), False)])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import mpmath
@@ -16,6 +17,7 @@ import numpy as np
 from mpmath import mp
 
 from harness import UsageError
+from harness.checking.beside import as_other
 from harness.checking.child import started
 from harness.checking.class_rows import (
     MOST_LOGITS,
@@ -29,6 +31,7 @@ from harness.checking.class_rows import (
 from harness.checking.class_subject import ClassSubject
 from harness.checking.judge import ROWS
 from harness.checking.loops import other_loops
+from harness.checking.other_classes import recognise_classes
 from harness.checking.report import Report
 from harness.checking.subject import Options
 from harness.numbers.formats import Format
@@ -73,11 +76,16 @@ def check_classes(
         for part in loaded.parts:
             of = CLASS_PROBLEMS[problem.gradient] if part == "gradient" else problem
             most = MOST_SLOPES if of.each_class else MOST_LOGITS
+            found: list[Row] = []
+            other = None
+            if not smoothing:
+                other = recognise_classes(of, fmt, classes, labels, partial(process.ask, "evaluate", part))
             for target in targets:
                 given = rows_of_target(fmt, classes, grid, target, labels, smoothing, most)
                 computed = process.ask("evaluate", part, given.logits, given.labels)
                 name = of.of(classes, weights)
-                rows.append(row_of(subject.name, name, fmt, target, given, computed, not smoothing))
+                found.append(row_of(subject.name, name, fmt, target, given, computed, not smoothing))
+            rows += as_other(found, other, max_ulp)
         notes = [*loaded.notes, *other_loops()]
         notes += _special(process.ask, fmt, classes, labels, problem.each_class) if problem.has_target else []
     return Report(rows, max_ulp, notes, loaded=loaded)

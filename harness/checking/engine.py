@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness import UsageError
+from harness.checking.arguments import listed, look_at
 from harness.checking.beside import other_function, property_notes, reasoned
 from harness.checking.child import MEMORY_GIB, started
 from harness.checking.exact import asked_problem, weights_given
@@ -41,7 +42,7 @@ def check(
     problem: str | Problem | None,
     format: str | Format,
     *,
-    targets: Iterable[float | str] | None = None,
+    targets: Iterable[float | str] | float | str | None = None,
     grid: str = "standard",
     max_ulp: float = 4.0,
     gradient: bool = False,
@@ -61,7 +62,7 @@ def check(
 
     `function` is a Python function of NumPy, torch, JAX or TensorFlow arrays, f(x, y) or f(x), or a text: a kernel's
     name, path/to/file.py:function, or module:function.  `problem` and `format` are names (`harness list problems`);
-    `targets` are numbers in [0, 1], or their texts, by default those of the tables; `grid` is exhaustive, standard or
+    `targets` are numbers in [0, 1], or their texts, or one of them, by default those of the tables; `grid` is exhaustive, standard or
     quick; `max_ulp` is the budget.  `gradient` checks the derivative by the library's own autodiff too, or that of
     `gradient_function`.  `weights` (pos, weight, alpha, gamma, smoothing) choose a weighted loss, as the problem's name
     does: "bce_logits" with {"pos": 3} is `bce_logits@pos=3`.  With `problem` None, `exact` names one of your own in a
@@ -77,8 +78,8 @@ def check(
         format if isinstance(format, Format) else format_named(format),
         Options(library, device, each, reduction, gradient, gradient_function),
     )
-    if not max_ulp > 0:
-        raise UsageError(f"--max-ulp {max_ulp} is not a positive number of ulps")
+    look_at(function, problem, exact, classes, (max_ulp, timeout, memory), options)
+    given = listed(targets)
     if isinstance(problem, str) and problem in CLASS_PROBLEMS:
         from harness.checking.classes import check_classes  # with NumPy's random numbers, which nothing else needs
 
@@ -90,9 +91,9 @@ def check(
     if classes is not None:
         raise UsageError(f"--classes belongs to {', '.join(CLASS_PROBLEMS)}")
     asked = asked_problem(problem, weights, exact)
-    if targets is not None and [*targets] and not asked.has_target:
+    if given and not asked.has_target:
         raise UsageError(f"{asked.name} has no target; leave out --target")
-    values = _targets(asked, fmt, targets) if asked.has_target else None
+    values = _targets(asked, fmt, given) if asked.has_target else None
     if isinstance(function, str) and ":" not in function:
         return _check_kernel(_kernel(function, asked), asked, Grid(grid, asked, fmt, values), values, max_ulp, options)
     subject = Subject(function, asked, fmt, options)

@@ -53,6 +53,8 @@ def weights_given(given: Weights | Mapping[str, float] | str | None) -> Weights:
         return given or Weights()
     if isinstance(given, str):
         return weights_of(given)
+    if not isinstance(given, Mapping):
+        raise UsageError(f"weights {given!r} are none; write a dict such as {{'pos': 3}}, or the text 'pos=3'")
     unknown = [name for name in given if name not in NAMES]
     if unknown:
         raise UsageError(f"{unknown[0]!r} is no weight; known weights: {choices(unknown[0], NAMES)}")

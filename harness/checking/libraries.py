@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from harness import UsageError, choices
-from harness.explain.followed import NotFollowed, follow
+from harness.explain.followed import follow
 from harness.explain.jax_operations import follow_jax
 from harness.explain.shadow import Shadow
+from harness.explain.tensorflow_operations import follow_tensorflow
 from harness.explain.torch_operations import follow_torch
 from harness.numbers.formats import FORMATS
 from harness.sweep.own import Function, one_line
@@ -66,10 +67,8 @@ class NumpyArrays:
     def followed(self, function: Function, *inputs: np.ndarray, scalar: bool = False) -> Shadow:
         """Return the result of a function on arrays of one element, or on scalars, with all that it was made from.
 
-        Raises NotFollowed where the code of a library, or what it does, cannot be followed.
+        Raises NotFollowed where what it does cannot be followed.
         """
-        if self.name != "numpy":
-            raise NotFollowed(f"code of {self.name}")
         return follow(function, *(a.reshape(()) if scalar else a for a in inputs))
 
 
@@ -187,6 +186,10 @@ class TensorflowArrays(NumpyArrays):
         one = lambda given: self.tf.reshape(function(*(self.tf.reshape(v, [1]) for v in given)), [])  # noqa: E731
         return self.tf.function(lambda *given: self.tf.vectorized_map(one, given))
 
+    def followed(self, function: Function, *inputs: np.ndarray, scalar: bool = False) -> Shadow:
+        """Return the result of a function on tensors of one element, or on scalars, with all that it was made from."""
+        return follow_tensorflow(function, *(a.reshape(()) if scalar else a for a in inputs))
+
 
 KINDS: dict[str, Callable[[str], NumpyArrays]] = {
     "numpy": lambda device: NumpyArrays(),
@@ -226,7 +229,8 @@ def taken(result: Any) -> Any:
     if root == "torch":
         return _from_torch(result)
     if root in ("jax", "tensorflow") and hasattr(result, "shape") and hasattr(result, "dtype"):
-        return np.array(result)  # a copy that can be written
+        # A copy that can be written; NumPy cannot take a single bfloat16 number of TensorFlow by itself.
+        return np.array(result.numpy() if root == "tensorflow" and hasattr(result, "numpy") else result)
     if root is None and hasattr(result, "__dlpack__") and not isinstance(result, np.ndarray):
         return _from_any(result)
     return result

@@ -17,8 +17,9 @@ import numpy as np
 from harness import Crash, UsageError
 from harness.checking.functions import arranged, find
 from harness.checking.libraries import NumpyArrays, arrays_of, candidates
+from harness.checking.rewriting.expression import Expression, recorded
 from harness.checking.surroundings import Surroundings
-from harness.explain.explanation import Explanation, explain_function, traced_function
+from harness.explain.explanation import Explanation, explain_function, traced_function, tracer
 from harness.explain.operations import table
 from harness.explain.remedies import exact_at
 from harness.numbers.formats import FORMATS, Format
@@ -26,6 +27,7 @@ from harness.problems import Problem, problem_named
 from harness.sweep.own import Function, accepted, one_line
 
 TRIALS = 9  # inputs of the trial call
+REPEATS = 15  # calls of a loss whose least time is taken
 TIMED = 5  # calls of the trial whose time is taken
 LEAST_PADDED = 1024  # libraries that compile for each length get arrays of a power of two, of this at least
 
@@ -273,6 +275,22 @@ class Subject:
             if y is not None and not problem.has_target:
                 return explain_function(self._at_target(part, y), problem, self.fmt, x)
             return explain_function(self._followable(part), problem, self.fmt, x, y)
+
+    def formula(self, inputs: Sequence[tuple[float, ...]]) -> Expression:
+        """Return the expression that the loss computes, the same at all the inputs given; UsageError where it cannot be told."""
+        function = self._followable("loss")
+        with np.errstate(all="ignore"), self.surroundings.watched():
+            return recorded(tracer(function), function, self.name, inputs)
+
+    def seconds(self, *inputs: np.ndarray) -> float:
+        """Return the least time that a call of the loss takes, in seconds, of some calls."""
+        took = []
+        for _ in range(REPEATS):
+            begun = time.perf_counter()
+            with np.errstate(all="ignore"):
+                self.parts["loss"](*inputs)
+            took.append(time.perf_counter() - begun)
+        return min(took)
 
     def operations(self, part: str, problem_name: str, x: float, y: float | None) -> str:
         """Return the table of a part's operations at one input, and target; see explain/operations.py.

@@ -16,6 +16,7 @@ import click
 
 from harness import Crash, UsageError, __version__, choices
 from harness.cli import options
+from harness.cli.fixing import fixing
 from harness.cli.keeping import keeping
 from harness.cli.recommending import recommending
 from harness.cli.stages import stages
@@ -248,6 +249,7 @@ def verify(results: Path, deep: bool, exhaustive: bool) -> None:
 
 
 cli.commands.update(recommending.commands)
+cli.commands.update(fixing.commands)
 cli.commands.update(keeping.commands)
 cli.commands.update(reading.commands)
 cli.commands.update(stages.commands)

@@ -20,6 +20,7 @@ from harness.figures.apart import away, only
 from harness.figures.catalogue import Plan
 from harness.figures.curves import ErrorCurves
 from harness.figures.layout import Layout, line
+from harness.figures.paper import PAPER
 
 # `lookup` is named so that an edit of how kernels are differentiated draws the plateaus again, see dependencies.py.
 from harness.kernels import (
@@ -39,6 +40,7 @@ SHOWN = (
     "sigmoid_clamp_log_100", "softplus_naive",
     "xlogy", "naive", "clip_1e-7", "clip_1e-15", "add_eps_1e-12", "clamp_log_100",
 )  # fmt: skip
+HIGH, LOW = 1.55, 1.1  # inches of a panel, on a screen and on paper
 POINTS = 700
 CLAMP_IN_VIEW = 112.0  # the highest loss shown, above the clamp at 100
 
@@ -60,17 +62,9 @@ def plateau_figure(plan: Plan, drawn: ErrorCurves) -> Figure:
     gradient = gradient_of(loss)
     assert gradient is not None  # the catalogue plans plateaus for losses that have one
     names = _chosen([k.name for f in plan.families for k in f.kernels], SHOWN)
+    height = LOW if PAPER.get() else HIGH
     layout = Layout(
-        11.0,
-        4,
-        len(drawn.formats),
-        1.55,
-        left=0.8,
-        right=1.95,
-        top=0.62,
-        bottom=0.82,
-        gap_x=0.4,
-        gap_y=0.4,
+        11.0, 4, len(drawn.formats), height, left=0.8, right=1.95, top=0.62, bottom=0.82, gap_x=0.4, gap_y=0.4
     )
     figure = layout.figure(plan.title)
     shown: set[str] = set()

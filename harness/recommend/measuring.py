@@ -27,7 +27,7 @@ from harness.truth.errors import NONE, SPURIOUS, measure
 from harness.truth.fast import evaluate
 
 Array = np.ndarray
-MOST = {32: 1 << 14, 64: 2048}  # numbers of the quick grid that a sample takes
+MOST = {32: 1 << 14, 64: 1024}  # numbers of the quick grid that a sample takes
 EVEN = {32: 1024, 64: 256}  # numbers that lie evenly
 ROUNDS, BESIDE = 2, 16  # of the search, and how many inputs on either side of the worst
 Ends = tuple[int, int]

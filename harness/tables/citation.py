@@ -7,6 +7,7 @@ measured with.  The date is that of CITATION.cff, in the folder above the result
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,13 +120,18 @@ def note(cited: Citation) -> str:
 
 def measured_with(cited: Citation) -> str:
     """Return what a figure depends on besides its input: versions, C library and CPU features."""
-    row, made = cited.row, cited.described.get("provenance", {})
+    row = cited.row
     system = [f"{row['library']} {row['version']}"] if row.get("version") else []
+    return ", ".join([*system, versions(cited.described.get("provenance", {}), cited.released["version"])])
+
+
+def versions(made: Mapping[str, Any], harness: str = __version__) -> str:
+    """Return the versions, C library and CPU features of a sidecar's provenance, the harness's own if it has none."""
     packages = made.get("packages", {})
     named = [f"{name} {packages[name]}" for name in ("numpy", "mpmath") if packages.get(name)]
     simd = made.get("simd") or []
-    harness = [f"xent-harness {made.get('version', cited.released['version'])}"]
-    return ", ".join([*system, *harness, *named, *filter(None, [made.get("libc", "")]), *(simd and [" ".join(simd)])])
+    own = [f"xent-harness {made.get('version', harness)}"]
+    return ", ".join([*own, *named, *filter(None, [made.get("libc", "")]), *(simd and [" ".join(simd)])])
 
 
 def bibtex(cited: Citation) -> str:

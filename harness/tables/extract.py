@@ -14,6 +14,7 @@ import pandas as pd
 
 from harness import UsageError
 from harness.tables import contract, writer
+from harness.tables.citation import versions
 from harness.tables.identity import IDENTITY
 from harness.tables.latex import to_latex
 from harness.tables.rows import CONTRACT
@@ -21,6 +22,7 @@ from harness.tables.selection import chosen, columns_in
 from harness.tables.text import averaged, decimal_input, largest, percent, safe, short
 from harness.tables.views import Cells, Column
 from harness.tables.views import shown as view
+from harness.workflow import files
 
 WRITTEN: dict[str, Callable[[Cells], str]] = {
     "max_ulp": largest,
@@ -48,11 +50,13 @@ def extract(path: Path, condition: str | None, names: Sequence[str] | None, form
     if form == "csv":
         columns = columns_in(frame, [c for n in names or frame.columns for c in _columns_of(n)])
         return writer.to_csv(frame.to_dict("records"), columns)  # type: ignore[arg-type]
-    read = shown(frame, names)
+    read, told = shown(frame, names), below(frame, path)
     if form == "markdown":
-        return read.to_markdown(index=False, disable_numparse=True) + "\n"
+        return read.to_markdown(index=False, disable_numparse=True) + f"\n\n{told}\n"
     title = caption(frame, path.stem)
-    return to_latex(read, title, path.stem, width) if form == "latex" else _html(read, title)
+    if form == "latex":
+        return to_latex(read, title, path.stem, width) + f"% Below the table: {in_latex(told)}\n"
+    return _html(read, title, told)
 
 
 def _columns_of(name: str) -> list[str]:
@@ -95,8 +99,35 @@ def caption(frame: pd.DataFrame, table: str) -> str:
     return f"Rows of the table {table}"
 
 
-def _html(shown: pd.DataFrame, title: str) -> str:
+def below(frame: pd.DataFrame, path: Path) -> str:
+    """Return what an author writes below rows of a table: unit, basis, formats, grid, points, versions, where they are from."""
+    if not set(CONTRACT) <= set(frame.columns):
+        return f"From {path.name}; {measured_by(path)}."
+    whole = frame["exhaustive"] == "true"
+    rows = {"over every input": frame[whole], "over a sample, a lower bound (≥)": frame[~whole]}
+    kinds = [f"{text} in {', '.join(dict.fromkeys(of['format']))}" for text, of in rows.items() if len(of)]
+    points = [int(n) for n in frame["points"]]
+    several = f"{min(points)} to {max(points)}" if min(points) < max(points) else str(points[0])
+    grids = ", ".join(dict.fromkeys(frame["grid"]))
+    return (
+        f"Errors in units in the last place (ulp) of the exact value, {'; '.join(kinds)}; grid {grids}, {several} points a row; "
+        f"{measured_by(path)}; rows of {path.name}."
+    )
+
+
+def measured_by(path: Path) -> str:
+    """Return with which versions a table was measured, as its sidecar says, if it has one."""
+    sidecar = path.with_suffix(".json")
+    return versions(files.read_json(sidecar, "a table's sidecar").get("provenance", {}) if sidecar.is_file() else {})
+
+
+def in_latex(text: str) -> str:
+    """Return a sentence as TeX sets it: ≥ in mathematics, and what is a command to it escaped."""
+    return text.replace("_", r"\_").replace("%", r"\%").replace("&", r"\&").replace("≥", r"$\ge$")
+
+
+def _html(shown: pd.DataFrame, title: str, told: str) -> str:
     """Write a table as HTML that stands alone in a page; great_tables escapes what it is given as text."""
     from great_tables import GT
 
-    return GT(shown).tab_header(title=title).as_raw_html() + "\n"
+    return GT(shown).tab_header(title=title).tab_source_note(told).as_raw_html() + "\n"

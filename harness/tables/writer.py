@@ -17,7 +17,7 @@ import pandas as pd
 from harness import UsageError
 from harness.tables.identity import identified
 from harness.tables.latex import to_latex
-from harness.tables.sidecars import SIDECAR_SEAL, as_signed, described
+from harness.tables.lines import SIDECAR_SEAL, as_signed, described
 from harness.tables.text import as_cell
 from harness.workflow import files
 from harness.workflow.provenance import provenance

@@ -52,7 +52,7 @@ report.views.cite = (place) => {
     h("p", {}, "Cite the version, the table and its row. The first digits of a table’s sources name the code that measured it; they change when a measurement may change, and not with a text."),
     h("h3", {}, "The data set"), h("pre", { tabindex: 0 }, h("code", {}, entry)),
     h("p", {}, h("button", { type: "button", onclick: () => report.save("xent-harness.bib", entry + "\n", "text/plain") }, "Save the BibTeX entry")),
-    h("h3", {}, "A row"), h("p", {}, "Open it from its card, the atlas, the systems or the rows: it says how it is cited, and saves as CSV with every digit."),
+    h("h3", {}, "A row"), h("p", {}, "Open it from its card, the atlas, the systems or the rows: it says how it is cited, and saves as CSV with every digit. With its identifier ", h("code", {}, "harness cite ID"), " prints the row, what it was measured with, a line to paste below a table, a BibTeX entry, and the command that measures it again."),
     h("h3", {}, "What to write below a table"),
     h("p", {}, "Format, targets, grid and basis of each figure: ≥ for the largest error of a sample, ⊆ for a safe range on a sample; without these marks every input was visited. Inputs are exact as C99 hex floats."),
     h("h3", {}, "Tables and what measured them"),

@@ -1,16 +1,18 @@
-"""The surprises that a user is most likely to meet, ranked by a rule that docs/findings.md states.
+"""Where libraries surprise their users: the first fault of each call that a rule finds, in the order of docs/findings.md.
 
-likelihood = call x format x input, each 1 to 3:
-  call    3: in the library's own introductions to binary classification; 2: public, written for it; 1: else
-  format  3: the library's default; 2: mixed precision or autocast, or float32 where float64 is the default; 1: else
-  input   3: a logit of at most 10 in size; 2: of at most 20, or a probability of 0 or 1; 1: else
-Of equal likelihood, the graver kind comes first, then the smaller logit, then the order of the libraries.
-What is taught, public or the default is said by each library's adapter.
+Three questions order them, one after another, so that a reader who weighs them otherwise can still follow the list:
+  who meets it    1: whoever runs a call that the library's introductions show, as it runs by default, or in mixed
+                  precision; 2: who calls a public loss otherwise; 3: who calls a private one, one that does not train,
+                  or one in a format that is neither the library's own nor float32
+  what it does    NaN or infinity; a dead gradient; a gradient that is off; a wrong prediction's loss that is off; then
+                  loss or gradient of a right prediction; then lost precision
+  at which logit  the smaller first
+Of equals the order of the libraries decides.  What is shown, public or the default is said by each library's adapter.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.systems.commands import command
@@ -25,18 +27,12 @@ RIGHT = ("cancelled", "faded", "narrowed")  # kinds that show for right predicti
 
 @dataclass(frozen=True)
 class Surprise:
-    """Hold the likeliest fault of a call, the line that reproduces it, and the modes that share it or do not."""
+    """Hold the first fault of a call, the line that reproduces it, and the modes that share it or do not."""
 
     fault: Fault
-    weights: tuple[int, int, int]
     line: str
     also: tuple[str, ...]
     not_in: tuple[str, ...]
-
-    @property
-    def likelihood(self) -> int:
-        """Return the product of the weights of call, format and input: 1 to 27."""
-        return math.prod(self.weights)
 
 
 def family(row: Row) -> str:
@@ -44,23 +40,14 @@ def family(row: Row) -> str:
     return library_named(str(row["library"])).family
 
 
-def weights(fault: Fault) -> tuple[int, int, int]:
-    """Return the weights of call, format and input."""
-    row = fault.returned.row
-    default = library_named(str(row["library"])).default_format
-    second = row["format"] == "float32" or mixed(row)
-    ends = fault.x in (0, 1) and fault.logit == math.inf
-    at = 3 if fault.logit <= 10 else 2 if fault.logit <= 20 or ends else 1
-    return _call(row), 3 if row["format"] == default else 2 if second else 1, at
-
-
-def _call(row: Row) -> int:
-    """Return the weight of a call: 3 for one that is taught, in the mode that it takes of itself."""
+def who(row: Row) -> int:
+    """Tell who meets what a row does: 1 whoever follows an introduction, 2 who calls a public loss, 3 few."""
     library, system = library_named(str(row["library"])), system_of(row)
-    if not library.trains:
-        return 1
-    otherwise = not str(row["mode"]).endswith(library.default_mode)
-    return (2 if otherwise else 3) if system.taught else 2 if system.public else 1
+    usual = row["format"] in (library.default_format, "float32") or mixed(row)
+    if not library.trains or not system.public or not usual:
+        return 3
+    by_default = str(row["mode"]).endswith(library.default_mode) and row["format"] == library.default_format
+    return 1 if system.taught and (by_default or mixed(row)) else 2
 
 
 def mixed(row: Row) -> bool:
@@ -68,28 +55,33 @@ def mixed(row: Row) -> bool:
     return "mixed" in str(row["mode"]) or "model_autocast" in str(row["mode"])
 
 
-def surprises(every: list[Returned], most: int = MOST) -> list[Surprise]:
-    """Return the likeliest, one for each call, in mixed precision or not, of wrong and of right predictions."""
+def surprises(
+    every: list[Returned], most: int = MOST, told: Callable[[Fault], bool] = lambda _: False
+) -> list[Surprise]:
+    """Return the first, one for each call, in mixed precision or not, of wrong and of right predictions.
+
+    Faults that are told already are left out.
+    """
     groups: dict[tuple, list[tuple[tuple, Fault, str]]] = {}
     for order, returned in enumerate(every):
         row = returned.row
         if str(row["target"]) not in ("0", "1") or row["label_smoothing"]:
             continue
         for fault in faults(returned):
-            line = command(row, fault.x)
+            line = None if told(fault) else command(row, fault.x)
             if line is not None:
                 key = (family(row), row["system"], mixed(row), fault.kind in RIGHT)
-                groups.setdefault(key, []).append((_rank(fault, order), fault, line))
+                groups.setdefault(key, []).append(((*rank(fault), order), fault, line))
     best = sorted((min(group, key=lambda g: g[0]) for group in groups.values()), key=lambda g: g[0])[:most]
-    return [Surprise(fault, weights(fault), line, *_elsewhere(fault, every)) for _, fault, line in best]
+    return [Surprise(fault, line, *elsewhere(fault, every)) for _, fault, line in best]
 
 
-def _rank(fault: Fault, order: int) -> tuple:
-    likelihood = math.prod(weights(fault))
-    return -likelihood, KINDS.index(fault.kind), fault.value != 0, fault.logit, order
+def rank(fault: Fault) -> tuple[int, int, bool, float]:
+    """Return where a fault stands: who meets it, what it does, whether the value is 0, and at which size of logit."""
+    return who(fault.returned.row), KINDS.index(fault.kind), fault.value != 0, fault.logit
 
 
-def _elsewhere(fault: Fault, every: list[Returned]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def elsewhere(fault: Fault, every: list[Returned]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the other modes and backends in which the same call goes wrong at the same input, and those where not."""
     row, found = fault.returned.row, ([], [])  # type: ignore[var-annotated]
     same = ("system", "problem", "format", "target")

@@ -162,7 +162,7 @@ def _printing(backend: str, loss: str, gradient: bool) -> Callable[[Point], str]
         "jax": ("", ", jax", f"jax.grad(lambda x: {loss}.sum())(x)"),
         "torch": ("x.requires_grad_(); ", ", torch", f"torch.autograd.grad({loss}.sum(), x)"),
     }[backend] if gradient else ("", "", "")  # fmt: skip
-    printed = f"float({shown}[0])" if gradient else f"({loss}).numpy().item()"
+    printed = f"float({shown}[0])" if gradient else f"keras.ops.convert_to_numpy({loss}).item()"
 
     def write(at: Point) -> str:
         inputs = "".join(
