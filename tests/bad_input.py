@@ -175,7 +175,7 @@ COMMANDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "systems-exhaustive-table": (["rows.json", "--out", "new.csv"], ("rows.json",)),
     "report": (["experiments/small.yaml", "--out", "page"], ("experiments/small.yaml", "results/tables/atlas.csv")),
 }
-CHILDREN = ("check", "explain", "budget")  # they start processes of their own
+CHILDREN = ("check", "explain", "budget", "fix")  # they start processes of their own
 OUTPUTS = (
     "--out",
     "--html",
