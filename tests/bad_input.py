@@ -121,6 +121,7 @@ COMMANDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "figure": (["small_bce_logits_plateaus", "--out", "new.pdf"], ("results/tables/small.csv",)),
     "verify": (["results"], ("results/tables/small.csv", "results/tables/small.json")),
     "budget": (["lse_log1p", "-p", "bce_logits", "-f", "float16", "-g", "quick", "--out", "new.yaml"], ()),
+    "fix": (["lse_log1p", "-p", "bce_logits", "-f", "float16", "-t", "0"], ()),
     "recommend": (
         ["-p", "bce_logits", "-f", "float16", "--targets", "hard", "--library", "numpy", "--json"],
         ("results/tables/small.csv", "results/tables/small.json"),
