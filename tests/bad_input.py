@@ -121,6 +121,7 @@ COMMANDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "figure": (["small_bce_logits_plateaus", "--out", "new.pdf"], ("results/tables/small.csv",)),
     "verify": (["results"], ("results/tables/small.csv", "results/tables/small.json")),
     "budget": (["lse_log1p", "-p", "bce_logits", "-f", "float16", "-g", "quick", "--out", "new.yaml"], ()),
+    "fix": (["lse_log1p", "-p", "bce_logits", "-f", "float16", "-t", "0"], ()),
     "recommend": (
         ["-p", "bce_logits", "-f", "float16", "--targets", "hard", "--library", "numpy", "--json"],
         ("results/tables/small.csv", "results/tables/small.json"),
@@ -175,7 +176,7 @@ COMMANDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "systems-exhaustive-table": (["rows.json", "--out", "new.csv"], ("rows.json",)),
     "report": (["experiments/small.yaml", "--out", "page"], ("experiments/small.yaml", "results/tables/atlas.csv")),
 }
-CHILDREN = ("check", "explain", "budget")  # they start processes of their own
+CHILDREN = ("check", "explain", "budget", "fix")  # they start processes of their own
 OUTPUTS = (
     "--out",
     "--html",

@@ -320,7 +320,8 @@ class TestVerify:
         sign(base, len(frame))
         assert "made with" not in verify.verify(copy).text
         sidecar = base.with_suffix(".json")
-        sidecar.write_text(sidecar.read_text().replace('"libc": "', '"libc": "another '))
+        told = json.loads(sidecar.read_text().replace('"libc": "', '"libc": "another '))
+        files.write_json(sidecar, files.sealed(told, writer.SIDECAR_SEAL))
         assert (
             "small: 12 rows, 12 with the kernel run again, 12 swept again; made with libc another "
             in verify.verify(copy).text
