@@ -50,17 +50,17 @@ class Figure:
 OTHER = Figure(math.inf, 1, 1)
 
 
-def ranking_of(problem: Problem, fmt: Format, targets: Array | None) -> Ranking:
+def ranking_of(problem: Problem, fmt: Format, targets: Array | None) -> RewritingRanking:
     """Return the ranking of a problem in a format at targets; the last few are remembered with their exact values."""
     return _ranking(problem, fmt, None if targets is None else targets.tobytes())
 
 
 @lru_cache(maxsize=4)  # losses of one problem are often fixed one after the other
-def _ranking(problem: Problem, fmt: Format, targets: bytes | None) -> Ranking:
-    return Ranking(problem, fmt, None if targets is None else np.frombuffer(targets, fmt.dtype))
+def _ranking(problem: Problem, fmt: Format, targets: bytes | None) -> RewritingRanking:
+    return RewritingRanking(problem, fmt, None if targets is None else np.frombuffer(targets, fmt.dtype))
 
 
-class Ranking:
+class RewritingRanking:
     """Measure candidates of a problem on one grid, whose exact values are computed once.
 
     In formats of up to 16 bits the grid is every input of the domain, else the standard one.
