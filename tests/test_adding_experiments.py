@@ -62,7 +62,7 @@ def test_it_has_figures_of_its_own_name(folder, results):
     assert {"half_bce_logits_map_y0", "half_bce_logits_errors_y1", "half_bce_logits_worst"} <= set(names)
     assert all(n.startswith("half_") for n in names)
     written = sorted(p.name for p in (results / "figures").iterdir())
-    assert written == sorted(f"{n}.{kind}" for n in names for kind in ("png", "svg"))
+    assert written == sorted(f"{n}.{kind}" for n in names for kind in ("pdf", "png", "svg"))
 
 
 def test_no_two_experiments_draw_the_same_file(folder):

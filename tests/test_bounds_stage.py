@@ -114,7 +114,7 @@ def test_table_and_figure_are_written(swept: tuple[Experiment, list[Path]], resu
     assert figure_names(swept[0]) == ["bounds_small_bce_logits"]
     assert set(contents(results)) == {
         *(f"tables/bounds_small.{s}" for s in ("csv", "md", "tex", "json")),
-        *(f"figures/bounds_small_bce_logits.{s}" for s in ("png", "svg")),
+        *(f"figures/bounds_small_bce_logits.{s}" for s in ("pdf", "png", "svg")),
     }
 
 

@@ -48,7 +48,6 @@ UNRUN = [
         for name in sorted(experiments.files(ROOT / "experiments")[1])
     ),
     ("docs/tutorial/first_table.md", "make quick"),
-    ("docs/vectors.md", "cc docs/examples/vectors.c"),
 ]
 NOT_CODE = ("mermaid", "text")
 # Files that pages speak of and that a reader has: losses, right but for their rounding, and one that overflows.
