@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import harness
 from harness.checking.judge import ulps
@@ -23,6 +24,8 @@ from harness.checking.rewriting.fixed import spurious, usual_ulp
 from harness.numbers.formats import format_named
 
 import numpy as np
+
+from generated import table
 
 PAGE = Path(__file__).with_suffix(".md")
 POINTS = 600  # ulpwise's default
@@ -53,7 +56,7 @@ class Pair:
     function: str
     library: str
     format: str
-    theirs: object
+    theirs: Any
     row: dict
     seconds: float
     ends: tuple[float, float]
@@ -172,16 +175,16 @@ SUITE = (
 )  # fmt: skip
 
 
-def suite_lines() -> Iterator[str]:
-    """Yield a line for each expression and format: as it stands, as the suite and Herbie have it, as `harness fix` does."""
+def suite_cells() -> Iterator[tuple[object, ...]]:
+    """Yield the cells of each expression and format: as it stands, as the suite and Herbie have it, as `harness fix` does."""
     for form in SUITE:
         for fmt in ("float32", "float64"):
             found = harness.fix(form.naive, form.problem, fmt)
             others = [told(harness.check(f, form.problem, fmt)) if f else ("", "") for f in (form.better, form.output)]
             after = found.after if found.better else found.before
             read = f" ([report]({REPORTS}{form.report}))" if form.report else ""
-            yield line([f"{form.name} (`bench/{form.place}`){read}", f"`{form.problem}`", fmt, *told(found.before),
-                        *others[0], *others[1], *told(after)])  # fmt: skip
+            yield (f"{form.name} (`bench/{form.place}`){read}", f"`{form.problem}`", fmt, *told(found.before),
+                        *others[0], *others[1], *told(after))  # fmt: skip
 
 
 def told(report: harness.Report) -> tuple[str, int]:
@@ -193,18 +196,13 @@ def told(report: harness.Report) -> tuple[str, int]:
 # -- the page -------------------------------------------------------------------------------------
 
 
-def line(cells: object) -> str:
-    """Write cells as a line of a Markdown table."""
-    return "| " + " | ".join(str(c).replace("|", r"\|") for c in cells) + " |"  # type: ignore[attr-defined]
-
-
-def page(found: list[Pair], suite: list[str]) -> str:
+def page(found: list[Pair], suite: list[tuple[object, ...]]) -> str:
     """Return the page: both tables, with what they stand on."""
     missed = [p for p in found if p.why]
     more = [p for p in found if p.ratio < 1 / MISSED]
     versions = ", ".join(f"{n} {importlib.metadata.version(n)}" for n in ("numpy", "scipy", "torch", "jax", "ulpwise"))
     between = sum(p.why == "between its points" for p in missed)
-    ours, theirs = sum(p.seconds for p in found), sum(p.theirs.seconds for p in found)  # type: ignore[attr-defined]
+    ours, theirs = sum(p.seconds for p in found), sum(p.theirs.seconds for p in found)
     heads = ("function", "format", "points", "max ulp", "non-finite", "s", "points", "max ulp", "at input", "spurious", "s",
              "600 points miss it")  # fmt: skip
     suite_heads = ("expression", "as", "format", "as it stands: usual max ulp", "spurious", "the suite's better form",
@@ -227,10 +225,7 @@ than the harness's. In all ulpwise took {theirs:.0f} s, the harness {ours:.0f} s
 spacing at the rounded exact value, the harness the ulp at the unrounded one; a non-finite result that should be finite is
 counted apart by both. ulpwise surveys {n_functions()} functions and no loss; it has no gradients and no worst inputs.
 
-{line(heads)}
-{line(["---"] * len(heads))}
-{chr(10).join(line(p.cells()) for p in found)}
-
+{table(heads, [p.cells() for p in found])}
 ## Herbie's suite
 
 Herbie rewrites expressions for a small mean error in bits over sampled inputs of float64. Its suite ({HERBIE}) has
@@ -242,10 +237,7 @@ errors over the usual range that `harness.check` finds on the standard grid, ove
 infinities, zeros and wrong signs over all inputs. A mean of 0.0 bits, which Herbie reports of the second one's output, is
 no bound on the largest error.
 
-{line(suite_heads)}
-{line(["---"] * len(suite_heads))}
-{chr(10).join(suite)}
-"""
+{table(suite_heads, suite)}"""
 
 
 def n_functions() -> int:
@@ -267,7 +259,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    suite = list(suite_lines())
+    suite = list(suite_cells())
     found = list(pairs())
     PAGE.write_text(page(found, suite), encoding="utf-8")
     return 0

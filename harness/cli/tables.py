@@ -110,7 +110,7 @@ def diff(before: Path, after: Path, spread: float) -> None:
 
     \b
     Example:
-      harness diff results /tmp/other-machine/results
+      harness diff results other/results
     """
     from harness.tables import difference
 

@@ -25,12 +25,20 @@ from mpmath import mp
 from harness.numbers import wide
 from harness.numbers.formats import to_fraction
 from harness.numbers.wide import exact_mpf, tiny
-from harness.problems.focal_weighted import DEFAULTS, EXTRA_BITS, LOST_BITS, OF_LABELS, held, labels_of, rational_power
+from harness.problems.focal_weighted import (
+    DEFAULTS,
+    EXTRA_BITS,
+    LOST_BITS,
+    OF_LABELS,
+    close_sum,
+    held,
+    labels_of,
+    rational_power,
+)
 from harness.problems.functions import log, log1p
 from harness.problems.problem import UNIT, Array, Problem, Terms, WeightedFamily
 from harness.problems.weights import Weights, in_wide, mpf_of
 
-CLOSE_BITS = 140  # what a derivative is good to where mpmath computes it
 LOG_BITS = 16  # more than the size of gamma's exponent log m has before its point, the inputs being above 2^-16000
 
 # -- mpmath forms ---------------------------------------------------------------------------------
@@ -158,14 +166,7 @@ def _resolved(gamma: Fraction, label: Fraction, factor: Fraction, p: mpmath.mpf)
     known = rational_slope(gamma, label, factor, to_fraction(p))
     if known is not None:
         return mpf_of(known)
-    bits = 2 * CLOSE_BITS
-    while True:
-        with mp.workprec(bits):
-            _, parts = terms_of_slope(gamma, label, factor, p)
-            value = mp.fsum(parts)
-            if mp.ldexp(abs(value), bits - CLOSE_BITS - 4) >= sum(abs(t) for t in parts):
-                return value
-        bits *= 2
+    return close_sum(lambda: terms_of_slope(gamma, label, factor, p)[1])
 
 
 # -- the problems -----------------------------------------------------------------------------------------

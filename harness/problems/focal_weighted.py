@@ -18,6 +18,7 @@ terms may cancel, mpmath takes over where more than half is lost.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -229,12 +230,22 @@ def _resolved(weights: Weights, label: Fraction, factor: Fraction, x: mpmath.mpf
     known = rational_slope(weights, label, factor, to_fraction(x))
     if known is not None:
         return mpf_of(known)
+
+    def terms() -> list[mpmath.mpf]:
+        whole, rest = terms_of_slope(weights, label, factor, x)
+        return [whole, *rest]
+
+    return close_sum(terms)
+
+
+def close_sum(terms: Callable[[], Sequence[mpmath.mpf]]) -> mpmath.mpf:
+    """Return the sum of terms, computed at mpmath's precision, to CLOSE_BITS however much cancels; it must not be 0."""
     bits = 2 * CLOSE_BITS
     while True:
         with mp.workprec(bits):
-            whole, rest = terms_of_slope(weights, label, factor, x)
-            value = mp.fsum([whole, *rest])
-            if mp.ldexp(abs(value), bits - CLOSE_BITS - 4) >= sum((abs(t) for t in rest), abs(whole)):
+            parts = terms()
+            value = mp.fsum(parts)
+            if mp.ldexp(abs(value), bits - CLOSE_BITS - 4) >= sum(abs(t) for t in parts):
                 return value
         bits *= 2
 
