@@ -228,13 +228,21 @@ def test_code_names_what_is_used_twice_and_folds_constants():
         ("-p", "bce_logits", "-f", "bfloat16", "--range=-20,20", "--targets", "soft"),
     ],
 )
-def test_it_takes_less_than_a_second_and_says_the_same_each_time(arguments):
-    command = [sys.executable, "-m", "harness", "recommend", *arguments]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said = [subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout for _ in range(2)]
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert said[0] == said[1]
-    assert (after.ru_utime - before.ru_utime) / 2 < 1  # of a process alone: others take no time from it
+def test_it_takes_little_more_than_its_imports_and_says_the_same_each_time(arguments):
+    # About 0.8 s where importing NumPy and mpmath takes 0.3 s.  As a ratio, side by side, since other work on the machine
+    # slows both, and with room for what it slows unevenly: measuring what a table knows costs ten times as much.
+    def least_cpu(*command):
+        spent, said = [], set()
+        for _ in range(2):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            said.add(subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, check=True).stdout)
+            spent.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
+        return min(spent), said
+
+    imports, _ = least_cpu("-c", "import numpy, ml_dtypes, mpmath, click")
+    whole, said = least_cpu("-m", "harness", "recommend", *arguments)
+    assert len(said) == 1
+    assert whole < 5 * imports
 
 
 def test_pandas_is_not_loaded():

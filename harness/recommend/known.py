@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ class RangeRequest:
     targets: np.ndarray | None
     soft: bool
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Return the targets as tables write them."""
         return [""] if self.targets is None else [self.inputs.fmt.short(v) for v in self.targets]
