@@ -377,6 +377,23 @@ class TestWhere:
             at = float.fromhex(row["usual_max_ulp_input"])
             assert np.isclose(ulp[x == at].max(), ulp.max(), rtol=1e-8)
 
+    def test_what_is_noted_block_by_block_is_the_same(self, problem, targets):
+        rows, cases = swept(problem, "float16", targets)
+        for key, row in rows.items():
+            case, fmt = cases[key], FORMATS["float16"]
+            ordinals = np.sort(every(case)[0])
+            met = outcomes.OutcomeInputs(case.problem, fmt, 1)
+            for part in np.array_split(ordinals, 7)[::-1]:
+                met.add(part, case.errors(part))
+            for name, column in outcomes.COLUMNS.items():
+                at = met.located[0][name]
+                assert row[column] == ("" if at is None else fmt.hex(fmt.from_ordinal(np.array([at]))[0])), (key, name)
+            assert (met.usual(0) is None) == (row["usual_max_ulp"] == "")
+            if met.usual(0) is not None:  # of several equally wrong either is one
+                assert case.errors(np.array([met.usual(0)])).ulp[0, 0] == pytest.approx(
+                    float(row["usual_max_ulp"]), rel=1e-8
+                )
+
 
 class TestWhereOnASample:
     def test_the_input_before_has_the_outcome_no_more(self):
@@ -400,7 +417,7 @@ class TestWhereOnASample:
 
     def test_a_boundary_that_is_not_followed_is_noticed(self, monkeypatch):
         """Negative control."""
-        monkeypatch.setattr(outcomes, "_followed", lambda case, name, ordinal: ordinal)
+        monkeypatch.setattr(outcomes, "followed", lambda case, name, ordinal: ordinal)
         monkeypatch.setattr(PROBLEMS["bce_logits"].__class__, "critical_points", lambda self, fmt: [0.0])
         with pytest.raises(AssertionError):
             self.test_the_input_before_has_the_outcome_no_more()

@@ -262,9 +262,21 @@ class TestVerify:
         frame.loc[missed, column] = "5"
         frame.to_csv(base.with_suffix(".csv"), index=False, lineterminator="\n")
         sign(base, len(frame))
-        assert verify.verify(copy).ok or column == "remedy"  # a cure that is none is seen without a sweep
+        assert verify.verify(copy).ok == (column != "remedy")  # a cure that is none is seen without a sweep
         found = verify.verify(copy, deep=True)
         assert not found.ok and f"small.csv:{missed + 2}: {column} is 5, swept again" in found.text
+
+    @pytest.mark.parametrize(("column", "value"), [("nan_input", "0x1p+1"), ("zero_input", "")])
+    def test_an_outcome_whose_count_and_input_differ_is_found_without_a_sweep(self, copy, column, value, monkeypatch):
+        monkeypatch.setattr(resweep, "tasks", lambda *a, **k: [])
+        base = copy / "tables" / "small"
+        frame = writer.read(base.with_suffix(".csv"))
+        line = int(frame.index[(frame["zero_input"] != "") & (frame["nan_input"] == "")][0])
+        assert verify.verify(copy).ok
+        frame.loc[line, column] = value
+        frame.to_csv(base.with_suffix(".csv"), index=False, lineterminator="\n")
+        sign(base, len(frame))
+        assert f"{column} is {value or 'empty'}" in verify.verify(copy).text
 
     def test_rows_are_drawn_from_every_problem_and_format(self, folder, monkeypatch):
         frame = writer.read(folder / "tables" / "small.csv")

@@ -14,7 +14,7 @@ import pandas as pd
 from mpmath import mp
 
 from harness.kernels import kernel_named
-from harness.numbers.formats import Format
+from harness.numbers.formats import Format, format_named
 from harness.problems import problem_named
 from harness.search.exchange import exchange
 from harness.sweep.case import Case
@@ -24,8 +24,10 @@ from harness.tables import contract, writer
 from harness.tables.basis import BASES, bases
 from harness.tables.identity import identifier
 from harness.tables.job import check_agreement
-from harness.tables.rows import CONTRACT, Row, certified_extreme, significant
+from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
+from harness.tables.rows import CONTRACT, EXTREME, WHERE, Row, certified_extreme, places, significant
 from harness.tables.text import short
+from harness.tables.usual import is_usual
 from harness.tables.views import Column, needed, shown
 from harness.truth.arb import oracle
 from harness.workflow import files
@@ -34,7 +36,7 @@ from harness.workflow.experiments import Experiment
 # Columns beside the contract's.
 FURTHER = (
     *BASES, "sampled_ulp", "improvement", "evaluations_to_best", "interpolated", "seed", "seeds", "least_ulp",
-    "found_for",
+    "found_for", *WHERE,
 )  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> No
     for r in rows:
         sampled = mp.mpf(r["sampled_ulp"])
         r["improvement"] = significant(mp.mpf(r["max_ulp"]) / sampled, 4) if 0 < sampled < mp.inf else ""
-        r |= bases(r)
+        r |= bases(r) | _places(r)
     kernels = [(p.name, k.name) for p in experiment.problems for k in experiment.kernels[p.name]]
     formats = [f.name for f in experiment.formats]
     rows.sort(
@@ -91,6 +93,20 @@ def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> No
         caption=CAPTION, measured_with=shards.provenance,
         extra={**experiment.search, "oracle": oracle(), "experiment_sha256": experiment.digest},
     )  # fmt: skip
+
+
+def _places(r: Row) -> Row:
+    """Return the columns of WHERE: the condition number at the worst input, and the usual range's largest error if it is it.
+
+    A search counts no outcomes, and what it finds beyond the usual range says nothing of the usual: these stay empty.
+    """
+    problem, fmt = problem_named(str(r["problem"])), format_named(str(r["format"]))
+    kernel = kernel_named(problem.name, str(r["kernel"]))
+    target = fmt.parse(str(r["target"])) if r["target"] else None
+    case = Case(problem, kernel.name, kernel, Grid("standard", problem, fmt), target)
+    at = int(fmt.ordinal(np.array([fmt.parse(str(r["max_ulp_input"]))]))[0])
+    usual = at if is_usual(case, np.array([at]))[0] else None
+    return places(case, dict.fromkeys(OUTCOME_INPUTS), usual, at, {name: r[name] for name in EXTREME})
 
 
 def row(found: dict[str, Any], fmt: Format, provenance: dict) -> Row:

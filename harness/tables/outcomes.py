@@ -13,9 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from harness.numbers.division import sectioning
+from harness.numbers.formats import Format
+from harness.problems import Problem
 from harness.sweep.case import Case
 from harness.sweep.grid import BLOCK
 from harness.sweep.summary import Summary
+from harness.tables.usual import normal, usual_range
+from harness.truth.errors import NONE, Errors
 
 Array = np.ndarray
 
@@ -47,13 +51,17 @@ def _nearest(case: Case, summary: Summary, t: int, name: str) -> int | None:
         _from_centre(case, name, having[having >= middle], 1),
         _from_centre(case, name, having[having <= middle][::-1], -1),
     ]
-    sides = [_followed(case, name, o) for o in found if o is not None]
+    sides = [followed(case, name, o) for o in found if o is not None]
     return min(sides, key=lambda o: (_distance(case, o), o), default=None)
 
 
 def _distance(case: Case, ordinal: int) -> float:
-    x = float(case.fmt.from_ordinal(np.array([ordinal]))[0])
-    return abs(x / 2 - case.problem.centre / 2)  # halves, as the distance itself may overflow
+    return float(_distances(case.problem, case.fmt, np.array([ordinal]))[0])
+
+
+def _distances(problem: Problem, fmt: Format, ordinals: Array) -> Array:
+    """Return half the distance of each input from the problem's centre: the distance itself may overflow."""
+    return np.abs(fmt.from_ordinal(ordinals).astype(np.float64) / 2 - problem.centre / 2)
 
 
 def _from_centre(case: Case, name: str, cells: Array, direction: int) -> int | None:
@@ -77,8 +85,8 @@ def _outwards(case: Case, cell: int, direction: int) -> Iterator[Array]:
         yield beyond[i : i + BLOCK]
 
 
-def _followed(case: Case, name: str, ordinal: int) -> int:
-    """Follow an outcome from a sampled input towards the centre, down to its neighbour that has it no more."""
+def followed(case: Case, name: str, ordinal: int) -> int:
+    """Return the last input that has an outcome from a sampled one towards the centre; itself on an exhaustive grid."""
     grid = case.grid
     if grid.exhaustive or ordinal == grid.centre:
         return ordinal
@@ -109,3 +117,47 @@ def _as_measured(case: Case, name: str) -> Callable[[Array], Array]:
         return np.zeros(len(ordinals), bool) if mask is None else mask[0]
 
     return has
+
+
+class OutcomeInputs:
+    """Note, as a study visits its inputs, where each outcome happens nearest to the centre, and the usual range's maximum.
+
+    For what cannot be measured again cell by cell: recorded results, inputs beside a grid's, pairs of formats.
+    `located` has for each of T targets a mapping of outcome to the ordinal of its input, None where there is none.
+    """
+
+    def __init__(self, problem: Problem, fmt: Format, targets: int):
+        self.problem, self.fmt = problem, fmt
+        self.located: list[dict[str, int | None]] = [dict.fromkeys(COLUMNS) for _ in range(targets)]
+        self._ulp, self._at = np.full(targets, NONE), np.zeros(targets, np.int64)  # of the usual range
+        self._usual = usual_range(problem, fmt)
+
+    def add(self, ordinals: Array, errors: Errors) -> None:
+        """Add the errors, of shape (T, n), at inputs in bit order."""
+        distances = _distances(self.problem, self.fmt, ordinals) if errors.outcomes else None
+        for name in COLUMNS:
+            if name in errors.outcomes:
+                for t, mask in enumerate(errors.outcomes[name]):
+                    self._nearest(t, name, ordinals[mask], distances[mask])  # type: ignore[index]
+        self._note_usual(ordinals, errors)
+
+    def usual(self, t: int) -> int | None:
+        """Return the ordinal of a target's largest error in the usual range; None where nothing finite was measured there."""
+        return int(self._at[t]) if self._ulp[t] != NONE else None
+
+    def _nearest(self, t: int, name: str, ordinals: Array, distances: Array) -> None:
+        if not len(ordinals):
+            return
+        best, before = int(ordinals[distances.argmin()]), self.located[t][name]
+        both = [best] if before is None else sorted([best, before])  # of two equally near, the lower
+        self.located[t][name] = min(both, key=lambda o: float(_distances(self.problem, self.fmt, np.array([o]))[0]))
+
+    def _note_usual(self, ordinals: Array, errors: Errors) -> None:
+        inside = (ordinals >= self._usual[0]) & (ordinals <= self._usual[1])
+        if not inside.any():
+            return
+        ulp = np.where(inside & normal(self.fmt, errors), errors.ulp, NONE)
+        at = ulp.argmax(axis=1)
+        top = ulp[np.arange(len(at)), at]
+        grown = top > self._ulp
+        self._ulp, self._at = np.where(grown, top, self._ulp), np.where(grown, ordinals[at], self._at)

@@ -69,11 +69,16 @@ def rows_of(
 
 
 def where(case: Case, summary: Summary, t: int, located: Located, worst: Row) -> Row:
-    """Return the columns of WHERE, empty where there is no such input.
+    """Return the columns of WHERE of a summary of the grid's cells; `worst` has the row's EXTREME."""
+    worst_at = summary.worst_at(t) if summary.measured[t] else None
+    return places(case, located, usual_extreme(case, summary, t), worst_at, worst)
+
+
+def places(case: Case, located: Located, usual: int | None, worst_at: int | None, worst: Row) -> Row:
+    """Return the columns of WHERE, empty where there is no such input; inputs are given by their ordinals.
 
     The largest error of the usual range is computed again in mpmath, as the others are; often it is `worst`, the row's.
     """
-    usual = usual_extreme(case, summary, t)
     extreme = dict.fromkeys(EXTREME, "") if usual is None else worst
     if usual is not None and _hex(case.fmt, usual) != worst["max_ulp_input"]:
         extreme = certified_extreme(case, usual)
@@ -81,7 +86,7 @@ def where(case: Case, summary: Summary, t: int, located: Located, worst: Row) ->
         **{OUTCOME_INPUTS[name]: "" if at is None else _hex(case.fmt, at) for name, at in located.items()},
         "usual_max_ulp": extreme["max_ulp"],
         "usual_max_ulp_input": extreme["max_ulp_input"],
-        "condition": significant(_condition(case, summary.worst_at(t))) if summary.measured[t] else "",
+        "condition": "" if worst_at is None else significant(_condition(case, worst_at)),
     }
 
 

@@ -69,7 +69,7 @@ def usual_extreme(case: Case, summary: Summary, t: int) -> int | None:
         top = int(most.argmax())
         if most[top] == NONE:
             return None
-        if settled[top] or _usual(case, at[top : top + 1])[0]:
+        if settled[top] or is_usual(case, at[top : top + 1])[0]:
             return int(at[top])
         chosen = np.argsort(-most, kind="stable")[:at_once]
         chosen = np.sort(chosen[~settled[chosen]])
@@ -78,16 +78,16 @@ def usual_extreme(case: Case, summary: Summary, t: int) -> int | None:
     return None
 
 
-def _usual(case: Case, ordinals: Array) -> Array:
+def is_usual(case: Case, ordinals: Array) -> Array:
     """Tell which inputs are in the usual range and have a normal exact value."""
     first, last = usual_range(case.problem, case.fmt)
-    return (ordinals >= first) & (ordinals <= last) & _normal(case, case.errors(ordinals))
+    return (ordinals >= first) & (ordinals <= last) & normal(case.fmt, case.errors(ordinals))[0]
 
 
-def _normal(case: Case, errors: Errors) -> Array:
-    """Tell where the exact value is a normal number of the format."""
-    size = np.abs(errors.exact.high[0])
-    return (size >= case.fmt.min_normal) & (size <= case.fmt.max)
+def normal(fmt: Format, errors: Errors) -> Array:
+    """Tell where the exact value is a normal number of the format, in the shape of the errors."""
+    size = np.abs(errors.exact.high)
+    return (size >= fmt.min_normal) & (size <= fmt.max)
 
 
 def _largest(case: Case, cells: Array) -> tuple[Array, Array]:
@@ -99,7 +99,7 @@ def _largest(case: Case, cells: Array) -> tuple[Array, Array]:
     for i in range(0, len(chosen), BLOCK):
         part = chosen[i : i + BLOCK]
         errors = case.errors(part)
-        ulp = np.where(_normal(case, errors), errors.ulp[0], NONE)
+        ulp = np.where(normal(case.fmt, errors)[0], errors.ulp[0], NONE)
         place = np.searchsorted(cells, case.fmt.cell(part))
         for j in np.unique(place):
             here = np.flatnonzero(place == j)

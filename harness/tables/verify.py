@@ -7,7 +7,8 @@ single input shows, counts, means and shares, is swept again: some rows always, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from harness.sweep.grid import GRIDS, Grid
 from harness.sweep.streaming import BUDGET
 from harness.tables import resweep, writer
 from harness.tables.contradictions import contradictions, shortfalls
+from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
 from harness.tables.rows import CONTRACT, certified_extreme, difference
 from harness.tables.strongest import Known
 from harness.truth.certified import significant
@@ -184,16 +186,41 @@ def _case(row) -> Case | None:  # type: ignore[no-untyped-def]
 
 def _row(row, case: Case | None) -> list[str]:  # type: ignore[no-untyped-def]
     """Return what a row says otherwise than the kernel and the truth do now."""
+    unlike = _outcomes(row, case)
     if case is None or not row["max_ulp_input"]:
-        return []
+        return unlike
     fmt = case.fmt
     at = _ordinal(fmt, row["max_ulp_input"])
     found = certified_extreme(case, at)
     if row["grid"] in GRIDS:
         found["max_rel"] = significant(difference(case, _ordinal(fmt, row["max_rel_input"]), relative=True))
         found["max_abs"] = significant(difference(case, _ordinal(fmt, row["max_abs_input"]), relative=False))
-    wrong = [f"{name} is {row[name]}, now {value}" for name, value in found.items() if row[name] != value]
+    wrong = unlike + [f"{name} is {row[name]}, now {value}" for name, value in found.items() if row[name] != value]
     return wrong + (_safe_range(row, case) if row["grid"] in GRIDS else [])
+
+
+SHOWS: dict[str, Callable[[float], bool]] = {
+    "spurious_nan": math.isnan,
+    "spurious_inf": math.isinf,
+    "spurious_zero": lambda v: v == 0,
+    "wrong_sign": lambda v: v != 0 and math.isfinite(v),
+}
+
+
+def _outcomes(row, case: Case | None) -> list[str]:  # type: ignore[no-untyped-def]
+    """Check that an input is named for each outcome that is counted and for no other, and that the kernel gives it there."""
+    wrong = []
+    for name, column in OUTCOME_INPUTS.items():
+        if column not in row.index:
+            continue
+        counted, at = float(row[name] or 0) > 0, row[column]
+        if counted != bool(at):
+            wrong.append(f"{name} is {row[name] or 'empty'} and {column} is {at or 'empty'}")
+        elif at and case is not None:
+            computed = float(case.compute(np.array([_ordinal(case.fmt, at)]))[0])
+            if not SHOWS[name](computed):
+                wrong.append(f"{column} is {at}, where the kernel gives {computed}")
+    return wrong
 
 
 def _safe_range(row, case: Case) -> list[str]:  # type: ignore[no-untyped-def]

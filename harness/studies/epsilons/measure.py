@@ -26,7 +26,8 @@ from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET, audit_sample
 from harness.sweep.summary import Summary
 from harness.sweep.tally import Block
-from harness.tables.rows import Row, row
+from harness.tables.outcomes import OutcomeInputs, followed
+from harness.tables.rows import EXTREME, Row, places, row
 from harness.truth.certified import significant
 from harness.truth.classes import error_class
 from harness.truth.errors import NONE, RELATIVE_LIMIT, Errors, measure
@@ -101,9 +102,10 @@ class Chunk:
 class EpsTally:
     """Hold what was found of one candidate; arrays have one row for each target."""
 
-    def __init__(self, bins: Bins):
+    def __init__(self, problem: Problem, fmt: Format, bins: Bins):
         shape = (len(TARGETS), bins.count)
         self.summary = Summary(len(TARGETS), np.zeros(1, np.int64))
+        self.met = OutcomeInputs(problem, fmt, len(TARGETS))
         self.worst = {name: np.full(shape, NONE) for name in ERRORS}
         self.mark = np.zeros(shape, np.int64)  # 0, or 1 + place in MARKED of the worst outcome
         self.largest = {name: np.full(2, NONE) for name in ("bias", "rounding")}
@@ -118,6 +120,7 @@ class EpsTally:
         computed = candidate.kernel(chunk.x, chunk.y)
         errors = measure(computed, chunk.exact, nonnegative=True)
         self.summary.update(chunk.block, errors, BUDGET)
+        self.met.add(chunk.ordinals, errors)
         self._bins(chunk, errors)
         self._parts(chunk, errors, computed, candidate)
         self._slope(chunk, candidate.slope(chunk.x, chunk.y))
@@ -172,7 +175,7 @@ class EpsTally:
 def sweep(grid: Grid, chosen: Sequence[Candidate], bins: Bins) -> list[EpsTally]:
     """Run every candidate on the grid's inputs; AuditFailure where the reference breaks its bound."""
     problem, fmt = grid.problem, grid.fmt
-    tallies = [EpsTally(bins) for _ in chosen]
+    tallies = [EpsTally(problem, fmt, bins) for _ in chosen]
     with np.errstate(all="ignore"):
         sample = audit_sample(grid, grid.cells)
         for exact in (problem, slope_of(problem)):
@@ -215,8 +218,9 @@ def study_row(found: EpsAtTarget) -> Row:
     """Return one row of the whole table: the contract's columns, then the eps, and what it costs."""
     eps, fmt = found.candidate.eps, found.grid.fmt
     loss = float(found.tally.largest_loss[found.t])
+    of_contract = row(found.case, found.tally.summary, found.t)
     return {
-        **{name: cell for name, cell in row(found.case, found.tally.summary, found.t).items() if name not in LONG},
+        **{name: cell for name, cell in of_contract.items() if name not in LONG},
         "form": found.candidate.form or "stable",
         "eps": eps.name if eps else "",
         "known_as": eps.known_as if eps else "",
@@ -230,7 +234,15 @@ def study_row(found: EpsAtTarget) -> Row:
         "slope_nan": int(found.tally.slope_nan[found.t]),
         "slope_inf": int(found.tally.slope_inf[found.t]),
         "profile": profile(found),
+        **_places(found, {name: of_contract[name] for name in EXTREME}),
     }
+
+
+def _places(found: EpsAtTarget, worst: Row) -> Row:
+    """Return where each outcome happens, the usual range's largest error, and the condition number at the worst input."""
+    met, summary, t = found.tally.met, found.tally.summary, found.t
+    located = {name: None if at is None else followed(found.case, name, at) for name, at in met.located[t].items()}
+    return places(found.case, located, met.usual(t), summary.worst_at(t) if summary.measured[t] else None, worst)
 
 
 def _parts(found: EpsAtTarget) -> Row:

@@ -35,7 +35,7 @@ from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep.tally import bad_points
-from harness.tables.rows import CONTRACT, Row, extremes, safe_range
+from harness.tables.rows import CONTRACT, EXTREME, WHERE, Row, extremes, places, safe_range
 from harness.truth.arb import cited
 from harness.truth.certified import error_in_ulp, significant
 from harness.workflow.targets import targets_in
@@ -46,7 +46,9 @@ PARTS = (
     "quantisation_ulp", "kernel_part_ulp", "kernel_max_ulp", "kernel_max_ulp_probability",
     "kernel_spurious_nan", "kernel_spurious_inf",
 )  # fmt: skip
-COLUMNS = (*CONTRACT, "max_rel_input", "max_abs_input", "probability_format", "percent_lo", "percent_hi", *PARTS)
+COLUMNS = (
+    *CONTRACT, "max_rel_input", "max_abs_input", "probability_format", "percent_lo", "percent_hi", *PARTS, *WHERE,
+)  # fmt: skip
 
 
 def run(parameters: Parameters, part: str) -> Tables:
@@ -116,6 +118,8 @@ def _whole(pipeline: Pipeline, summary: PercentSummary, t: int, target: np.gener
     """Return the contract's columns: errors against the exact loss at the logit, in ulps of the loss's format."""
     pair, points = pipeline.pair, int(summary.points.sum())
     case = Case(AT_LOGIT, pipeline.name, pipeline, Grid("standard", AT_LOGIT, pair.loss), target)
+    worst = extremes(case, summary, t)
+    worst_at = summary.worst_at(t) if summary.measured[t] else None
     return {
         "problem": AT_LOGIT.name,
         "kernel": pipeline.name,
@@ -124,7 +128,8 @@ def _whole(pipeline: Pipeline, summary: PercentSummary, t: int, target: np.gener
         "grid": pair.grid.name,
         "points": points,
         "exhaustive": pair.grid.exhaustive,
-        **extremes(case, summary, t),
+        **worst,
+        **places(case, summary.met.located[t], summary.met.usual(t), worst_at, {name: worst[name] for name in EXTREME}),
         "mean_ulp": significant(summary.mean_ulp(t)),
         "correctly_rounded": significant(int(summary.correctly_rounded[t]) / points),
         **{name: int(m[t].sum()) for name, m in summary.outcomes.items()},

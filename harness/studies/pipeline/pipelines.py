@@ -21,6 +21,7 @@ from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET, audit_sample
 from harness.sweep.summary import Summary
 from harness.sweep.tally import Block, Tally
+from harness.tables.outcomes import OutcomeInputs
 from harness.truth.errors import NONE, Errors, measure
 from harness.truth.fast import Reference, audit, evaluate
 
@@ -136,16 +137,21 @@ def relatively(errors: Errors) -> Errors:
 
 
 class PercentSummary(Summary):
-    """Add to a summary the inputs nearest to 0 whose relative error exceeds PERCENT: `percent.bad_below`, `bad_above`."""
+    """Add to a summary the inputs nearest to 0 whose relative error exceeds PERCENT: `percent.bad_below`, `bad_above`.
 
-    def __init__(self, targets: int, cells: Array):
+    And in `met` where outcomes happen: inputs are numbers of the pair's first format, measured in its second, `fmt`.
+    """
+
+    def __init__(self, targets: int, cells: Array, fmt: Format):
         super().__init__(targets, cells)
         self.percent = Summary(targets, cells)
+        self.met = OutcomeInputs(AT_LOGIT, fmt, targets)
 
     def update(self, block: Block, errors: Errors, budget: float = BUDGET) -> None:
         """Add the errors of one block of inputs."""
         super().update(block, errors, budget)
         self.percent.note_bad(Tally(block, relatively(errors), PERCENT))
+        self.met.add(block.ordinals, errors)
 
 
 @dataclass
@@ -168,7 +174,7 @@ def visit(
     """
 
     def empty(keys: Sequence[str]) -> dict[str, PercentSummary]:
-        return {k: PercentSummary(len(targets), pair.grid.cells) for k in keys}
+        return {k: PercentSummary(len(targets), pair.grid.cells, pair.loss) for k in keys}
 
     found = PairSummaries(empty(sigmoids), empty(names), empty(names), empty(fused))
     with np.errstate(all="ignore"):

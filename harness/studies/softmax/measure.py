@@ -20,7 +20,9 @@ from harness.studies.softmax.error_bounds import Logits, bound
 from harness.studies.softmax.forms import ADD, LOSS, LSE, WAYS, Way, sigmoid_loss, way_named, ways_of
 from harness.studies.study import Parameters, Tables
 from harness.sweep.vectors import CLASSES, Vectors, kinds_of, others, picked, vectors
+from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
 from harness.tables.rows import CONTRACT, EXACT_DIGITS, Row
+from harness.tables.usual import LOGIT
 from harness.truth.certified import decimal, significant
 from harness.truth.errors import SPURIOUS
 from harness.truth.softmax import START_BITS, Evaluation, SoftmaxTruth, evaluation
@@ -111,6 +113,7 @@ def study_row(way: Way, v: Vectors, target: str, c: Array, exact: Sequence[mpmat
         "k": v.k,
         "kind": v.kind,
         **_beside(found, limits),
+        **_places(v, c if target else None, found),
     }
     return {name: row[name] for name in [*CONTRACT, *(n for n in row if n not in CONTRACT)]}
 
@@ -123,10 +126,55 @@ def _worst(v: Vectors, found: Sequence[Evaluation]) -> Row:
     i = max(at, key=lambda j: found[j].ulp)
     return {
         "max_ulp": significant(found[i].ulp),
-        "max_ulp_input": f"{v.kind}:{v.k}:{i}",
+        "max_ulp_input": _named(v, i),
         "max_ulp_computed": v.fmt.hex(found[i].computed),
         "max_ulp_exact": decimal(found[i].exact, EXACT_DIGITS),
     }
+
+
+def _named(v: Vectors, index: int | None) -> str:
+    return "" if index is None else f"{v.kind}:{v.k}:{index}"
+
+
+def _places(v: Vectors, c: Array | None, found: Sequence[Evaluation]) -> Row:
+    """Return the first vector with each outcome, the largest error of the usual ones, and the condition at the worst.
+
+    Usual are vectors whose logits are all of 20 at most in size, masked ones apart, where the exact value is normal.
+    """
+    usual = [i for i, m in enumerate(found) if m.finite and _usual(v, i, m)]
+    most = max(usual, key=lambda i: found[i].ulp, default=None)
+    finite = [i for i, m in enumerate(found) if m.finite]
+    worst = max(finite, key=lambda i: found[i].ulp, default=None)
+    first = {name: next((i for i, m in enumerate(found) if m.outcome == name), None) for name in OUTCOME_INPUTS}
+    return {
+        **{column: _named(v, first[name]) for name, column in OUTCOME_INPUTS.items()},
+        "usual_max_ulp": "" if most is None else significant(found[most].ulp),
+        "usual_max_ulp_input": _named(v, most),
+        "condition": "" if worst is None else condition(v.exact[worst], None if c is None else int(c[worst])),
+    }
+
+
+def _usual(v: Vectors, index: int, m: Evaluation) -> bool:
+    x = v.exact[index]
+    return bool(np.abs(x[~np.isneginf(x)]).max() <= LOGIT and v.fmt.min_normal <= abs(m.exact) <= v.fmt.max)
+
+
+def condition(x: Array, c: int | None) -> str:
+    """Return the sum of |x_i df/dx_i / f| over the logits, f the log-sum-exp or the loss of class c.
+
+    In float64, in which no term cancels: the derivatives are the softmax s_i, and for the class -(sum of the others' s_i).
+    Infinite where f is 0 and a logit is not.
+    """
+    truth = SoftmaxTruth(x)
+    value = truth.lse() if c is None else truth.loss(c)
+    there = ~np.isneginf(x)
+    shares = np.where(there, np.exp(x - truth.values[-1] - float(truth.rest(START_BITS))), 0.0)
+    if c is not None:
+        shares[c] = np.delete(shares, c).sum()
+    weighted = float((np.abs(x[there]) * shares[there]).sum())
+    if not value:
+        return "inf" if weighted else "0"
+    return significant(weighted / abs(value))
 
 
 def _beside(found: Sequence[Evaluation], limits: Array) -> Row:

@@ -22,7 +22,8 @@ from harness.systems.measure.inputs import Combination, Inputs
 from harness.systems.run.supervise import Request, Result
 from harness.tables.basis import BASES, bases
 from harness.tables.identity import identifier
-from harness.tables.rows import CONTRACT, Row, certified_extreme, extremes, significant
+from harness.tables.outcomes import OutcomeInputs
+from harness.tables.rows import CONTRACT, EXTREME, WHERE, Row, certified_extreme, extremes, places, significant
 from harness.truth.errors import NONE, SPURIOUS, Errors, measure
 from harness.truth.fast import Reference, audit, evaluate
 
@@ -33,7 +34,7 @@ FURTHER = (
     "replica", "agreement", "replica_max_steps", "upcast",
     "library", "label_smoothing", "replica_max_steps_input", "agreement_flushed", "replica_max_steps_flushed",
     *NEAR_COLUMNS, *(f"near_{name}" for name in SPURIOUS), "capped", "max_rel_input", "max_abs_input",
-    "id", *FLUSHED_COLUMNS, *alone.COLUMNS, *BASES,
+    "id", *FLUSHED_COLUMNS, *alone.COLUMNS, *BASES, *WHERE,
 )  # fmt: skip
 COLUMNS = CONTRACT + FURTHER
 EXTREMES = tuple(name for name in COLUMNS if name.startswith("max_"))
@@ -149,8 +150,10 @@ def _answered(asked: Combination, answers: Answers, exact: Reference, budget: fl
     summary.update(block, errors, budget)
     case = recorded_case(asked, computed)
     returned = format_of(recorded.dtype)
+    worst = extremes(case, summary, 0, budget)
     return {
-        **{name: v for name, v in extremes(case, summary, 0, budget).items() if name in EXTREMES},
+        **{name: v for name, v in worst.items() if name in EXTREMES},
+        **_places(case, inputs, errors, summary, {name: worst[name] for name in EXTREME}),
         **_near(case, inputs, errors),
         **_flushed(case, inputs, errors, computed),
         **alone.alone_row(asked, recorded, answers.alone),
@@ -171,6 +174,14 @@ def recorded_case(asked: Combination, computed: np.ndarray) -> Case:
         return computed[np.searchsorted(ordinals, asked.fmt.ordinal(x[0]))][None, :]
 
     return Case(asked.problem, asked.system.key, look_up, asked.inputs.grid, asked.target)
+
+
+def _places(case: Case, inputs: Inputs, errors: Errors, summary: Summary, worst: Row) -> Row:
+    """Return where each outcome happens, the usual range's largest error, and the condition number at the worst input."""
+    met = OutcomeInputs(case.problem, case.fmt, 1)
+    met.add(inputs.ordinals, errors)
+    worst_at = summary.worst_at(0) if summary.measured[0] else None
+    return places(case, met.located[0], met.usual(0), worst_at, worst)
 
 
 def _near(case: Case, inputs: Inputs, errors: Errors) -> Row:
