@@ -18,8 +18,9 @@ from harness.checking.properties import BrokenProperty, broken_properties
 from harness.checking.recognise import recognise
 from harness.checking.recognition import Recognition
 from harness.explain.bias import BIAS_CAUSES
+from harness.numbers.distinct import distinct
 from harness.sweep.case import Case
-from harness.sweep.grid import Grid
+from harness.sweep.grid import Grid, visited
 from harness.tables.rows import Row
 from harness.tables.text import decimal_input
 from harness.tables.usual import range_text, usual_range
@@ -89,8 +90,8 @@ def _as_met(row: Row, called: CalledPart) -> Row:
         return row
     target = None if row["target"] == "" else float(str(row["target"]))
     first, last = usual_range(problem, fmt)
-    ordinals = Grid("quick", problem, fmt).ordinals()
-    ordinals = np.unique([first, *ordinals[(ordinals >= first) & (ordinals <= last)], last])
+    ordinals = visited("quick", problem, fmt)
+    ordinals = distinct(np.array([first, last]), ordinals[(ordinals >= first) & (ordinals <= last)])
     case = Case(
         problem, called.part, called, Grid("quick", problem, fmt), None if target is None else fmt.dtype.type(target)
     )

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from harness.numbers.distinct import distinct
 from harness.numbers.formats import Format
 from harness.numbers.wide import wide_dtype, widened
 from harness.problems import Problem
-from harness.sweep.grid import Grid
+from harness.sweep.grid import Grid, visited
 from harness.truth.errors import SPURIOUS, Array, Errors, measure
 from harness.truth.fast import evaluate
 
@@ -62,7 +63,7 @@ def flushed(problem: Problem, fmt: Format, call: Call, target: float | None, gri
 
     `call(x)` or `call(x, y)` takes arrays of shape (n,) of the format and returns one of n values.
     """
-    few = fmt.from_ordinal(Grid("quick", problem, fmt).ordinals())
+    few = fmt.from_ordinal(visited("quick", problem, fmt))
     given, exact = _tried(problem, fmt, call, few, target)
     results = _results_flushed(fmt, given, exact)
     inputs = _inputs_flushed(fmt, call, few, given, exact, target)
@@ -124,4 +125,4 @@ def _inputs_flushed(fmt: Format, call: Call, x: Array, given: Array, exact: Arra
     size = np.abs(x.astype(np.float64))
     above = given[(size >= fmt.min_normal) & (size < NEAR * fmt.min_normal)]
     rounded = exact[inside].astype(np.float64).astype(fmt.dtype)
-    return len(np.unique(rounded.astype(np.float64))) >= LEAST and bool((above != at_zero).any())
+    return len(distinct(rounded.astype(np.float64))) >= LEAST and bool((above != at_zero).any())

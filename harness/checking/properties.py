@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from harness.numbers.distinct import distinct
 from harness.numbers.formats import Format
 from harness.problems import Problem
-from harness.sweep.grid import Grid
+from harness.sweep.grid import visited
 from harness.truth.errors import Array
 from harness.truth.fast import evaluate
 
@@ -56,10 +57,9 @@ def broken_properties(problem: Problem, fmt: Format, call: Call, grid: str = "st
 
 def _visited(problem: Problem, fmt: Format, grid: str) -> Array:
     if fmt.bits <= 16 and grid != "quick":
-        return fmt.from_ordinal(Grid("standard", problem, fmt).ordinals())
-    sample = Grid("quick", problem, fmt)
-    ordinals = np.unique(sample.ordinals()[:, None] + np.arange(RUN))
-    return fmt.from_ordinal(ordinals[ordinals < sample.stop])
+        return fmt.from_ordinal(visited("standard", problem, fmt))
+    ordinals = distinct(visited("quick", problem, fmt)[:, None] + np.arange(RUN))
+    return fmt.from_ordinal(ordinals[ordinals < fmt.finite_ordinals(*problem.domain)[1]])
 
 
 def _values(problem: Problem, fmt: Format, call: Call, x: Array, target: float | None) -> tuple[Array, Array]:

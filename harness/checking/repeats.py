@@ -15,6 +15,7 @@ import numpy as np
 
 from harness import UsageError
 from harness.checking.parts import CalledPart
+from harness.numbers.distinct import distinct
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.tables.usual import usual_range
@@ -133,7 +134,7 @@ class Repeats:
         )
 
     def _alone(self) -> str:
-        chosen = np.unique(np.linspace(0, len(self.x) - 1, ALONE).astype(int))
+        chosen = distinct(np.linspace(0, len(self.x) - 1, ALONE).astype(int))
         alone = self.asked(self.x[chosen], None if self.y is None else self.y[chosen], "alone")
         found = difference(self.fmt, self.first[chosen], alone)
         if found.fault:
@@ -189,4 +190,4 @@ def usual_inputs(problem: Problem, fmt: Format, count: int) -> Array:
     first, last = usual_range(problem, fmt)
     lo, hi = (float(v) for v in fmt.from_ordinal(np.array([first, last])))
     lo, hi = max(lo, -20.0), min(hi, 20.0)
-    return np.unique(np.linspace(lo, hi, count)[1:-1].astype(fmt.dtype))
+    return distinct(np.linspace(lo, hi, count)[1:-1].astype(fmt.dtype))

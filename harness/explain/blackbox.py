@@ -13,6 +13,7 @@ import numpy as np
 from harness import UsageError
 from harness.explain.remedies import compute, critical
 from harness.kernels import Kernel, kernels_of
+from harness.numbers.distinct import distinct
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.sweep.own import Guarded
@@ -84,7 +85,7 @@ def flat(problem: Problem, fmt: Format, inputs: tuple[Array, ...], function: Gua
     at = int(fmt.ordinal(inputs[0]).item())
     first, last = fmt.finite_ordinals(*problem.domain)
     for side in (at - cell, at + cell):
-        line = np.unique(np.linspace(at, min(max(side, first), last - 1), 9).astype(np.int64))
+        line = distinct(np.linspace(at, min(max(side, first), last - 1), 9).astype(np.int64))
         x = fmt.from_ordinal(line)
         values = compute(function, x[None, :], *inputs[1:])
         truths = {float(round_to(problem, fmt, _point(v, inputs))) for v in (x[0], x[-1])}

@@ -19,11 +19,12 @@ import numpy as np
 from mpmath import mp
 
 from harness.kernels import Kernel, kernels_of
+from harness.numbers.distinct import distinct
 from harness.numbers.formats import Format, format_named
 from harness.problems import PROBLEMS, Problem, gradient_of, problem_named
 from harness.sweep.grid import Grid
-from harness.sweep.streaming import BUDGET, sweep
-from harness.sweep.summary import Summary
+from harness.sweep.streaming import BUDGET, audited, largest_errors
+from harness.sweep.summary import LargestErrors
 from harness.truth.certified import error_in_ulp, truth
 from harness.truth.errors import SPURIOUS
 from harness.truth.fast import evaluate
@@ -151,12 +152,19 @@ def trainable(problem_name: str, format_name: str, kernel: str) -> bool:
     of_kernel = next((k for k in kernels_of(slope.name) if k.name == kernel), None) if slope else None
     if slope is None or of_kernel is None:
         return True
-    x, targets = critical(problem, fmt)[None, :], np.array([[0.0], [0.5], [1.0]]).astype(fmt.dtype)
+    inputs, finite = _critical_slopes(slope, fmt, critical(problem, fmt).tobytes())
+    with np.errstate(all="ignore"):
+        computed = np.broadcast_to(of_kernel(*inputs), finite.shape)
+    return bool((np.isfinite(computed) | ~finite).all())
+
+
+@lru_cache(maxsize=64)
+def _critical_slopes(slope: Problem, fmt: Format, points: bytes) -> tuple[tuple[Array, ...], Array]:
+    """Return inputs of a gradient at points given as bytes, and where its exact value rounds to a finite number."""
+    x, targets = np.frombuffer(points, fmt.dtype)[None, :], np.array([[0.0], [0.5], [1.0]]).astype(fmt.dtype)
     inputs = (x, targets) if slope.has_target else (x,)
     with np.errstate(all="ignore"):
-        exact = evaluate(slope, fmt, *inputs)
-        computed = np.broadcast_to(of_kernel(*inputs), exact.value.shape)
-    return bool((np.isfinite(computed) | ~np.isfinite(exact.rounded)).all())
+        return inputs, np.isfinite(evaluate(slope, fmt, *inputs).rounded)
 
 
 def audited_share(problem: Problem, targets: Array | None) -> int:
@@ -180,7 +188,7 @@ def measured(problem_name: str, format_name: str, targets: tuple[float, ...] | N
     kernels, grid = kernels_of(problem_name), Grid("standard", problem, fmt, values)
     if not kernels:  # of a problem of one's own
         return _cures(problem, fmt, values, {})
-    few = grid.cells[np.unique(np.linspace(0, len(grid.cells) - 1, FEW_CELLS).astype(int))]
+    few = grid.cells[distinct(np.linspace(0, len(grid.cells) - 1, FEW_CELLS).astype(int))]
     found = _figures(problem, kernels, grid, values, few)
     most = {k.name: sum(f.holds() for f in found[k.name]) for k in kernels}  # targets that it may hold for
     left = [k for k in kernels if any(f.holds(budget) for f in found[k.name])]
@@ -213,11 +221,14 @@ def _better_than(
 def _figures(
     problem: Problem, kernels: Sequence[Kernel], grid: Grid, targets: Array | None, cells: Array | None = None
 ) -> dict[str, list[KernelFigure]]:
-    """Sweep kernels over a grid's cells, all by default; return for each its figures, one for each target."""
-    share = audited_share(problem, targets)
-    summaries = sweep(problem, kernels, grid, targets, cells, audited_share=share).summaries
+    """Measure kernels over a grid's cells, all by default; return for each its figures, one for each target.
+
+    The fast reference is audited over the whole grid, whichever cells these are: once for all of them.
+    """
+    audited(problem, grid, targets, grid.cells, audited_share(problem, targets))
     rows = 1 if targets is None else len(targets)
-    return {k.name: [_figure(k.name, summaries[k.name], t, grid) for t in range(rows)] for k in kernels}
+    found = largest_errors(problem, kernels, grid, targets, cells)
+    return {name: [_figure(name, errors, t, grid) for t in range(rows)] for name, errors in found.items()}
 
 
 def _cures(problem: Problem, fmt: Format, targets: Array | None, found: Mapping[str, list[KernelFigure]]) -> Cures:
@@ -226,7 +237,7 @@ def _cures(problem: Problem, fmt: Format, targets: Array | None, found: Mapping[
     return Cures(problem.name, fmt.name, by_target)
 
 
-def _figure(kernel: str, summary: Summary, t: int, grid: Grid) -> KernelFigure:
-    most = mp.mpf(float(summary.max_ulp[t].max())) if summary.measured[t] else mp.inf
-    counts = {name: int(cells[t].sum()) for name, cells in summary.outcomes.items()}
+def _figure(kernel: str, errors: LargestErrors, t: int, grid: Grid) -> KernelFigure:
+    most = mp.mpf(float(errors.max_ulp[t])) if errors.measured[t] else mp.inf
+    counts = {name: int(of_target[t]) for name, of_target in errors.outcomes.items()}
     return KernelFigure(kernel, most, sum(counts[o] for o in SPURIOUS), counts["capped"], grid.exhaustive)

@@ -20,6 +20,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from harness.numbers.distinct import distinct
+
 Array = np.ndarray
 Property = Callable[[Array], Array]  # of ordinals, shape (n,), to truth values of the same shape
 
@@ -60,7 +62,7 @@ def sectioning(holds: Property, inside: int, outside: int) -> tuple[int, int]:
     """
     towards = 1 if outside > inside else -1
     while abs(outside - inside) > 1:
-        steps = np.unique(np.linspace(0, abs(outside - inside), SECTIONS).astype(np.int64))
+        steps = distinct(np.linspace(0, abs(outside - inside), SECTIONS).astype(np.int64))
         points = inside + towards * steps
         state = holds(points)
         state[0], state[-1] = True, False
@@ -78,4 +80,4 @@ def changes(label: Callable[[Array], Array], points: Array) -> Array:
     labels = label(points)
     at = np.flatnonzero(labels[1:] != labels[:-1])
     _, high = halving(lambda between: label(between) == labels[at], points[at], points[at + 1])
-    return np.unique(high)
+    return distinct(high)

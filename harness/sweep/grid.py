@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from harness import UsageError, choices
+from harness.numbers.distinct import distinct
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.sweep.tally import Block
@@ -87,7 +88,7 @@ class Grid:
         for i, j in _runs(special, max(1, BLOCK // count)):
             even = ordinals = spread(cells[i:j], count, self.fmt.cell_shift).ravel()
             if special[i]:
-                ordinals = np.union1d(even, critical[self.fmt.cell(critical) == cells[i]])
+                ordinals = distinct(even, critical[self.fmt.cell(critical) == cells[i]])
                 ordinals = ordinals[(ordinals >= self.start) & (ordinals < self.stop)]
             beside = self._beside_zero(ordinals, even) if special[i] and self.zeros.size else None
             yield Block(ordinals, j - i, i, whole_cells=True, centre=self.centre, beside_zero=beside)
@@ -130,18 +131,32 @@ class Grid:
         if self.exhaustive:
             return np.empty(0, np.int64)
         nearest = [self.fmt.round(v) for v in self.problem.zeros(sorted(self.targets))]
-        return np.unique(self.fmt.ordinal(np.array(nearest, self.fmt.dtype)))
+        return distinct(self.fmt.ordinal(np.array(nearest, self.fmt.dtype)))
 
     @cached_property
     def critical_ordinals(self) -> np.ndarray:
         """Return the neighbours of the critical points and of the zeros within the domain, sorted."""
-        points = [float(self.fmt.round(v)) for v in self.problem.critical_points(self.fmt)]
-        finite = np.array([v for v in points if math.isfinite(v)]).astype(self.fmt.dtype)
-        centres = np.append(self.fmt.ordinal(finite), self.zeros)
+        centres = np.append(_critical(self.problem, self.fmt), self.zeros)
         around = centres[:, None] + np.arange(-NEIGHBOURS, NEIGHBOURS + 1)
         ends = np.concatenate([self.start + np.arange(NEIGHBOURS), self.stop - 1 - np.arange(NEIGHBOURS)])
-        all_ = np.unique(np.concatenate([around.ravel(), ends]))
+        all_ = distinct(around, ends)
         return all_[(all_ >= self.start) & (all_ < self.stop)]
+
+
+@lru_cache(maxsize=64)  # a check makes ten grids of one problem
+def _critical(problem: Problem, fmt: Format) -> np.ndarray:
+    """Return the ordinals of a problem's critical points, in the order in which it names them."""
+    points = [float(fmt.round(v)) for v in problem.critical_points(fmt)]
+    finite = np.array([v for v in points if math.isfinite(v)]).astype(fmt.dtype)
+    return fmt.ordinal(finite)
+
+
+@lru_cache(maxsize=8)
+def visited(name: str, problem: Problem, fmt: Format) -> np.ndarray:
+    """Return all inputs of a grid, made for no targets, as ordinals in bit order; read-only, as they are remembered."""
+    ordinals = Grid(name, problem, fmt).ordinals()
+    ordinals.flags.writeable = False
+    return ordinals
 
 
 def spread(cells: np.ndarray, count: int, shift: int) -> np.ndarray:

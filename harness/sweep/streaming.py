@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from harness.kernels import Kernel
+from harness.numbers.distinct import distinct
 from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.sweep.grid import Grid
 from harness.sweep.memory import keep_freed_memory
-from harness.sweep.summary import Summary
+from harness.sweep.summary import LargestErrors, Summary
 from harness.sweep.tally import Block, Tally
 from harness.truth.errors import measure
 from harness.truth.fast import Reference, audit, evaluate
@@ -77,37 +78,74 @@ def sweep(
     `audited_share`-th, so that all targets together have all of them.  Raises fast.AuditFailure where the fast
     reference breaks its bound, ValueError for a grid that was not made for the targets.
     """
-    if not grid.made_for(targets):
-        raise ValueError(f"a {grid.name} grid of {problem.name} was made for other targets: give them to Grid")
     keep_freed_memory()
-    fmt, cells = grid.fmt, grid.cells if cells is None else cells
-    column = None if targets is None else targets[:, None]
+    cells = grid.cells if cells is None else cells
     rows = 1 if targets is None else len(targets)
     summaries = {k.name: Summary(rows, cells) for k in kernels}
     clock = Clock()
     with np.errstate(all="ignore"):
-        sample = audit_sample(grid, cells)
-        share = min(audited_share, rows)
-        worst = max(
-            _audited(problem, fmt, sample[i::share].tobytes(), None if targets is None else targets[i::share].tobytes())
-            for i in range(share)
-        )
-        for block in grid.blocks(cells):
-            clock.start()
-            x = fmt.from_ordinal(block.ordinals)[None, :]
-            inputs = (x,) if column is None else (x, column)
-            exact = _exact(problem, fmt, inputs)
+        worst, points = audited(problem, grid, targets, cells, audited_share)
+        clock.start()
+        for block, inputs, exact in exact_blocks(problem, grid, targets, cells):
             clock.stop("reference")
             tallies = Tallies(block, exact, problem.nonnegative, budget)
             for k in kernels:
                 computed = k(*inputs)
-                if computed.shape != exact.value.shape:  # a kernel that ignores its target
-                    computed = np.broadcast_to(computed, exact.value.shape)
                 clock.stop("kernel")
                 summaries[k.name].add(tallies.of(computed))
                 clock.stop("errors")
             progress(len(block.ordinals))
-    return Sweep(summaries, worst, sample.size * rows // share, clock)
+            clock.start()
+    return Sweep(summaries, worst, points, clock)
+
+
+def largest_errors(
+    problem: Problem, kernels: Sequence[Kernel], grid: Grid, targets: np.ndarray | None, cells: np.ndarray | None = None
+) -> dict[str, LargestErrors]:
+    """Evaluate all kernels as `sweep` does, and keep of each target only the largest error and the counts of outcomes.
+
+    Nothing is audited here; see `audited`.
+    """
+    rows = 1 if targets is None else len(targets)
+    found = {k.name: LargestErrors(rows) for k in kernels}
+    with np.errstate(all="ignore"):
+        for block, inputs, exact in exact_blocks(problem, grid, targets, grid.cells if cells is None else cells):
+            tallies = Tallies(block, exact, problem.nonnegative, BUDGET)
+            for k in kernels:
+                found[k.name].add(tallies.of(k(*inputs)))
+    return found
+
+
+def exact_blocks(
+    problem: Problem, grid: Grid, targets: np.ndarray | None, cells: np.ndarray
+) -> Iterator[tuple[Block, tuple[np.ndarray, ...], Reference]]:
+    """Yield the blocks of a grid's cells, each with its inputs as a kernel takes them and the exact values there.
+
+    Raises ValueError for a grid that was not made for the targets.
+    """
+    if not grid.made_for(targets):
+        raise ValueError(f"a {grid.name} grid of {problem.name} was made for other targets: give them to Grid")
+    column = None if targets is None else targets[:, None]
+    for block in grid.blocks(cells):
+        x = grid.fmt.from_ordinal(block.ordinals)[None, :]
+        inputs = (x,) if column is None else (x, column)
+        yield block, inputs, _exact(problem, grid.fmt, inputs)
+
+
+def audited(
+    problem: Problem, grid: Grid, targets: np.ndarray | None, cells: np.ndarray, share: int
+) -> tuple[float, int]:
+    """Audit the fast reference on a sample of a grid's cells; return log2 of its largest relative error, and how many points.
+
+    Each target has every `share`-th point of the sample.  Raises fast.AuditFailure where it breaks its bound.
+    """
+    sample = audit_sample(grid, cells)
+    rows = 1 if targets is None else len(targets)
+    share = min(share, rows)
+    each = [
+        (sample[i::share].tobytes(), None if targets is None else targets[i::share].tobytes()) for i in range(share)
+    ]
+    return max(_audited(problem, grid.fmt, *part) for part in each), sample.size * rows // share
 
 
 # The references of a sweep, while they are remembered: at most so many exact values, of six float64 numbers each.
@@ -138,7 +176,7 @@ def _exact(problem: Problem, fmt: Format, inputs: tuple[np.ndarray, ...]) -> Ref
     return _remembered[key]
 
 
-@lru_cache(maxsize=8)  # kernels of the same problem are often swept twice: a user's, and those that may cure it
+@lru_cache(maxsize=256)  # kernels of the same problem are often swept twice: a user's, and those that may cure it
 def _audited(problem: Problem, fmt: Format, sample: bytes, targets: bytes | None) -> float:
     """Return log2 of the fast reference's largest relative error at some inputs and targets, given as bytes."""
     column = None if targets is None else np.frombuffer(targets, fmt.dtype)
@@ -157,6 +195,8 @@ class Tallies:
 
     def of(self, computed: np.ndarray) -> Tally:
         """Return the tally of one kernel's results, shape (targets, points); results that agree in every bit share it."""
+        if computed.shape != self.exact.value.shape:  # a kernel that ignores its target
+            computed = np.broadcast_to(computed, self.exact.value.shape)
         bits = computed.view(np.dtype(f"u{computed.itemsize}"))
         alike = self.known.setdefault(bits[:, ::SOME].tobytes(), [])
         for other, tally in alike:
@@ -174,9 +214,9 @@ def audit_sample(grid: Grid, cells: np.ndarray) -> np.ndarray:
     and every fourth neighbour of the critical points that lie in these cells.
     """
     fmt: Format = grid.fmt
-    chosen = cells[np.unique(np.linspace(0, len(cells) - 1, AUDIT_CELLS).astype(int))]
+    chosen = cells[distinct(np.linspace(0, len(cells) - 1, AUDIT_CELLS).astype(int))]
     middle = (chosen << fmt.cell_shift) + (1 << fmt.cell_shift) // 3
     critical = grid.critical_ordinals
     critical = critical[np.isin(fmt.cell(critical), cells)][::4]
-    ordinals = np.union1d(middle, critical)
+    ordinals = distinct(middle, critical)
     return fmt.from_ordinal(ordinals[(ordinals >= grid.start) & (ordinals < grid.stop)])

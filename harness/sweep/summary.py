@@ -114,6 +114,25 @@ class Summary:
             return (_whole(self.sum_ulp[t]) + mp.ldexp(_whole(self.huge_sum[t]), -HUGE_SCALE)) / count
 
 
+class LargestErrors:
+    """Hold the largest ulp error of one kernel for T targets over all its inputs, shape (T,), and its outcomes' counts.
+
+    They are those of its Summary: `max_ulp` (NONE where nothing was measured), `measured`, and `outcomes` by name.
+    """
+
+    def __init__(self, targets: int):
+        self.max_ulp = np.full(targets, NONE)
+        self.measured = np.zeros(targets, np.int64)
+        self.outcomes = {name: np.zeros(targets, np.int64) for name in OUTCOMES}
+
+    def add(self, tally: Tally) -> None:
+        """Add the tally of one block of inputs."""
+        self.max_ulp = np.maximum(self.max_ulp, tally.errors.peak)
+        self.measured += tally.measured
+        for name, mask in tally.errors.outcomes.items():
+            self.outcomes[name] += np.count_nonzero(mask, axis=1)
+
+
 def _whole(values: Array) -> mpmath.mpf:
     """Return the exact sum of float64 numbers, rounded once to float64 where that holds it."""
     scale = 64  # so that no partial sum overflows

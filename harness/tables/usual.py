@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 from mpmath import mp
 
+from harness.numbers.distinct import distinct
 from harness.numbers.formats import Format, format_named
 from harness.problems import Problem, problem_named
 from harness.sweep.case import Case
@@ -101,7 +102,7 @@ def _largest(case: Case, cells: Array) -> tuple[Array, Array]:
         errors = case.errors(part)
         ulp = np.where(normal(case.fmt, errors)[0], errors.ulp[0], NONE)
         place = np.searchsorted(cells, case.fmt.cell(part))
-        for j in np.unique(place):
+        for j in distinct(place):
             here = np.flatnonzero(place == j)
             top = here[int(ulp[here].argmax())]
             if ulp[top] > most[j]:

@@ -25,6 +25,7 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
+from harness.numbers.distinct import distinct
 from harness.numbers.formats import Format
 from harness.numbers.wide import (
     FLOAT64,
@@ -164,7 +165,7 @@ def _parts_at(exact_parts: Callable[..., tuple[Array, ...]], inputs: list[Array]
     """Return the parts at points (rows, columns) alone, a row at a time: they are few beside all of a block."""
     rows, columns = at
     found: list[Array] = []
-    for row in np.unique(rows):
+    for row in distinct(rows):
         here = np.nonzero(rows == row)[0]
         of_row = [a[row % len(a)] for a in inputs]
         given = [(a if len(a) == 1 else a[columns[here]])[None, :] for a in of_row]
