@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import resource
 import subprocess
 import sys
 import textwrap
@@ -458,3 +459,73 @@ def test_targets_may_be_one_number_a_text_or_an_array():
     for targets, expected in ((0.5, ["0.5"]), ("0.5", ["0.5"]), (np.array([0, 1]), ["0", "1"]), (np.float32(1), ["1"])):
         report = harness.check(good, "bce_logits", "float16", targets=targets, grid="quick")
         assert [r["target"] for r in report.rows] == expected
+
+
+# -- what it costs ------------------------------------------------------------------------------------
+
+
+COSTS = """
+import sys
+import numpy as np
+
+def passes(x, y):
+    tail = np.log1p(np.exp(-np.abs(x)))
+    return y * (np.maximum(-x, 0) + tail) + (1 - y) * (np.maximum(x, 0) + tail)
+
+def fails(x, y):
+    p = 1 / (1 + np.exp(-x))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+"""
+
+
+def least_cpu(commands, turns=2):
+    """Return the least user time of each command's process, all run in turn, so that a busy machine slows all alike."""
+    spent = {name: [] for name in commands}
+    for _ in range(turns):
+        for name, command in commands.items():
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, check=False)
+            spent[name].append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
+    return {name: min(times) for name, times in spent.items()}
+
+
+def test_a_loss_that_fails_costs_little_more_than_one_that_passes(tmp_path):
+    # On a quiet machine 1.2 s and 1.0 s where the imports take 0.3 s; cures from whole summaries made it 1.5 times as much.
+    (tmp_path / "costs.py").write_text(COSTS)
+    asked = ("--problem", "bce_logits", "--format", "float32")
+    commands = {name: ("-m", "harness", "check", f"{tmp_path}/costs.py:{name}", *asked) for name in ("passes", "fails")}
+    took = least_cpu({"imports": ("-c", "import numpy, mpmath"), **commands})
+    assert took["fails"] < 1.4 * took["passes"] < 1.4 * 8 * took["imports"]
+    assert took["passes"] > 2 * took["imports"]  # it has run at all
+
+
+def test_cures_and_the_check_itself_share_one_audit(monkeypatch):
+    from harness.explain import remedies
+    from harness.sweep import streaming
+
+    audits = []
+    monkeypatch.setattr(streaming, "audit", lambda *given: audits.append(given) or -60.0)
+
+    def counted(remember):
+        audits.clear()
+        streaming._audited.cache_clear()
+        remedies.measured.cache_clear()
+        if not remember:
+            monkeypatch.setattr(streaming, "_audited", streaming._audited.__wrapped__)
+        harness.check("sigmoid_naive", "bce_logits", "float32", targets=(0, 0.5, 1))
+        return len(audits)
+
+    assert counted(remember=True) == 3
+    assert counted(remember=False) > 3
+    monkeypatch.undo()
+    streaming._audited.cache_clear()
+
+
+def test_a_check_loads_neither_masked_arrays_nor_what_only_a_report_needs(tmp_path):
+    (tmp_path / "costs.py").write_text(COSTS)
+    code = (
+        "import sys; from harness.cli.main import main;"
+        f"main(['check', r'{tmp_path}/costs.py:fails', '-p', 'bce_logits', '-f', 'float32', '-g', 'quick', '-t', '0']);"
+        "print(sorted({'numpy.ma', 'pandas', 'matplotlib', 'snakemake'} & set(sys.modules)), file=sys.stderr)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stderr == "[]\n"

@@ -14,7 +14,16 @@ from harness.checking.engine import check
 from harness.cli.main import main
 from harness.kernels import kernel_named, kernels_of
 from harness.numbers.formats import FORMATS
-from harness.problems import PROBLEMS, WEIGHTED, Weights, antiderivative_of, gradient_of, problem_named, weights_of
+from harness.problems import (
+    PROBLEMS,
+    WEIGHTED,
+    Weights,
+    antiderivative_of,
+    focal_hessian,
+    gradient_of,
+    problem_named,
+    weights_of,
+)
 from harness.problems.problem import hessian_of
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import audit_sample
@@ -28,7 +37,8 @@ NAMES = (
     "bce_logits_grad@pos=0.1+weight=7", "focal@gamma=1.3", "focal_grad@weight=0.5+gamma=3", "focal_bce_logits",
     "focal_bce_logits@alpha=0.25+gamma=0.7+smoothing=0.1", "focal_bce_logits_grad@gamma=1.5",
     "focal_bce", "focal_bce@alpha=0.25+gamma=1.3+smoothing=0.1", "focal_bce_grad@gamma=3", "focal_bce_grad@gamma=0.5+alpha=0.1",
-    "bce_logits_hess@pos=3", "bce_logits_hess@alpha=0.25+smoothing=0.1",
+    "bce_logits_hess@pos=3", "bce_logits_hess@alpha=0.25+smoothing=0.1", "focal_bce_logits_hess",
+    "focal_bce_logits_hess@alpha=0.25+gamma=0.7+smoothing=0.1", "focal_hess@gamma=3",
 )  # fmt: skip
 LABELS = (0.0, 1.0, 0.5, 0.75, 2.0**-20)
 
@@ -62,7 +72,9 @@ class TestNames:
             loss = problem_named(name)
             assert antiderivative_of(gradient_of(loss)) is loss
         assert hessian_of(problem_named("bce_logits@pos=3")).name == "bce_logits_hess@pos=3"
-        assert hessian_of(problem_named("focal_bce_logits")) is None
+        assert hessian_of(problem_named("focal_bce_logits@gamma=3")).name == "focal_bce_logits_hess@gamma=3"
+        assert hessian_of(problem_named("focal")).name == "focal_hess"
+        assert hessian_of(problem_named("focal_bce")) is None
         assert gradient_of(problem_named("bce_logits_grad@pos=3")).name == "bce_logits_hess@pos=3"
 
     @pytest.mark.parametrize(
@@ -157,6 +169,40 @@ class TestExact:
                 exact = truth(slope, (mp.mpf(x), mp.mpf(y)))
                 assert abs((near[0] - near[1]) / (2 * h) - exact) <= abs(exact) * mp.ldexp(1, -100)
 
+    @pytest.mark.parametrize(
+        "name", ["focal_bce_logits", "focal_bce_logits@alpha=0.25+gamma=1.5+smoothing=0.1", "focal"]
+    )
+    def test_hessians_are_slopes_of_gradients(self, name):
+        loss = problem_named(name)
+        slope, second = gradient_of(loss), hessian_of(loss)
+        with mp.workprec(400):
+            h = mp.ldexp(1, -60)
+            for x, y in ((0.25, 0.0), (-2.5, 1.0), (0.625, 0.25), (-40.0, 0.5)):
+                at = (mp.mpf(y),) if loss.has_target else ()
+                near = [truth(slope, (mp.mpf(x) + s * h, *at), 300) for s in (1, -1)]
+                exact = truth(second, (mp.mpf(x), *at))
+                assert abs((near[0] - near[1]) / (2 * h) - exact) <= abs(exact) * mp.ldexp(1, -100)
+
+    def test_a_hessian_without_gamma_is_that_of_the_cross_entropy(self):
+        second = problem_named("focal_bce_logits_hess@gamma=0")
+        for x in (-30.5, -0.25, 0.0, 3.0):
+            known = truth(PROBLEMS["sigmoid_grad"], (mp.mpf(x),))
+            assert abs(truth(second, (mp.mpf(x), mp.mpf(0.75))) - known) <= mp.ldexp(known, -155)
+        assert second.rational(Fraction(0), Fraction(3, 4)) == Fraction(1, 4)
+        assert problem_named("focal_bce_logits_hess@gamma=1").rational(Fraction(0), Fraction(0)) == Fraction(3, 8)
+
+    def test_next_to_its_zero_a_hessian_is_summed_again(self):
+        """Of 53 bits no more than 13 are left there; without the second sum the audit fails."""
+        problem, fmt = problem_named("focal_bce_logits_hess"), FORMATS["float32"]
+        with mp.workprec(200):
+            zero = mp.findroot(lambda v: truth(problem, (v, mp.mpf(0))), (2, 3), solver="anderson")
+        x, y = np.array([float(zero)]).astype(fmt.dtype), np.array([0.0], fmt.dtype)
+        with np.errstate(all="ignore"):
+            assert audit(problem, fmt, x, y) <= np.log2(bound(fmt, problem))
+            with pytest.MonkeyPatch.context() as patched, pytest.raises(AuditFailure):
+                patched.setattr(focal_hessian, "_summed_again", lambda weights, x, y: _once(weights, x, y))
+                audit(problem, fmt, x, y)
+
     def test_of_a_probability_it_is_the_loss_of_its_logit(self):
         for text in ("gamma=1.5", "alpha=0.25+gamma=3+smoothing=0.1"):
             of_p, of_x = problem_named(f"focal_bce@{text}"), problem_named(f"focal_bce_logits@{text}")
@@ -214,6 +260,10 @@ class TestExact:
         with np.errstate(all="ignore"):
             right, wrong = (evaluate(p, fmt, x, y).rounded for p in (problem, turned))
         assert (right > wrong).any()
+
+
+def _once(weights, x, y):
+    return focal_hessian._rest(weights, x[None], *focal_hessian.labels_of(weights, y[None])[:2])[2][0]
 
 
 def _limit(problem, x, y):
@@ -278,6 +328,28 @@ class TestChecks:
         assert not report.passed and "another function" not in report.text()
         plain = check(objective, "bce_logits", "float32", targets=[0, 1], grid="quick")
         assert "3 times the problem at y = 1" in plain.text()
+
+    def test_a_focal_objective_is_checked_by_both_parts(self):
+        def objective(preds, dtrain, wrong=1):
+            x, y, one = preds, dtrain.get_label(), preds.dtype.type(1)
+            p, q = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(x))
+            m, loss = np.where(y == 1, q, p), np.where(y == 1, np.logaddexp(0, -x), np.logaddexp(0, x)).astype(x.dtype)
+            sign, turn = 1 - 2 * y, np.where(y == 1, p, q)
+            first = sign * (2 * turn * loss + m)
+            second = 2 * sign * turn * ((sign * turn - (p - q)) * loss + 2 * sign * m) + p * q
+            return m * m * first, m * m * second * one * wrong
+
+        asked = {"targets": [0, 1], "grid": "quick", "max_ulp": 2.0**11}
+        rows = check(objective, "focal_bce_logits", "bfloat16", **asked).rows
+        assert [r["problem"] for r in rows] == ["focal_bce_logits_grad"] * 2 + ["focal_bce_logits_hess"] * 2
+        assert all(r["cause"] != "another function" for r in rows)
+        half = check(
+            lambda preds, dtrain: objective(preds, dtrain, preds.dtype.type(0.5)),
+            "focal_bce_logits",
+            "bfloat16",
+            **asked,
+        )
+        assert "0.5 times the problem everywhere" in str(half.rows[-1]["reason"])  # a wrong Hessian is told
 
     def test_a_focal_loss_of_a_probability_is_told_and_checked(self):
         def loss(p, y):

@@ -276,6 +276,27 @@ def focal_exp_log(x: Array, y: Array, weights: Weights) -> Array:
     return factor(loss * xp.exp(constant(weights.gamma or 0, x) * xp.log(wrong)), label, weights)
 
 
+@weighted_kernel(
+    "focal_bce_logits_hess",
+    "two_sigmoids",
+    family=GRADIENT_FORMULAS,
+    formula=LABEL + r"m = l\,\sigma(-x) + (1-l)\,\sigma(x),\ c = l\,\mathrm{sp}(-x) + (1-l)\,\mathrm{sp}(x),\ "
+    r"s = \sigma(x)\,\sigma(-x),\ r = (1-2l) s / m;\ "
+    r"w \alpha_t (\gamma r (((\gamma-1) r - (\sigma(x) - \sigma(-x))) c + 2 ((1-l)\,\sigma(x) - l\,\sigma(-x))) + s) m^\gamma,\ "
+    + SP,
+    source="the second derivative by the product rule, two-branch sigmoids",
+    notes="cancels where the second derivative itself is 0",
+)
+def focal_hessian(x: Array, y: Array, weights: Weights) -> Array:
+    xp, zero, one, two, label = x.__array_namespace__(), like(0, x), like(1, x), like(2, x), smoothed(y, weights)
+    p, q, gamma = sigmoid_branched(x), sigmoid_branched(-x), constant(weights.gamma or 0, x)
+    loss, slope = label * softplus_shifted(-x) + (one - label) * softplus_shifted(x), (one - label) * p - label * q
+    wrong = label * q + (one - label) * p
+    turning = (one - two * label) * (p * q) / xp.where(wrong == zero, one, wrong)
+    bent = gamma * turning * (((gamma - one) * turning - (p - q)) * loss + two * slope)
+    return factor((bent + p * q) * focal.power(wrong, gamma_of(weights)), label, weights)
+
+
 # -- the focal loss of a probability and a label ----------------------------------------------------------
 
 OF_P = r"m = l (1-p) + (1-l) p;\ "

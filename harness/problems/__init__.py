@@ -7,6 +7,7 @@ all lists and tables is.
 from harness.problems.cross_entropy import CROSS_ENTROPY
 from harness.problems.divergences import DIVERGENCES
 from harness.problems.focal import FOCAL
+from harness.problems.focal_hessian import FOCAL_HESSIANS
 from harness.problems.focal_probability import FOCAL_PROBABILITY
 from harness.problems.focal_weighted import WEIGHTED_FOCAL
 from harness.problems.functions import FUNCTIONS
@@ -31,7 +32,7 @@ from harness.problems.weighted import WEIGHTED_CROSS_ENTROPY
 from harness.problems.weights import Weights, weights_of
 
 register(*CROSS_ENTROPY, *FUNCTIONS, *LOG1MEXP, LOGIT, *DIVERGENCES, *FOCAL)
-register_weighted(*WEIGHTED_CROSS_ENTROPY, *WEIGHTED_FOCAL, *FOCAL_PROBABILITY)
+register_weighted(*WEIGHTED_CROSS_ENTROPY, *WEIGHTED_FOCAL, *FOCAL_PROBABILITY, *FOCAL_HESSIANS)
 
 __all__ = [
     "OWN",

@@ -70,12 +70,13 @@ def _between_focal_grad(gamma: float, start: Array, stop: Array) -> tuple[Array,
     return -_power(q, gamma) * (gamma * o * s + q), -_power(r, gamma) * (gamma * p * t + r)
 
 
-def _focal(name: str, gradient: str, gamma: float, power: str) -> tuple[Problem, Problem]:
+def _focal(name: str, gradient: str, hessian: str, gamma: float, power: str) -> tuple[Problem, Problem]:
     """Return the loss and its derivative; `power` is gamma as formulas write it."""
     loss = Problem(
         name, "logit", False, rf"\sigma(-x)^{{{power}}} \log(1 + e^{{-x}})",
         domain=REAL, centre=0.0, nonnegative=True,
         terms=with_extra_bits(partial(_terms_focal, gamma)), fast=partial(_fast_focal, gamma), gradient=gradient,
+        hessian=hessian,
     )  # fmt: skip
     slope = Problem(
         gradient, "logit", False,
@@ -87,4 +88,7 @@ def _focal(name: str, gradient: str, gamma: float, power: str) -> tuple[Problem,
     return loss, slope
 
 
-FOCAL = (*_focal("focal", "focal_grad", 2.0, "2"), *_focal("focal_g0.5", "focal_g0.5_grad", 0.5, "1/2"))
+FOCAL = (
+    *_focal("focal", "focal_grad", "focal_hess", 2.0, "2"),
+    *_focal("focal_g0.5", "focal_g0.5_grad", "focal_hess@gamma=0.5", 0.5, "1/2"),
+)

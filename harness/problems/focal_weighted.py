@@ -58,18 +58,18 @@ def rational_power(base: Fraction, exponent: Fraction) -> Fraction | None:
     return Fraction(top, bottom)
 
 
-def _bits(gamma: Fraction, b: Fraction, x: mpmath.mpf) -> int:
+def bits_beyond(gamma: Fraction, b: Fraction, x: mpmath.mpf) -> int:
     """Return how many bits more an exponent of the size of gamma log m needs."""
     size = max(0, mpmath.mag(x)) if not b and x and mpmath.isfinite(x) else 0
     return EXTRA_BITS + max(0, math.ceil(gamma).bit_length()) + size
 
 
-def _log_wrong(label: Fraction, b: Fraction, e: mpmath.mpf, t: mpmath.mpf, x: mpmath.mpf) -> mpmath.mpf:
+def log_wrong(label: Fraction, b: Fraction, e: mpmath.mpf, t: mpmath.mpf, x: mpmath.mpf) -> mpmath.mpf:
     """Return log m."""
     return mp.log(mpf_of(label) * e + mpf_of(b)) - t if b else -x - t
 
 
-def _power(gamma: Fraction, log_base: mpmath.mpf) -> mpmath.mpf:
+def power_of(gamma: Fraction, log_base: mpmath.mpf) -> mpmath.mpf:
     return mp.exp(mpf_of(gamma) * log_base)
 
 
@@ -78,7 +78,7 @@ def _line(gamma: Fraction, factor: Fraction, b: Fraction, x: mpmath.mpf) -> tupl
     power = rational_power(b, gamma)
     if power is not None:
         return scaled(factor * power, x)
-    return mpf_of(factor) * _power(gamma, mp.log(mpf_of(b))) * x, False
+    return mpf_of(factor) * power_of(gamma, mp.log(mpf_of(b))) * x, False
 
 
 def _beyond(gamma: Fraction, label: Fraction, b: Fraction, e: mpmath.mpf) -> mpmath.mpf:
@@ -89,12 +89,12 @@ def _beyond(gamma: Fraction, label: Fraction, b: Fraction, e: mpmath.mpf) -> mpm
 def _terms_loss(gamma: Fraction, label: Fraction, factor: Fraction, x: mpmath.mpf) -> Terms:
     """Return the loss at x >= 0 as a line and what it lacks of it."""
     b = 1 - label
-    with mp.extraprec(_bits(gamma, b, x)):
+    with mp.extraprec(bits_beyond(gamma, b, x)):
         e = mp.exp(-x)
         t = mp.log1p(e)
         if not t:
             return whole_and_rest(_line(gamma, factor * b, b, x)) if b else (mp.mpf(0), [])
-        power = _power(gamma, _log_wrong(label, b, e, t, x))
+        power = power_of(gamma, log_wrong(label, b, e, t, x))
         if x < 1 or not b:
             return mp.mpf(0), [mpf_of(factor) * power * (t + mpf_of(b) * x)]
         line = _line(gamma, factor * b, b, x)
@@ -105,12 +105,12 @@ def _terms_loss(gamma: Fraction, label: Fraction, factor: Fraction, x: mpmath.mp
 def _terms_slope(gamma: Fraction, label: Fraction, factor: Fraction, x: mpmath.mpf) -> Terms:
     """Return the derivative at x >= 0 as what it becomes for large x and what it lacks of that."""
     b = 1 - label
-    with mp.extraprec(_bits(gamma, b, x)):
+    with mp.extraprec(bits_beyond(gamma, b, x)):
         e = mp.exp(-x)
         t = mp.log1p(e)
         if not e:
             return whole_and_rest(_line(gamma, factor * b, b, mp.mpf(1))) if b else (mp.mpf(0), [])
-        power = mpf_of(factor) * _power(gamma, _log_wrong(label, b, e, t, x))
+        power = mpf_of(factor) * power_of(gamma, log_wrong(label, b, e, t, x))
         if not b:
             return mp.mpf(0), [-power * mpf_of(gamma) * t / (1 + e), -power * e / (1 + e)]
         turning = mpf_of(b - label) * e / ((1 + e) * (mpf_of(label) * e + mpf_of(b)))
@@ -153,7 +153,7 @@ def _never(weights: Weights, label: Fraction, factor: Fraction, x: Fraction) -> 
 # -- forms for arrays ---------------------------------------------------------------------------------------
 
 
-def _parts(weights: Weights, x: Array, label: Array, other: Array) -> tuple[Array, ...]:
+def parts_of(weights: Weights, x: Array, label: Array, other: Array) -> tuple[Array, ...]:
     """Return of |x| and the label that belongs to it: label, b, e, t, c, and exp(gamma log m / 2).
 
     Half of the exponent: the other factors come between two halves, so that nothing underflows on the way.
@@ -171,13 +171,13 @@ def _parts(weights: Weights, x: Array, label: Array, other: Array) -> tuple[Arra
 
 
 def _fast_loss(weights: Weights, x: Array, label: Array, other: Array, factor: Array) -> Array:
-    *_, loss, root = _parts(weights, x, label, other)
+    *_, loss, root = parts_of(weights, x, label, other)
     return np.maximum(root * loss * root * factor, tiny(x.dtype))
 
 
 def _fast_slope(weights: Weights, x: Array, label: Array, other: Array, factor: Array) -> tuple[Array, Array]:
     """Return the derivative, and where more than half of it cancels."""
-    mine, b, e, _, loss, root = _parts(weights, x, label, other)
+    mine, b, e, _, loss, root = parts_of(weights, x, label, other)
     gamma, _ = in_wide(np.zeros((1, 1)).astype(x.dtype), lambda v: Fraction(weights.gamma or 0))
     # m'/m = e (b-l) / ((1+e) (l e + b)), which is -1/(1+e) where b = 0, however small e is
     turning = np.where(b == 0, 0 * e - 1, e * (b - mine) / np.where(b == 0, 1 + 0 * e, mine * e + b)) / (1 + e)
@@ -322,16 +322,17 @@ def _problem(name, weights, formula, forms, log_slope) -> Problem:  # type: igno
         domain=REAL, centre=0.0, nonnegative=loss, monotone_beyond=math.inf,
         terms=lambda x, y: terms(weights, *given(to_fraction(y)), x),
         rational=lambda x, y: rational(weights, *given(y), x),
-        fast=partial(fast, weights), gradient=_slope_name(name) if loss else "",
+        fast=partial(fast, weights), gradient=_named(name, "grad") if loss else "", hessian=_named(name, "hess") if loss else "",
         exact_parts=partial(exact_parts, weights, loss),
         log_slope=log_slope, lost_bits=LOST_BITS + (not loss), weights=weights, at=at,
     )  # fmt: skip
     return made
 
 
-def _slope_name(name: str) -> str:
+def _named(name: str, derivative: str) -> str:
+    """Return the name of a loss's derivative, `grad` or `hess`, with the loss's weights."""
     base, mark, text = name.partition("@")
-    return f"{base}_grad{mark}{text}"
+    return f"{base}_{derivative}{mark}{text}"
 
 
 def _true_class(plain: Problem, name: str, weights: Weights) -> Problem:
@@ -346,7 +347,8 @@ def _true_class(plain: Problem, name: str, weights: Weights) -> Problem:
         formula=rf"w \cdot {plain.formula},\ \text{{with }}\mathrm{{{weights.text}}}".replace(
             "^{2}", f"^{{{decimal_text(gamma)}}}"
         ).replace(r"(2\,", rf"({decimal_text(gamma)}\,"),
-        gradient=_slope_name(name) if loss else "",
+        gradient=_named(name, "grad") if loss else "",
+        hessian=_named(name, "hess") if loss else "",
         terms=lambda x: terms(weights, one, factor, x),
         rational=lambda x: rational(weights, one, factor, x),
         fast=lambda x: fast(weights, x, np.ones((1, 1)).astype(x.dtype)),

@@ -352,6 +352,25 @@ def _focal_true_class_grad(w: Weights, x: Ball) -> Ball:
     return -_rational(w.weight or 1) * _to_gamma(w, q) * (gamma * _sigmoid(x) * _softplus(-x) + q)
 
 
+def _focal_label_hess(w: Weights, x: Ball, y: Ball) -> Ball:
+    """Return the second derivative by the product rule: (m^g)'' c + 2 (m^g)' c' + m^g c''."""
+    label, gamma, both = _label(w, y), _rational(w.gamma or 0), _sigmoid(x) * _sigmoid(-x)
+    wrong = _sum((label, lambda: _sigmoid(-x)), (1 - label, lambda: _sigmoid(x)))
+    loss = _sum((label, lambda: _softplus(-x)), (1 - label, lambda: _softplus(x)))
+    slope = _sum((1 - label, lambda: _sigmoid(x)), (-label, lambda: _sigmoid(-x)))
+    turning = (1 - 2 * label) * both / wrong
+    bent = (1 - 2 * label) * both * (_sigmoid(-x) - _sigmoid(x)) / wrong
+    of_power = gamma * (gamma - 1) * turning * turning + gamma * bent
+    return _factor(w, label) * _to_gamma(w, wrong) * (of_power * loss + 2 * gamma * turning * slope + both)
+
+
+def _focal_true_class_hess(w: Weights, x: Ball) -> Ball:
+    """Return the derivative of -w q^g (g p s + q) by the product rule, with q = sigmoid(-x), p = 1 - q, s = softplus(-x)."""
+    q, p, gamma, loss = _sigmoid(-x), _sigmoid(x), _rational(w.gamma or 0), _softplus(-x)
+    inner = gamma * p * (gamma * p * loss + q) - gamma * p * q * loss + gamma * p * q + p * q
+    return _rational(w.weight or 1) * _to_gamma(w, q) * inner
+
+
 WEIGHTED_FORMS: dict[str, Callable[..., Ball]] = {
     "bce": _weighted_bce,
     "bce_logits": _weighted_bce_logits,
@@ -364,6 +383,8 @@ WEIGHTED_FORMS: dict[str, Callable[..., Ball]] = {
     "focal_bce_logits_grad": _focal_label_grad,
     "focal_bce": _focal_probability,
     "focal_bce_grad": _focal_probability_grad,
+    "focal_bce_logits_hess": _focal_label_hess,
+    "focal_hess": _focal_true_class_hess,
 }
 
 FORMS: dict[str, Callable[..., Ball]] = {
