@@ -7,7 +7,7 @@ import pytest
 from mpmath import mp
 
 from harness import UsageError
-from harness.checking.class_rows import logits_of, rows_of_target, stable, stable_gradient
+from harness.checking.class_rows import logits_of, rows_of_target, stable, stable_gradient, stable_hessian
 from harness.checking.classes import row_of
 from harness.checking.engine import check
 from harness.checking.other_classes import recognise_classes
@@ -18,6 +18,7 @@ from harness.tables.rows import COLUMNS
 from harness.truth.softmax import SoftmaxTruth
 
 F32 = FORMATS["float32"]
+OF_THREE = {"classes": 3, "grid": "quick", "max_ulp": 64}
 
 
 def logsoftmax(x, c):
@@ -103,6 +104,20 @@ class TestSlopes:
                 near = (SoftmaxTruth(x + step).soft_loss(t) - SoftmaxTruth(x - step).soft_loss(t)) * 2**19
             assert abs(slope - near) < 1e-12
 
+    def test_a_hessian_is_the_second_difference_of_losses(self):
+        x, t = np.array([1.0, -2.5, 0.75]), [Fraction(1, 8), Fraction(1, 2), Fraction(3, 8)]
+        with mp.workprec(200):
+            middle = SoftmaxTruth(x).soft_loss(t)
+            for i, second in enumerate(SoftmaxTruth(x).hessian(t)):
+                step = np.eye(3)[i] * 2.0**-20
+                near = SoftmaxTruth(x + step).soft_loss(t) + SoftmaxTruth(x - step).soft_loss(t) - 2 * middle
+                assert abs(second / (near * 2**40) - 1) < 1e-11
+            exponential = mp.exp(mp.mpf(-60.5))
+            for found in SoftmaxTruth(np.array([60.5, 0.0])).hessian(None):  # of which 1 - p would leave nothing
+                assert abs(found * (1 + exponential) ** 2 / exponential - 1) < mp.ldexp(1, -155)
+        masked = SoftmaxTruth(np.array([3.0, -np.inf, 3.0, 3.0, 3.0])).hessian(None)
+        assert masked == [mp.mpf(3) / 16, 0, *[mp.mpf(3) / 16] * 3]
+
     def test_the_usual_gradient_fails_at_the_label_and_the_stable_one_does_not(self):
         def usual(x, c):
             e = np.exp(x - x.max(axis=1, keepdims=True))
@@ -136,6 +151,54 @@ class TestSlopes:
         assert 7.4 < float(str(row["max_ulp"])) < 8.6 and row["max_ulp_input"] == given.hex(F32, 7, 2)
 
 
+class TestObjectives:
+    """Functions of K classes that return gradient and Hessian, as boosting libraries want them."""
+
+    def check(self, function, **more):
+        report = check(function, "softmax_ce", "float32", **OF_THREE, **more)
+        assert [r["problem"] for r in report.rows] == ["softmax_ce_grad@classes=3"] * 2 + [
+            "softmax_ce_hess@classes=3"
+        ] * 2
+        return report
+
+    def test_both_parts_are_checked_whole_or_flattened(self):
+        def whole(y_true, y_pred):
+            return stable_gradient(y_pred, y_true), stable_hessian(y_pred, y_true)
+
+        def flat(predt, dtrain):
+            return tuple(v.reshape(-1, 1) for v in whole(dtrain.get_label(), predt))
+
+        report = self.check(whole)
+        assert report.passed and "the exact derivative is -1" in report.text()
+        assert [r["max_ulp"] for r in self.check(flat).rows] == [r["max_ulp"] for r in report.rows]
+
+    def test_what_is_wrong_of_the_second_part_alone_is_told(self):
+        """A Hessian that cancels, and the double one of XGBoost."""
+
+        def cancels(predt, dtrain):
+            p = stable_gradient(predt, None)
+            return stable_gradient(predt, dtrain.get_label()), p * (1 - p)
+
+        def doubled(predt, dtrain):
+            return stable_gradient(predt, dtrain.get_label()), 2 * stable_hessian(predt, None)
+
+        rows = self.check(cancels).rows
+        assert all(float(r["max_ulp"]) < 64 for r in rows[:2]) and all(float(r["max_ulp"]) > 1e5 for r in rows[2:])
+        assert all("(e_i / s) (r_i / s)" in r["reason"] for r in rows[2:])
+        assert all("XGBoost takes 2 p (1 - p)" in r["reason"] for r in self.check(doubled).rows[2:])
+
+    def test_what_cannot_be_used_is_said(self):
+        one = lambda predt, dtrain: (predt, predt[:, 0])  # noqa: E731
+        with pytest.raises(
+            UsageError, match=r"returned a hessian of shape \(2,\) for logits of shape \(2, 3\); an objective"
+        ):
+            check(one, "softmax_ce", "float32", **OF_THREE)
+        both = lambda x: (stable_gradient(x, None), stable_hessian(x, None))  # noqa: E731
+        assert "Its hessian is not checked" in check(both, "logsumexp", "float32", **OF_THREE).text()
+        with pytest.raises(UsageError, match="can be checked: Its gradient is not checked: no problem is declared"):
+            check(both, "softmax", "float32", **OF_THREE)
+
+
 def of_hard(x, c, form):
     """A loss of logits in float64, from the losses of all classes and that of the label."""
     a = x.astype(np.float64) - x.astype(np.float64).max(axis=1, keepdims=True)
@@ -167,7 +230,8 @@ class TestOthers:
             found = recognise_classes(CLASS_PROBLEMS["softmax_ce"], FORMATS[fmt], 5, labels, stable)
             assert found is None, found
             slope = recognise_classes(CLASS_PROBLEMS["softmax_ce_grad"], FORMATS[fmt], 5, labels, stable_gradient)
-            assert slope is None, slope
+            second = recognise_classes(CLASS_PROBLEMS["softmax_ce_hess"], FORMATS[fmt], 5, labels, stable_hessian)
+            assert slope is None and second is None, (slope, second)
         assert recognise_classes(CLASS_PROBLEMS["logsumexp"], FORMATS[fmt], 5, "integer", stable) is None
         assert recognise_classes(CLASS_PROBLEMS["softmax"], FORMATS[fmt], 5, "integer", stable_gradient) is None
 

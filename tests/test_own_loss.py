@@ -231,7 +231,10 @@ def test_what_else_a_function_needs_is_named():
 
 def test_an_objective_gets_its_labels_from_its_data():
     called = arranged(lambda preds, dtrain: (preds, dtrain.get_label(), dtrain.get_weight()), "f", has_target=True)
-    assert called("p", "y") == ("p", "y", None)
+    *given, weights = called("p", "y")
+    assert given == ["p", "y"] and weights.size == 0  # as XGBoost's data have it
+    of_lightgbm = arranged(lambda preds, train_data: train_data.get_weight(), "f", has_target=True)
+    assert of_lightgbm("p", "y") is None
 
 
 @pytest.fixture

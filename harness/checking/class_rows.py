@@ -43,6 +43,12 @@ class ClassRows:
         truth = SoftmaxTruth(self.logits[i].astype(np.float64))
         return truth.gradient(None if self.weights is None else self.weights[i])
 
+    def hessian(self, i: int) -> list[mpmath.mpf]:
+        """Return the exact second derivative of a row's value in each of its logits by itself."""
+        return SoftmaxTruth(self.logits[i].astype(np.float64)).hessian(
+            None if self.weights is None else self.weights[i]
+        )
+
     def hex(self, fmt: Format, i: int, class_: int | None = None) -> str:
         """Write a row's logits in hex, a space between them, and behind semicolons its label and the class of a derivative."""
         return self._hex(fmt, i) + ("" if class_ is None else f"; class {class_}")
@@ -122,3 +128,14 @@ def stable_gradient(x: Array, labels: Array | None) -> Array:
         return plain
     rest = np.where(hot == 1, 0 * hot, exponentials).sum(axis=1, dtype=x.dtype)[:, None]
     return np.where(hot == 1, -rest / total, plain)
+
+
+def stable_hessian(x: Array, labels: Array | None) -> Array:
+    """Compute (e_i / s) (r_i / s), e_i = exp(x_i - m), s the sum of all, r_i that of the others; times the sum of soft labels."""
+    at, m = largest(x)
+    exponentials = np.exp(x - m)
+    total = exponentials.sum(axis=1, dtype=x.dtype)[:, None]
+    of_others = np.exp(others(x, at) - m).sum(axis=1, dtype=x.dtype)[:, None]
+    rest = np.where(np.arange(x.shape[1]) == np.reshape(at, (-1, 1)), of_others, total - exponentials)
+    found = (exponentials / total) * (rest / total)
+    return found if labels is None or labels.ndim == 1 else labels.sum(axis=1, dtype=x.dtype)[:, None] * found

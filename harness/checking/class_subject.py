@@ -35,7 +35,8 @@ class ClassSubject:
         few = logits[:2], None if labels is None else labels[:2]
         self.parts = {"loss": arranged(function, self.name, self.problem.has_target)}
         self._try_libraries(function, *few)
-        self._with_gradient()
+        if "loss" in self.parts:
+            self._with_gradient()
         for part in self.parts:
             self.evaluate(part, *few)
         notes = called_with(self.arrays)
@@ -64,18 +65,40 @@ class ClassSubject:
         for library in candidates(function, self.options.library):
             try:
                 self.arrays = arrays_of(library, self.options.device)
-                self.evaluate("loss", logits, labels)
+                if not self._take_pair(logits, labels):
+                    self.evaluate("loss", logits, labels)
                 return
             except UsageError as e:
                 first = first or e
         assert first is not None
         raise first
 
+    def _take_pair(self, logits: Array, labels: Array | None) -> bool:
+        """Tell whether the function is an objective, which returns gradient and Hessian; keep it as these two parts."""
+        if self._by_row:
+            return False
+        called = self.parts["loss"]
+        result = self._called("loss", logits, labels)
+        if not (isinstance(result, (tuple, list)) and len(result) == 2):
+            return False
+        self.parts = {"gradient": lambda *a: called(*a)[0], "hessian": lambda *a: called(*a)[1]}
+        for part, shape in ((p, np.shape(self.arrays.taken(r))) for p, r in zip(self.parts, result)):
+            if shape not in (logits.shape, *_flattened(logits)):
+                self.parts = {"loss": called}
+                raise UsageError(
+                    f"{self.name} returned a {part} of shape {shape} for logits of shape {logits.shape}; an objective "
+                    "returns gradient and Hessian, the diagonal, with one value for each logit"
+                )
+        return True
+
     def evaluate(self, part: str, logits: Array, labels: Array | None) -> Array:
-        """Return one value for each row, of a gradient one for each logit; row by row where the function reduces."""
-        shaped = logits if part == "gradient" or self.problem.each_class else logits[:, 0].copy()
+        """Return one value for each row, of a derivative one for each logit; row by row where the function reduces."""
+        shaped = logits if part in ("gradient", "hessian") or self.problem.each_class else logits[:, 0].copy()
         if not self._by_row:
-            return accepted(self._called(part, logits, labels), shaped, self.name)
+            result = self._called(part, logits, labels)
+            if "loss" not in self.parts and getattr(result, "shape", None) in _flattened(logits):
+                result = np.reshape(result, logits.shape)
+            return accepted(result, shaped, self.name)
         found = [self._called(part, *self._row(i, logits, labels)) for i in range(len(logits))]
         if any(np.size(v) != shaped[:1].size for v in found):
             raise UsageError(f"{self.name} returned {np.shape(found[0])} for one row; return {shaped[:1].size} numbers")
@@ -104,3 +127,8 @@ class ClassSubject:
         if any(a.tobytes() != b.tobytes() for a, b in zip(given, (logits, labels)) if b is not None):
             raise UsageError(f"{self.name} changed its input; it must leave its arrays as they are")
         return result
+
+
+def _flattened(logits: Array) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes in which XGBoost before 2.1 wanted an objective's results: row after row, as one column."""
+    return (logits.size, 1), (logits.size,)

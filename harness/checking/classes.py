@@ -27,6 +27,7 @@ from harness.checking.class_rows import (
     rows_of_target,
     stable,
     stable_gradient,
+    stable_hessian,
 )
 from harness.checking.class_subject import ClassSubject
 from harness.checking.judge import ROWS
@@ -35,7 +36,7 @@ from harness.checking.other_classes import recognise_classes
 from harness.checking.report import Report
 from harness.checking.subject import Options
 from harness.numbers.formats import Format
-from harness.problems.classes import CLASS_PROBLEMS, ClassProblem
+from harness.problems.classes import CLASS_PROBLEMS, HESSIAN, ClassProblem
 from harness.problems.weights import Weights
 from harness.sweep.own import Function
 from harness.tables.basis import bases
@@ -70,11 +71,15 @@ def check_classes(
     targets = ("",) if not problem.has_target else ("soft",) if labels == "soft" else ("top", "other")
     subject = ClassSubject(function, problem, fmt, options)
     rows: list[Row] = []
+    unknown: list[str] = []
     with closing(started(subject, timeout, memory, False)) as process:
         tried = rows_of_target(fmt, classes, grid, targets[0], labels, smoothing)
         loaded = process.ask("load", tried.logits, tried.labels)
         for part in loaded.parts:
-            of = CLASS_PROBLEMS[problem.gradient] if part == "gradient" else problem
+            of = _problem_of(part, problem)
+            if of is None:
+                unknown.append(f"Its {part} is not checked: no problem is declared as that of {problem.name}.")
+                continue
             most = MOST_SLOPES if of.each_class else MOST_LOGITS
             found: list[Row] = []
             other = None
@@ -84,16 +89,40 @@ def check_classes(
                 given = rows_of_target(fmt, classes, grid, target, labels, smoothing, most)
                 computed = process.ask("evaluate", part, given.logits, given.labels)
                 name = of.of(classes, weights)
-                found.append(row_of(subject.name, name, fmt, target, given, computed, not smoothing))
+                found.append(
+                    row_of(subject.name, name, fmt, target, given, computed, not smoothing, of.name == HESSIAN)
+                )
             rows += as_other(found, other, max_ulp)
-        notes = [*loaded.notes, *other_loops()]
-        notes += _special(process.ask, fmt, classes, labels, problem.each_class) if problem.has_target else []
+        notes = [*loaded.notes, *other_loops(), *unknown]
+        if not rows:
+            raise UsageError(f"nothing of {subject.name} can be checked: {' '.join(unknown)}")
+        if problem.has_target:
+            of = _problem_of(loaded.parts[0], problem) or problem
+            notes += _special(partial(process.ask, "evaluate", loaded.parts[0]), of, fmt, classes, labels)
     return Report(rows, max_ulp, notes, loaded=loaded)
 
 
-def row_of(name: str, problem: str, fmt: Format, target: str, given: ClassRows, computed: Array, plain: bool) -> Row:
-    """Return the contract's row of results: every error against the exact value of its row, or of its row and class."""
-    places, values, exact = _places(given, computed)
+def _problem_of(part: str, problem: ClassProblem) -> ClassProblem | None:
+    """Return what a part of a function is measured against; None where nothing is declared."""
+    name = {"gradient": problem.gradient, "hessian": problem.hessian}.get(part, problem.name)
+    return CLASS_PROBLEMS.get(name)
+
+
+def row_of(
+    name: str,
+    problem: str,
+    fmt: Format,
+    target: str,
+    given: ClassRows,
+    computed: Array,
+    plain: bool,
+    second: bool = False,
+) -> Row:
+    """Return the contract's row of results: every error against the exact value of its row, or of its row and class.
+
+    Values of every class are first derivatives, or where `second` second ones.
+    """
+    places, values, exact = _places(given, computed, second)
     found = [evaluation(fmt, c, e, open_ties=True) for c, e in zip(values, exact)]
     kinds = [
         "capped" if mpmath.isinf(e) and np.isfinite(float(c)) else m.outcome for c, e, m in zip(values, exact, found)
@@ -113,18 +142,20 @@ def row_of(name: str, problem: str, fmt: Format, target: str, given: ClassRows, 
     row |= bases(row)
     row["usual_max_ulp"], row["usual_max_ulp_input"] = row["max_ulp"], row["max_ulp_input"]
     if plain:
-        row["reason"] = _beside(fmt, given, exact, computed.ndim == 2)
+        row["reason"] = _beside(
+            fmt, given, exact, STABLE["hessian" if second else "gradient" if computed.ndim == 2 else "loss"]
+        )
     return row
 
 
 def _places(
-    given: ClassRows, computed: Array
+    given: ClassRows, computed: Array, second: bool
 ) -> tuple[Sequence[tuple[int, int | None]], Sequence[Any], Sequence[mpmath.mpf]]:
     """Return results one after the other: the row, and class, of each, its computed and its exact value."""
     if computed.ndim == 1:
         return [(i, None) for i in range(len(computed))], list(computed), [given.exact(i) for i in range(len(computed))]
     rows, classes = computed.shape
-    exact = [v for i in range(rows) for v in given.gradient(i)]
+    exact = [v for i in range(rows) for v in (given.hessian(i) if second else given.gradient(i))]
     return [(i, c) for i in range(rows) for c in range(classes)], list(computed.reshape(-1)), exact
 
 
@@ -143,30 +174,46 @@ def _extremes(fmt: Format, inputs: Sequence[Callable[[], str]], found: Sequence[
     }  # fmt: skip
 
 
-def _beside(fmt: Format, given: ClassRows, exact: Sequence[mpmath.mpf], slopes: bool) -> str:
+# The stable forms that results are held beside, and how a sentence writes them.
+LARGEST = "m the largest logit"
+STABLE: Mapping[str, tuple[Callable[[Array, Array | None], Array], str]] = {
+    "loss": (stable, f"(m - x_c) + log1p(rest), {LARGEST} and rest the sum of the others' exp(x_i - m),"),
+    "gradient": (
+        stable_gradient,
+        f"e_i / sum of e_j, e_i = exp(x_i - m) and {LARGEST}, less the label, taken as the others' share where that is 1,",
+    ),
+    "hessian": (
+        stable_hessian,
+        f"(e_i / s) (r_i / s), e_i = exp(x_i - m), {LARGEST}, s the sum of all and r_i that of the others,",
+    ),
+}
+
+
+def _beside(
+    fmt: Format, given: ClassRows, exact: Sequence[mpmath.mpf], form: tuple[Callable[[Array, Array | None], Array], str]
+) -> str:
     """Say what the stable form does on the same rows."""
-    labels = given.labels
+    function, written = form
     with np.errstate(all="ignore"):
-        computed = (stable_gradient if slopes else stable)(given.logits, labels).reshape(-1)
+        computed = function(given.logits, given.labels).reshape(-1)
     most = max((evaluation(fmt, c, e, open_ties=True).ulp for c, e in zip(computed, exact)), default=mp.mpf(0))
-    if slopes:
-        form = "e_i / sum of e_j, e_i = exp(x_i - m) and m the largest logit, less the label"
-        return f"On these rows {form}, taken as the others' share where that is 1, errs by {significant(most, 3)} ulp"
-    form = "m + log1p(rest)" if labels is None else "(m - x_c) + log1p(rest)"
-    return f"On these rows {form}, m the largest logit and rest the sum of the others' exp(x_i - m), errs by {significant(most, 3)} ulp"
+    if given.labels is None:
+        written = written.replace("(m - x_c)", "m")
+    return f"On these rows {written} errs by {significant(most, 3)} ulp"
 
 
-def _special(ask: Callable[..., Any], fmt: Format, classes: int, labels: str, slope: bool) -> list[str]:
+# What is exact where the label's own class is masked.
+OF_MASKED = {"softmax_ce": "loss is inf", "softmax_ce_grad": "derivative is -1", HESSIAN: "second derivative is 0"}
+
+
+def _special(ask: Callable[..., Any], problem: ClassProblem, fmt: Format, classes: int, labels: str) -> list[str]:
     """Say what becomes of a masked class of one's own, of an ignored label, and of an empty batch."""
     x = np.zeros((1, classes)).astype(fmt.dtype)
     masked = x.copy()
     masked[0, 0] = -np.inf
     zero = np.zeros(1, np.int64) if labels == "integer" else np.eye(1, classes).astype(fmt.dtype)
     cases: Mapping[str, tuple[Array, Array]] = {
-        f"the label's own class masked (-inf; the exact {'derivative is -1' if slope else 'loss is inf'})": (
-            masked,
-            zero,
-        ),
+        f"the label's own class masked (-inf; the exact {OF_MASKED[problem.name]})": (masked, zero),
         "an empty batch": (x[:0], zero[:0]),
     }
     if labels == "integer":
@@ -176,7 +223,7 @@ def _special(ask: Callable[..., Any], fmt: Format, classes: int, labels: str, sl
 
 def _said(ask: Callable[..., Any], logits: Array, labels: Array) -> str:
     try:
-        found = ask("evaluate", "loss", logits, labels)
+        found = ask(logits, labels)
     except UsageError as e:
         return str(e)
     if not len(found):

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from harness import UsageError, choices
 from harness.sweep.own import Function, one_line
 
@@ -29,6 +31,7 @@ INPUTS = re.compile(
 )
 TARGETS = re.compile(r"t|targets?|labels?|(y_?)?(true|target|label|onehot)|truth|ground_truth|gt")
 DATA = re.compile(r"dtrain|train_data|dmatrix|dataset|train_set|data")
+XGBOOST = re.compile(r"d(train|matrix)")
 
 
 def find(target: str) -> Function:
@@ -148,18 +151,22 @@ def _from_name(name: str) -> ModuleType:
 
 
 class ObjectiveData:
-    """Stand for the data of a boosting library's objective: its labels, without weights."""
+    """Stand for the data of a boosting library's objective: its labels, without weights.
 
-    def __init__(self, labels: Any):
-        self.labels = labels
+    Data without weights have None for them in LightGBM, and an empty array in XGBoost, whose objectives call it `dtrain`
+    or `dmatrix`.
+    """
+
+    def __init__(self, labels: Any, name: str):
+        self.labels, self.name = labels, name
 
     def get_label(self) -> Any:
         """Return the targets, one for each input."""
         return self.labels
 
-    def get_weight(self) -> None:
-        """Return None: no example is weighted."""
-        return None
+    def get_weight(self) -> Any:
+        """Return what stands for no weights: no example is weighted."""
+        return np.empty(0, np.float32) if XGBOOST.fullmatch(self.name) else None
 
 
 def arranged(function: Function, name: str, has_target: bool) -> Callable[..., Any]:
@@ -174,7 +181,8 @@ def arranged(function: Function, name: str, has_target: bool) -> Callable[..., A
     _refuse_more(parameters, name, 1 + has_target)
     positional = [p for p in parameters if p.kind != p.KEYWORD_ONLY]
     if has_target and len(positional) >= 2 and DATA.fullmatch(_plain(positional[1])):
-        return _standing_for(function, lambda x, y: function(x, ObjectiveData(y)))
+        data = _plain(positional[1])
+        return _standing_for(function, lambda x, y: function(x, ObjectiveData(y, data)))
     at = _places(parameters, has_target)
     if at is None:
         return function

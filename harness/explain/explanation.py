@@ -28,7 +28,7 @@ from harness.explain.remedies import BUDGET, compute, exact_at, total_ulp
 from harness.explain.shadow import Shadow, trace
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
-from harness.problems import Problem, antiderivative_of
+from harness.problems import Problem, antiderivative_of, is_hessian
 from harness.sweep.own import Guarded
 from harness.truth.certified import significant
 
@@ -116,7 +116,9 @@ class ProblemAt:
 
     @property
     def noun(self) -> str:
-        """Name in a sentence what the problem's value is: loss, gradient or value."""
+        """Name in a sentence what the problem's value is: loss, gradient, Hessian or value."""
+        if is_hessian(self.problem):
+            return "Hessian"
         if antiderivative_of(self.problem):
             return "gradient"
         return "loss" if self.problem.has_target else "value"

@@ -14,19 +14,22 @@ from harness.problems.weights import MARK, Weights, decimal_text
 
 LABELS = ("integer", "onehot", "soft")
 MOST_CLASSES = 100_000
+HESSIAN = "softmax_ce_hess"
 
 
 @dataclass(frozen=True)
 class ClassProblem:
     """Describe an exact function of K logits: its name, whether a label belongs to it, its formula (LaTeX).
 
-    `gradient` names the problem that is its derivative in the logits; that one has K values, one `each_class`.
+    `gradient` names the problem that is its derivative in the logits; that one has K values, one `each_class`.  So has
+    `hessian`, the diagonal of the second derivatives, which boosting libraries ask of an objective.
     """
 
     name: str
     has_target: bool
     formula: str
     gradient: str = ""
+    hessian: str = ""
     each_class: bool = False
 
     def of(self, classes: int, weights: Weights) -> str:
@@ -39,9 +42,10 @@ CLASS_PROBLEMS: Mapping[str, ClassProblem] = {
     p.name: p
     for p in (
         ClassProblem("logsumexp", False, r"\log \sum_i e^{x_i}", "softmax"),
-        ClassProblem("softmax_ce", True, r"\sum_i t_i (\log \sum_j e^{x_j} - x_i)", "softmax_ce_grad"),
+        ClassProblem("softmax_ce", True, r"\sum_i t_i (\log \sum_j e^{x_j} - x_i)", "softmax_ce_grad", HESSIAN),
         ClassProblem("softmax", False, r"e^{x_i} / \sum_j e^{x_j}", each_class=True),
         ClassProblem("softmax_ce_grad", True, r"e^{x_i} / \sum_j e^{x_j} \sum_j t_j - t_i", each_class=True),
+        ClassProblem(HESSIAN, True, r"p_i (1 - p_i) \sum_j t_j,\ p_i = e^{x_i} / \sum_j e^{x_j}", each_class=True),
     )
 }
 

@@ -364,14 +364,16 @@ def _true_class(plain: Problem, name: str, weights: Weights) -> Problem:
 def _family(plain: Problem) -> WeightedFamily:
     return WeightedFamily(
         plain.name, ("gamma", "weight"), lambda name, weights: _true_class(plain, name, weights),
-        plain.gradient, (("gamma", Fraction(2)),),
+        plain.gradient, DEFAULTS, plain.hessian,
     )  # fmt: skip
 
 
-OF_LABELS = ("alpha", "gamma", "smoothing", "weight")
 DEFAULTS = (("gamma", Fraction(2)),)
+OF_LABELS = ("alpha", "gamma", "smoothing", "weight")
 WEIGHTED_FOCAL = (
     *(_family(p) for p in FOCAL[:2]),
-    WeightedFamily("focal_bce_logits", OF_LABELS, _of_labels, "focal_bce_logits_grad", DEFAULTS),
+    WeightedFamily(
+        "focal_bce_logits", OF_LABELS, _of_labels, "focal_bce_logits_grad", DEFAULTS, "focal_bce_logits_hess"
+    ),
     WeightedFamily("focal_bce_logits_grad", OF_LABELS, _of_labels_grad, "", DEFAULTS),
 )

@@ -183,7 +183,7 @@ OWN: dict[str, Problem] = {}  # those that users and packages declare: see own.p
 class WeightedFamily:
     """Describe the losses that weights make of one: `make` is given its name and the weights that it `takes`.
 
-    `gradient` names the family of the derivatives, with the same weights; "" where there is none.  Weights left out
+    `gradient` and `hessian` name the families of the derivatives, with the same weights; "" where there is none.  Weights left out
     have `defaults`, which a name does not carry.
     """
 
@@ -192,6 +192,7 @@ class WeightedFamily:
     make: Callable[[str, Weights], Problem]
     gradient: str = ""
     defaults: tuple[tuple[str, Fraction], ...] = ()
+    hessian: str = ""
 
 
 WEIGHTED: dict[str, WeightedFamily] = {}
@@ -266,6 +267,11 @@ def gradient_of(problem: Problem) -> Problem | None:
 def hessian_of(problem: Problem) -> Problem | None:
     """Return the second derivative of a problem in its input; None where none is declared."""
     return problem_named(problem.hessian) if problem.hessian else None
+
+
+def is_hessian(problem: Problem) -> bool:
+    """Tell whether a problem is of a family of second derivatives; sigmoid_grad, which is one of many things, is not."""
+    return any(family.hessian == problem.base for family in WEIGHTED.values())
 
 
 def antiderivative_of(problem: Problem) -> Problem | None:

@@ -245,7 +245,10 @@ def _weighted(plain: Problem, name: str, weights: Weights) -> Problem:
 
 def _family(plain: Problem) -> WeightedFamily:
     gradient = GRADIENTS.get(plain.name, "")
-    return WeightedFamily(plain.name, TAKES, lambda name, weights: _weighted(plain, name, weights), gradient)
+    second = HESSIAN if plain.hessian else ""
+    return WeightedFamily(
+        plain.name, TAKES, lambda name, weights: _weighted(plain, name, weights), gradient, hessian=second
+    )
 
 
 # The plain second derivative is sigmoid_grad, which has no label; of a weighted loss it is A + B times that.

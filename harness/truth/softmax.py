@@ -101,6 +101,23 @@ class SoftmaxTruth:
                 known[pair] = self._slope(*pair, total)
         return [known[pair] for pair in zip(self.x.tolist(), t)]
 
+    def hessian(self, targets: Sequence[Fraction] | None) -> list[mpmath.mpf]:
+        """Return T p_i (1 - p_i) of each class, p its softmax and T the sum of the t_i, 1 without targets, within 2^(2-BITS) of itself.
+
+        It is the diagonal of the second derivatives; p_i and 1 - p_i come each from a derivative, where nothing is lost.
+        """
+        total = Fraction(1) if targets is None else sum(targets, Fraction(0))
+        if len(self.values) == 1:
+            share = Fraction(1, self.counts[0] + 1)
+            return [_rational(0 if np.isneginf(x) else total * share * (1 - share)) for x in self.x]
+        known: dict[float, mpmath.mpf] = {-np.inf: mp.mpf(0)}
+        for x in self.x.tolist():
+            if x not in known:
+                share, lacking = self._slope(x, Fraction(0), Fraction(1)), self._slope(x, Fraction(1), Fraction(1))
+                with mp.workprec(START_BITS):
+                    known[x] = _rational(total) * share * -lacking
+        return [known[x] for x in self.x.tolist()]
+
     def _slope(self, x: float, t: Fraction, total: Fraction) -> mpmath.mpf:
         """Return total softmax(x) - t of one logit, with as many bits as it takes."""
         if np.isneginf(x):
