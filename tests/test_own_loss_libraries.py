@@ -419,3 +419,67 @@ def test_on_a_device_a_function_gets_large_blocks_and_the_row_names_it(library, 
     assert '"device": "Stand-in"' in reports["cuda"].to_json() and set(reports["cuda"].table["device"]) == {"Stand-in"}
     one, other = ([{**r} for r in reports[d].rows] for d in ("cpu", "cuda"))
     assert [r["max_ulp"] for r in one] == [r["max_ulp"] for r in other]
+
+
+@pytest.fixture
+def pytorch():
+    return pytest.importorskip("torch", reason="torch is an extra")
+
+
+def weighted_module(pytorch, plain):
+    """A loss with a weight that PyTorch moves, a buffer, or one that it does not know of; and a parameter."""
+
+    class Weighted(pytorch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = pytorch.nn.Parameter(pytorch.ones(1))
+            weight = pytorch.full((9,), 3.0)
+            if plain:
+                self.weight = weight
+            else:
+                self.register_buffer("weight", weight)
+
+        def forward(self, input, target):
+            return self.loss(input, target)
+
+        def loss(self, input, target):
+            return self.scale * self.weight * pytorch.nn.functional.softplus(input)
+
+    return Weighted()
+
+
+def test_a_module_is_moved_to_the_device_on_a_copy(pytorch):
+    """On torch's device without memory: there is no other where the tests run."""
+    from functools import partial
+
+    arrays, module = arrays_of("torch", "meta"), weighted_module(pytorch, plain=False)
+    given = [arrays.given(np.zeros(9, np.float32))] * 2
+    for function in (module, module.loss, partial(module, target=given[1])):
+        moved = arrays.placed(function)
+        assert moved(*given[: 1 if isinstance(function, partial) else 2]).device.type == "meta"
+        with pytest.raises(RuntimeError, match="device"):
+            function(*given[: 1 if isinstance(function, partial) else 2])  # what was not moved
+    assert {t.device.type for t in (module.scale, module.weight)} == {"cpu"}
+    assert arrays_of("torch").placed(module) is module and arrays.placed(len) is len
+
+
+def test_tensors_that_are_not_moved_are_named(pytorch):
+    from harness.checking.subject import Options, Subject
+    from harness.problems import problem_named
+
+    weight = pytorch.ones(9)
+
+    def closed(input, target):
+        return input * weight
+
+    def said(function, raises=UsageError):
+        subject = Subject(function, problem_named("bce_logits"), FORMATS["float32"], Options("torch", "meta"))
+        with pytest.raises(raises) as raised:
+            subject.load()
+        return str(raised.value)
+
+    assert "; it holds weight on the CPU: make a module's tensors buffers (register_buffer)" in said(closed)
+    plain = weighted_module(pytorch, plain=True)
+    assert "it holds weight on the CPU" in said(plain) and "it holds weight on the CPU" in said(plain.loss)
+    moved = weighted_module(pytorch, plain=False)  # it is called, and its result, without memory, cannot be read
+    assert "no data" in said(moved, NotImplementedError)

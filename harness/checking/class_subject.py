@@ -33,7 +33,6 @@ class ClassSubject:
         """Find the function, its gradient if that is asked for, and its library, by a call on a few rows."""
         function = find(self.target) if isinstance(self.target, str) else self.target
         few = logits[:2], None if labels is None else labels[:2]
-        self.parts = {"loss": arranged(function, self.name, self.problem.has_target)}
         self._try_libraries(function, *few)
         if "loss" in self.parts:
             self._with_gradient()
@@ -56,7 +55,7 @@ class ClassSubject:
         if own is not None:
             name = own if isinstance(own, str) else getattr(own, "__name__", "the gradient")
             found = find(own) if isinstance(own, str) else own
-            self.parts["gradient"] = arranged(found, name, self.problem.has_target)
+            self.parts["gradient"] = arranged(self.arrays.placed(found), name, self.problem.has_target)
         elif self.options.gradient:
             self.parts["gradient"] = self.arrays.slope(self.parts["loss"])
 
@@ -65,6 +64,8 @@ class ClassSubject:
         for library in candidates(function, self.options.library):
             try:
                 self.arrays = arrays_of(library, self.options.device)
+                placed = self.arrays.placed(function)
+                self.parts = {"loss": arranged(placed, self.name, self.problem.has_target)}
                 if not self._take_pair(logits, labels):
                     self.evaluate("loss", logits, labels)
                 return
@@ -122,7 +123,8 @@ class ClassSubject:
             if isinstance(e, SystemExit):
                 raise UsageError(f"{self.name} called sys.exit; it must return its results") from e
             on = "" if self.arrays.name == "numpy" else f" on arrays of {self.arrays.name}"
-            raise UsageError(f"{self.name} raised {one_line(e)}{on}") from e
+            where = self.arrays.elsewhere(self.parts[part])
+            raise UsageError(f"{self.name} raised {one_line(e)}{on}{where}") from e
         self.surroundings.check(self.name)
         if any(a.tobytes() != b.tobytes() for a, b in zip(given, (logits, labels)) if b is not None):
             raise UsageError(f"{self.name} changed its input; it must leave its arrays as they are")

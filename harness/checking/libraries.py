@@ -11,7 +11,9 @@ from __future__ import annotations
 import dis
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -56,6 +58,14 @@ class NumpyArrays:
         """Return what a function returned as a NumPy array, whatever library's array it is; others as they are."""
         return taken(result)
 
+    def placed(self, function: Function) -> Function:
+        """Return a function whose own arrays lie on the device: the function itself, where it has none to move."""
+        return function
+
+    def elsewhere(self, function: Function) -> str:
+        """Name the arrays that a function holds on another device, for the end of a sentence on why it failed; "" for none."""
+        return ""
+
     def slope(self, function: Function) -> Function:
         """Return the derivative of f(x, ...) in x by the library's own autodiff; UsageError where it has none."""
         raise UsageError("NumPy has no autodiff; name the gradient's own function: --gradient-function FILE:F")
@@ -93,6 +103,37 @@ class TorchArrays(NumpyArrays):
     def integers(self, labels: np.ndarray) -> Any:
         """Return a tensor with the integers of a NumPy array."""
         return self.torch.from_numpy(labels).to(self.where)
+
+    def placed(self, function: Function) -> Function:
+        """Return a function with a copy on the device of the module that it is, is a method of, or is a partial of.
+
+        Parameters and buffers are moved, as `module.to(device)` does; the user's own module stays where it is.
+        """
+        if self.where == "cpu":
+            return function
+        if isinstance(function, self.torch.nn.Module):
+            return deepcopy(function).to(self.where)
+        if isinstance(function, partial):
+            return partial(self.placed(function.func), *function.args, **function.keywords)
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, self.torch.nn.Module):
+            return getattr(self.placed(owner), function.__name__)
+        return function
+
+    def elsewhere(self, function: Function) -> str:
+        """Name the tensors, and modules, that a function holds on another device than its inputs'."""
+        names = [name for name, value in held(function) if self._is_elsewhere(value)] if self.where != "cpu" else []
+        if not names:
+            return ""
+        return (
+            f"; it holds {', '.join(names)} on the CPU: make a module's tensors buffers (register_buffer), which are moved with "
+            f"it, or move them where they are used, by .to(input.device)"
+        )
+
+    def _is_elsewhere(self, value: Any) -> bool:
+        if isinstance(value, self.torch.nn.Module):
+            return any(map(self._is_elsewhere, [*value.parameters(), *value.buffers()]))
+        return isinstance(value, self.torch.Tensor) and value.device.type != self.where.partition(":")[0]
 
     def slope(self, function: Function) -> Function:
         """Return the derivative in x: the gradient of the sum of all results, each of which has its own input."""
@@ -263,6 +304,21 @@ def library_of_type(kind: type) -> str | None:
         if root and not (root == "numpy" and base is np.ndarray and kind is not np.ndarray):
             return root
     return None
+
+
+def held(function: Function) -> Iterator[tuple[str, Any]]:
+    """Yield what a function keeps beside its arguments, by name: attributes of its object, its defaults, names of its code."""
+    function = inspect.unwrap(function)
+    plain = _plain(getattr(function, "forward", function))  # a module of torch is called through its forward
+    for of in (function, getattr(function, "__self__", None)):
+        inner = of.named_modules() if hasattr(of, "named_modules") else [("", of)]
+        for path, each in inner:
+            yield from ((f"{path}.{name}".lstrip("."), value) for name, value in getattr(each, "__dict__", {}).items())
+    if not inspect.isfunction(plain):
+        return
+    yield from ((n, p.default) for n, p in inspect.signature(plain).parameters.items() if p.default is not p.empty)
+    names = inspect.getclosurevars(plain)
+    yield from ((name, value) for known in (names.nonlocals, names.globals) for name, value in known.items())
 
 
 # -- telling the library of a function ----------------------------------------------------------------

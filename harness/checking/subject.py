@@ -86,16 +86,15 @@ class Subject:
     def load(self) -> Loaded:
         """Find the function, tell its library and how it wants to be called, and say so; UsageError where it fails."""
         function = self._found(self.target)
-        called = arranged(function, self.name, self.problem.has_target)
-        self._try_libraries(function, called)
+        self._try_libraries(function)
         if self.options.gradient and "loss" in self.parts:
-            self.parts["gradient"] = self.arrays.slope(called)
+            self.parts["gradient"] = self.arrays.slope(self.parts["loss"])
             if self.arrays.name != "jax":  # whose vmap alone goes over a derivative
                 self._mapped[id(self.parts["gradient"])] = None
         own = self.options.gradient_function
         if own is not None:
             name = own if isinstance(own, str) else getattr(own, "__name__", "the gradient")
-            self.parts["gradient"] = arranged(self._found(own), name, self.problem.has_target)
+            self.parts["gradient"] = arranged(self.arrays.placed(self._found(own)), name, self.problem.has_target)
         self.surroundings.check(self.name)
         self.notes += called_with(self.arrays)
         seconds = self._seconds() if self._one_at_a_time() else 0.0
@@ -117,13 +116,15 @@ class Subject:
     def _found(self, target: str | Function) -> Function:
         return find(target) if isinstance(target, str) else target
 
-    def _try_libraries(self, function: Function, called: Function) -> None:
+    def _try_libraries(self, function: Function) -> None:
         """Call the function on a few inputs in each library that it may be of, in each way; keep what works first."""
         first: UsageError | None = None
+        arranged(function, self.name, self.problem.has_target)  # what it lacks is said before a library is loaded
         for library in candidates(function, self.options.library):
             try:
                 self.arrays = arrays_of(library, self.options.device)
-                self._try_ways(called)
+                placed = self.arrays.placed(function)
+                self._try_ways(arranged(placed, self.name, self.problem.has_target))
                 return
             except UsageError as e:
                 first = first or e
@@ -226,7 +227,7 @@ class Subject:
             if isinstance(e, SystemExit):
                 raise UsageError(f"{self.name} called sys.exit; it must return its results") from e
             on = "" if self.arrays.name == "numpy" else f" on arrays of {self.arrays.name}"
-            raise UsageError(f"{self.name} raised {one_line(e)}{on}") from e
+            raise UsageError(f"{self.name} raised {one_line(e)}{on}{self.arrays.elsewhere(function)}") from e
         self.surroundings.check(self.name)
         if any(a.tobytes() != b.tobytes() for a, b in zip(kept, inputs)):
             raise UsageError(f"{self.name} changed its input; it must leave its arrays as they are")
