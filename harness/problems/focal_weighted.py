@@ -65,11 +65,12 @@ def bits_beyond(gamma: Fraction, b: Fraction, x: mpmath.mpf) -> int:
 
 
 def log_wrong(label: Fraction, b: Fraction, e: mpmath.mpf, t: mpmath.mpf, x: mpmath.mpf) -> mpmath.mpf:
-    """Return log m."""
+    """Return log m, m being the probability of being wrong at x >= 0."""
     return mp.log(mpf_of(label) * e + mpf_of(b)) - t if b else -x - t
 
 
 def power_of(gamma: Fraction, log_base: mpmath.mpf) -> mpmath.mpf:
+    """Return base^gamma from the logarithm of the base."""
     return mp.exp(mpf_of(gamma) * log_base)
 
 
