@@ -311,7 +311,8 @@ def held(function: Function) -> Iterator[tuple[str, Any]]:
     function = inspect.unwrap(function)
     plain = _plain(getattr(function, "forward", function))  # a module of torch is called through its forward
     for of in (function, getattr(function, "__self__", None)):
-        inner = of.named_modules() if hasattr(of, "named_modules") else [("", of)]
+        modules: Callable[[], Any] | None = getattr(of, "named_modules", None)
+        inner = [("", of)] if modules is None else modules()
         for path, each in inner:
             yield from ((f"{path}.{name}".lstrip("."), value) for name, value in getattr(each, "__dict__", {}).items())
     if not inspect.isfunction(plain):
