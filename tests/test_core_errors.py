@@ -4,6 +4,8 @@ Nothing here computes a problem: exact values, their ulps and the bounds on them
 that each step says what it does.  benchmarks/mutants.py makes the slips.
 """
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 from mpmath import mp
@@ -86,6 +88,12 @@ class TestErrors:
         assert of([[4.0, 1.0], [6.0, 2.0]], exact(rows, [[0.5, 2.0], [1.0, 1.0]])).most_absolute.tolist() == [8.0, 6.0]
         in_parts = of([[4.0, 1.0], [6.0, 2.0]], exact(rows, [[0.5, 2.0], [1.0, 1.0]], parts=lambda: ()))
         assert in_parts.most_absolute.tolist() == [8.0 + 3 * OPEN, 6.0 + OPEN]
+        poles = of([[0.0, 0.0]] * 2, exact([[np.inf, 0.5], [np.inf, -np.inf]], parts=lambda: ()))
+        assert poles.most_absolute.tolist() == [0.5 * OPEN, 0.0]
+
+    def test_errors_are_not_changed(self):
+        with pytest.raises(FrozenInstanceError):
+            of([[1.0]], exact([[1.0]])).peak = 2.0
 
     def test_errors_are_huge_beyond_the_limit_in_any_row(self):
         given = exact([[1.0], [1.0]])
@@ -122,10 +130,15 @@ class TestMeasure:
         given = exact([[1.0]], per_value=per_value)
         assert measure(np.array([[1.0 + ulp]]), given, True).most_relative.tolist() == [most]
 
+    @pytest.mark.parametrize(("ulp", "most"), [(0.5, 4.0), (0.75, 6.0), (0.25, 1.0)])
+    def test_of_others_the_bound_is_the_product_of_the_largest(self, ulp, most):
+        given = exact([[1.0, 1.0]], per_value=[[0.125, 8.0]])
+        assert measure(np.array([[1.0 + ulp, 1.0]]), given, True).most_relative.tolist() == [most]
+
     @pytest.mark.parametrize(
         ("ulp", "most", "at", "closer"),
         [
-            (0.25, 8.0, 8.0, False), (0.5, 8.0, 8.0, True), (0.75, 0.5, 0.5, False), (3.0, 0.25, 0.25, False),
+            (0.25, 8.0, 8.0, False), (0.5, 8.0, 8.0, True), (0.75, 0.5, 0.5, False), (3.0, 0.25, 8.0, False), (3.0, 0.25, 0.25, False),
             (3.0, 1.0, 0.25, False), (3.0, 1.0, 0.5, True), (np.nan, 1.0, 0.0, True), (np.inf, 1.0, 0.5, True),
             (1.98, 0.5, 0.5, True), (1.96, 0.505, 0.5, False),
         ],
@@ -426,3 +439,8 @@ class TestSummary:
     def test_a_sum_is_exact(self):
         assert summaries._whole(np.array([1.0, 2.0**-60, -1.0])) == mp.mpf(2.0**-60)
         assert summaries._whole(np.array([2.0**1023, 2.0**1023])) == mp.ldexp(1, 1024)
+
+
+def test_a_block_of_nothing_but_wrong_signs():
+    errors = measure(np.array([[-1.0, -2.0]]), exact([[1.0, 1.0]], per_value=8.0), True)
+    assert errors.outcomes["wrong_sign"].tolist() == [[True, True]]
