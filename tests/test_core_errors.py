@@ -444,3 +444,8 @@ class TestSummary:
 def test_a_block_of_nothing_but_wrong_signs():
     errors = measure(np.array([[-1.0, -2.0]]), exact([[1.0, 1.0]], per_value=8.0), True)
     assert errors.outcomes["wrong_sign"].tolist() == [[True, True]]
+
+
+def test_an_error_of_0_counts_beside_one_that_does_not():
+    beside = np.array([True, False, False])
+    assert tally([[0.0, 0.0, 0.5]], beside=beside).measured.tolist() == [2]
