@@ -468,11 +468,14 @@ class Results:
         STORE.mkdir(parents=True, exist_ok=True)
         self.file.write_text(json.dumps(self.known, indent=0, sort_keys=True))
 
-    def of(self, mutant: Mutant, tests: Sequence[str]) -> str:
-        """Return what is known of a mutant: KILLED, SURVIVED, or "" where it must be tried."""
+    def of(self, mutant: Mutant, tests: Sequence[str], now: bool = True) -> str:
+        """Return what is known of a mutant: KILLED, SURVIVED, or "" where it must be tried.
+
+        Unless it is asked what holds `now`, one that survived earlier tests counts as a survivor until it is tried again.
+        """
         said = self.known.get(mutant.key, "")
         if said.startswith(SURVIVED):
-            return SURVIVED if said == f"{SURVIVED} {digest_of_tests(tests)}" else ""
+            return SURVIVED if not now or said == f"{SURVIVED} {digest_of_tests(tests)}" else ""
         if not said or said.startswith("stopped"):
             return KILLED if said else ""
         node, _, digest = said.rpartition(" ")
@@ -581,7 +584,7 @@ def told() -> str:
     for name, (paths, tests) in MODULES.items():
         results, files = Results(name), ", ".join(f"`{path}`" for path in paths)
         mutants = all_mutants(name) if results.known else []
-        outcomes = [results.of(m, tests) for m in mutants]
+        outcomes = [results.of(m, tests, now=False) for m in mutants]
         if not outcomes or not all(outcomes):
             rows.append((name, files, *["not run"] * 5))
             continue

@@ -449,3 +449,9 @@ def test_a_block_of_nothing_but_wrong_signs():
 def test_an_error_of_0_counts_beside_one_that_does_not():
     beside = np.array([True, False, False])
     assert tally([[0.0, 0.0, 0.5]], beside=beside).measured.tolist() == [2]
+
+
+def test_one_part_is_the_whole():
+    part = Summary(2, np.array([3, 1]))
+    part.measured[:] = [4, 5]
+    assert merge([part]).cells.tolist() == [1, 3] and merge([part]).measured.tolist() == [4, 5]
