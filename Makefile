@@ -7,7 +7,7 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: results report quick exhaustive questions systems systems_quick docs crate test lint format clean help
+.PHONY: results report quick exhaustive questions systems systems_quick docs crate test mutants lint format clean help
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := results
 
@@ -48,6 +48,9 @@ crate: .venv/.with-crate  ## Describe results/ as an RO-Crate, results/ro-crate-
 
 test: .venv/.with-test  ## Run the tests
 	$(RUN)/python -m pytest -n 2 --dist loadfile
+
+mutants: .venv/.with-mutants  ## Plant every small slip into the numerical core and see the tests notice: up to an hour
+	$(RUN)/python benchmarks/mutants.py
 
 lint: .venv/.with-test  ## Check style, types and the workflow; changes nothing
 	$(BIN)/ruff check --quiet

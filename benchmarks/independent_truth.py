@@ -17,6 +17,7 @@ import math
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from flint import arb, ctx
 from mpmath import mp
 
 from harness.numbers.formats import FORMATS, Format
-from harness.numbers.wide import FLOAT64, exact_mpf, huge, tiny, wide_dtype, widened
+from harness.numbers.wide import FLOAT64, huge, quad_fields, tiny, wide_dtype, widened
 from harness.problems import PROBLEMS, WEIGHTED, Problem, Weights, problem_named
 from harness.sweep.grid import Grid
 from harness.truth.arb import FORMS, WEIGHTED_FORMS, OracleDisagreement, confirm, form_of
@@ -62,11 +63,10 @@ def compared(task: tuple[str, str, int]) -> Compared:
     problem, fmt = problem_named(name), FORMATS[format_name]
     columns = inputs(problem, fmt, count)
     wide = wide_dtype(fmt)
-    with np.errstate(all="ignore"):
-        values = problem.fast(*(widened(c[None, :], wide) for c in columns))[0]
+    values = fast_values(problem, columns, wide)
     stated, worst, wrong = bound(fmt, problem), 0.0, []
-    for i, value in enumerate(values.tolist() if wide == FLOAT64 else values):
-        point = [float(c[i]) for c in columns]
+    points = zip(*(c.astype(float).tolist() for c in columns))
+    for value, point in zip(values.tolist() if wide == FLOAT64 else values, map(list, points)):
         error = off(problem, point, value, wide)
         worst = max(worst, error)
         if not error <= stated:
@@ -78,6 +78,18 @@ def compared(task: tuple[str, str, int]) -> Compared:
     cited = range(0, len(values), CITED)
     wrong += [text for i in cited if (text := unconfirmed(problem, [float(c[i]) for c in columns]))]
     return Compared(name, format_name, len(values), worst, stated, len(cited), wrong)
+
+
+def fast_values(problem: Problem, columns: list[np.ndarray], wide: np.dtype) -> np.ndarray:
+    """Return what the tier gives: a target at a time, as in sweeps, since what a target costs is paid once for all."""
+    x, *targets = columns
+    values = np.empty(len(x), wide)
+    for y in np.unique(targets[0]) if targets else [None]:
+        here = slice(None) if y is None else targets[0] == y
+        given = [widened(x[here][None, :], wide), *([] if y is None else [widened(np.array([[y]]), wide)])]
+        with np.errstate(all="ignore"):
+            values[here] = problem.fast(*given)[0]
+    return values
 
 
 def inputs(problem: Problem, fmt: Format, count: int) -> list[np.ndarray]:
@@ -98,11 +110,10 @@ def inputs(problem: Problem, fmt: Format, count: int) -> list[np.ndarray]:
 
 def off(problem: Problem, point: list[float], value: object, wide: np.dtype) -> float:
     """Return a value's relative error by Arb, an upper end of it; infinite where it is beyond what stands for it."""
-    bits = BITS
+    bits, form, held = BITS, form_of(problem), in_arb(value)
     while bits <= MOST_BITS:
         with ctx.workprec(bits):
-            found, held = form_of(problem)(*map(arb, point)), in_arb(value)  # type: ignore[misc]
-            error = distance(found, held, wide)
+            error = distance(form(*map(arb, point)), held, wide)  # type: ignore[misc]
         if error is not None:
             return error
         bits *= 4
@@ -111,14 +122,22 @@ def off(problem: Problem, point: list[float], value: object, wide: np.dtype) -> 
 
 def in_arb(value: object) -> arb:
     """Return a number of a wide format as a ball without a radius."""
-    return (
-        arb(value) if isinstance(value, float) else arb(exact_mpf(value)) if np.isfinite(value) else arb(float(value))
-    )
+    if isinstance(value, float) or not np.isfinite(value):
+        return arb(float(value))
+    sign, exponent, significand = quad_fields(np.asarray(value))
+    return arb((-significand if sign else significand, exponent))
+
+
+@cache
+def stand_ins(wide: np.dtype) -> tuple[arb, arb]:
+    """Return what stands for values too small and too large to matter."""
+    least, most = tiny(wide), huge(wide)
+    return (in_arb(float(least)), in_arb(float(most))) if wide == FLOAT64 else (in_arb(least), in_arb(most))
 
 
 def distance(found: arb, held: arb, wide: np.dtype) -> float | None:
     """Return the upper end of |held - found| / |found|; None where the ball is too wide to tell."""
-    least, most = in_arb(tiny(wide)), in_arb(huge(wide))
+    least, most = stand_ins(wide)
     if not held.is_finite():
         return 0.0 if not found.is_finite() else math.inf
     if held == 0:
