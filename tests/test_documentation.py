@@ -42,6 +42,7 @@ UNRUN = [
     ("CONTRIBUTING.md", "make          # the main job"),
     ("docs/fix.md", "harness fix my_loss.py:loss"),
     ("docs/howto/cluster.md", ".venv/bin/pip install snakemake-executor-plugin"),
+    ("docs/howto/figure.md", "snakemake logits"),
     ("docs/own_loss.md", "import harness\n\n\ndef loss(input, target):"),
     *(
         (f"docs/questions/{name}.md", f"snakemake {name}")

@@ -234,14 +234,29 @@ def test_the_runner_in_c_follows_the_rule(tmp_path):
     (tmp_path / "loss.c").write_text("float loss(float x, float y) { return x + 0 * y; }\n")
     built = ["cc", str(EXAMPLES / "vectors.c"), str(tmp_path / "loss.c"), "-lm", "-o", str(tmp_path / "vectors")]
     subprocess.run(built, check=True)
-    values = [0.0, -0.0, 1.0, -1.0, 1 + 4 * 2.0**-23, 1 + 5 * 2.0**-23, 2.0**-149, float("inf"), float("-inf"), float("nan")]
+    values = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        1 + 4 * 2.0**-23,
+        1 + 5 * 2.0**-23,
+        2.0**-149,
+        float("inf"),
+        float("-inf"),
+        float("nan"),
+    ]
     for computed in values:
         for rounded in values:
             ulp = np.spacing(np.float32(abs(rounded))) if np.isfinite(rounded) else ""
             cells = [computed.hex(), "0x0p+0", rounded.hex(), "0", float(ulp).hex() if ulp else ""]
             row = f"input,target,rounded,exact,ulp\n{','.join(cells)}\n"
             ran = subprocess.run([tmp_path / "vectors"], input=row, capture_output=True, text=True)
-            assert ran.returncode == (not defined["passes"](computed, rounded, cells[4])), (computed, rounded, ran.stdout)
+            assert ran.returncode == (not defined["passes"](computed, rounded, cells[4])), (
+                computed,
+                rounded,
+                ran.stdout,
+            )
 
 
 def test_both_runners_have_twenty_lines():

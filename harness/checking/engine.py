@@ -86,7 +86,9 @@ def check(
         from harness.checking.classes import check_classes  # with NumPy's random numbers, which nothing else needs
 
         if allow_flush:
-            raise UsageError("--allow-flush is for functions of one input: those of K classes are not looked at for flushes")
+            raise UsageError(
+                "--allow-flush is for functions of one input: those of K classes are not looked at for flushes"
+            )
         chosen = weights_given(weights)
         return check_classes(
             function, class_problem(problem, classes, chosen, labels), fmt, classes=classes or 0, labels=labels,

@@ -23,7 +23,7 @@ from harness.truth.fast import evaluate
 
 Call = Callable[..., Any]
 LEAST = 2  # subnormal numbers that must have been flushed, and none kept
-BETWEEN = 64  # inputs tried between two of the grid, where the exact value passes the least normal number
+BETWEEN = 64  # inputs tried between two of the grid, where the exact value passes the least normal number, or NEAR times it
 NEAR = 2.0**24  # numbers up to so many times the least normal one must be kept: a form that saturates is 0 there, too
 
 
@@ -59,6 +59,7 @@ class Flushing:
         )
 
 
+@np.errstate(all="ignore")
 def flushed(
     problem: Problem, fmt: Format, call: Call, target: float | None, grid: str = "standard", max_ulp: float = 4.0
 ) -> Flushing | None:
@@ -68,7 +69,7 @@ def flushed(
     subnormal where one within `max_ulp` ulp of it is: a function that is right to so much may return that, flushed.
     """
     few = _few(problem, fmt, target)
-    given, exact = np.asarray(_quietly(call, *_inputs(fmt, few, target))), _exact(problem, fmt, few, target)
+    given, exact = np.asarray(call(*_inputs(fmt, few, target))), _exact(problem, fmt, few, target)
     results = _results_flushed(fmt, given, exact)
     inputs = _inputs_flushed(fmt, call, few, given, exact, target)
     if not results and not inputs:
@@ -88,9 +89,8 @@ def flushed(
 
 def _errors(problem: Problem, fmt: Format, call: Call, x: Array, target: float | None) -> Errors:
     column = () if target is None else (np.array([[target]]).astype(fmt.dtype),)
-    with np.errstate(all="ignore"):
-        exact = evaluate(problem, fmt, x[None, :], *column)
-        return measure(np.asarray(call(*_inputs(fmt, x, target)))[None, :], exact, problem.nonnegative)
+    exact = evaluate(problem, fmt, x[None, :], *column)
+    return measure(np.asarray(call(*_inputs(fmt, x, target)))[None, :], exact, problem.nonnegative)
 
 
 def _subnormal(fmt: Format, values: Array, ulps: float = 0.0) -> Array:
@@ -100,13 +100,14 @@ def _subnormal(fmt: Format, values: Array, ulps: float = 0.0) -> Array:
 
 
 def _few(problem: Problem, fmt: Format, target: float | None) -> Array:
-    """Return the inputs of the quick grid, and more of them where the exact value passes the least normal number.
+    """Return the inputs of the quick grid, and more of them where the exact value is about the least normal number.
 
-    In float64 e^x is subnormal for x from −745 to −708, and the quick grid may have no input there.
+    In float64 e^x is subnormal for x from −745 to −708, and the quick grid may have no input there, or close above.
     """
     ordinals = Grid("quick", problem, fmt).ordinals()
     size = np.abs(_exact(problem, fmt, fmt.from_ordinal(ordinals), target).astype(np.float64))
-    passed = np.flatnonzero((size[1:] < fmt.min_normal) != (size[:-1] < fmt.min_normal))
+    level = (size >= fmt.min_normal).astype(int) + (size >= NEAR * fmt.min_normal)
+    passed = np.flatnonzero(np.diff(level))
     between = [np.linspace(ordinals[i], ordinals[i + 1], BETWEEN + 2).astype(np.int64) for i in passed]
     return fmt.from_ordinal(np.unique(np.concatenate([ordinals, *between])))
 
@@ -119,13 +120,7 @@ def _exact(problem: Problem, fmt: Format, x: Array, target: float | None) -> Arr
     """Return the exact values to nearly the wide format's precision."""
     wide = wide_dtype(fmt)
     column = () if target is None else (np.array([[target]]).astype(wide),)
-    found = _quietly(problem.fast, widened(x, wide)[None, :], *column)
-    return np.broadcast_to(found, (1, len(x)))[0]
-
-
-def _quietly(function: Call, *inputs: Array) -> Any:
-    with np.errstate(all="ignore"):
-        return function(*inputs)
+    return np.broadcast_to(problem.fast(widened(x, wide)[None, :], *column), (1, len(x)))[0]
 
 
 def _results_flushed(fmt: Format, given: Array, exact: Array) -> bool:
