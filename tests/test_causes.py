@@ -123,4 +123,4 @@ def test_the_line_prints_the_value(cause: Cause, every: list[probes.Returned]) -
 def test_since_when_is_told_with_how_it_is_known() -> None:
     told = [cause.since for cause in CAUSES if cause.since is not None]
     assert len(told) >= 12
-    assert all(version and re.match(r"read in |run with ", known_by) for version, known_by in told)
+    assert all(version and re.match(r"(read in|run with) ", known_by) for version, known_by in told)

@@ -139,6 +139,7 @@ CAUSES: tuple[Cause, ...] = (
         "np.float64(np.float32(np.log1p(np.exp(-np.abs(x)))))",
         "keras-openvino", "keras.losses.BinaryCrossentropy(from_logits=True)", "bce_logits", "float64", "eager", "0", 0.0,
         ("narrowed",),
+        since=("Keras 3.14.0, the first with this loss in that backend", "read in its source and that of 3.13.0"),
     ),
     Cause(
         "the loss of a wrong prediction is cut off at the machine epsilon",
@@ -194,6 +195,7 @@ CAUSES: tuple[Cause, ...] = (
         f"-np.log(np.maximum(1 - {P}, 1e-15))",
         "lightgbm", "lightgbm binary_logloss", "bce_logits", "float64", "metric", "0", 40.0,
         ("plateau", "cancelled"),
+        since=("LightGBM 2.3.1 at the latest", "run with that release"),
         line='python -c "import numpy as np, lightgbm as l; s = {\'objective\': \'binary\', \'metric\': \'binary_logloss\', '
         "'verbose': -1}; t = l.Dataset(np.zeros((2, 1)), label=[0, 1], params=s); v = l.Dataset(np.zeros((1, 1)), label=[0], "
         'init_score=[40.], reference=t, params=s); print(l.Booster(s, t).add_valid(v, \'v\').eval_valid()[0][2])"',
