@@ -185,6 +185,7 @@ CAUSES: tuple[Cause, ...] = (
         f"-np.log(np.maximum(1 - {P}, np.float32(1e-16)))",
         "xgboost", "xgboost logloss", "bce_logits", "float32", "metric", "0", 17.0,
         ("plateau", "cancelled"),
+        since=("XGBoost 0.80 at the latest", "run with that release, the margin set on its matrix"),
         line='python -c "import numpy as np, xgboost; d = xgboost.DMatrix(np.zeros((1, 1)), label=[0], base_margin=[17.]); '
         "b = xgboost.train({'objective': 'binary:logistic', 'eval_metric': 'logloss', 'base_score': 0.5}, d, 0); "
         'print(b.eval(d).split(\':\')[1])"',
