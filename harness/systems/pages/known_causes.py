@@ -156,6 +156,7 @@ CAUSES: tuple[Cause, ...] = (
         "np.where(x > 33.3, x, x + np.exp(-x)) - y * x",
         "sklearn", "sklearn HalfBinomialLoss.loss", "bce_logits", "float64", "eager", "1", 34.0,
         ("cancelled",),
+        since=("scikit-learn 1.1.0 at the latest", "run with that release"),
     ),
     Cause(
         "subnormal losses and gradients are 0",
