@@ -207,8 +207,8 @@ def test_jax_has_a_log1p_of_its_own_in_float64_where_that_of_xla_is_off(tmp_path
 def test_a_loss_in_float32_that_is_wrong_besides_flushing_does_not_pass(tmp_path):
     """A planted fault is not let pass with the flush."""
     pytest.importorskip("jax")
-    planted = checked(ranked("softplus"), "jax", tmp_path, lambda source: source.replace("log1p(", "log(1 + "))
-    assert planted[0] == 1, planted[1]
+    planted = checked(ranked(), "jax", tmp_path, lambda source: source.replace("jnp.log1p(", "jnp.log(1 + "))
+    assert planted[0] == 1 and "over the budget" in planted[1], planted[1]
 
 
 def test_code_says_what_its_library_cannot_do():
