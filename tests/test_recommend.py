@@ -162,7 +162,7 @@ def checked(found, library, folder, change=lambda source: source):
     path = folder / "losses.py"
     path.write_text(change(told.code_of(found, library)), encoding="utf-8")
     command = re.search(r"harness (check .*)", told.checked(found, library)).group(1).replace("losses.py", str(path))
-    return run(*command.split(), "--grid", "quick", "--library", library)
+    return run(*command.split(), "--grid", "quick", "--library", library, "--timeout", "600")
 
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
