@@ -39,11 +39,11 @@ costs; or says that it found nothing better. In Python it is `harness.fix(functi
 What happens:
 
 1. The loss runs on values that record its operations, as `harness explain` has it, at ordinary and at outer inputs: code
-   that computes another formula at another input, by an `if`, is refused. Of a `--reduction` mean or sum, the formula is
+   that computes another formula at another input, by an `if`, is refused. With a `--reduction` mean or sum, the formula is
    that of one element.
 2. The formula is rewritten by egglog with {rules} rules, each an identity of real numbers on a stated domain
-   (`harness/checking/rewriting/rules.py`): log(1 + e^a) = softplus(a), 1 - sigmoid(a) = sigmoid(-a), a log b = xlogy(a, b)
-   and so on, with the rules of arithmetic that bring a formula into their shape.
+   (`harness/checking/rewriting/rules.py`). Among them are log(1 + e^a) = softplus(a), 1 - sigmoid(a) = sigmoid(-a) and
+   a log b = xlogy(a, b). Rules of arithmetic bring a formula into their shape.
 3. A clip, an eps or a threshold is a change of the function. The formula without it is rewritten as well, and the output
    says so; so is the formula of the targets 0 and 1, extended linearly between them. That is valid because all is
    measured against the exact function, and not against the loss.
@@ -60,10 +60,10 @@ What Herbie makes of some of these expressions stands beside it in
 
 Each is written anew, in its minimal form, after a kind that a study of numerical bugs reports:
 [examples/naive_losses.py](examples/naive_losses.py) has them and names the studies. The figures are the largest errors of
-`harness check` in {format}, over the targets of the tables, each over the usual range (logits up to 20 in size,
-or the probabilities that belong) with a normal exact value; basis: a sample, the standard grid, so that they are lower
-bounds. The ranking before stands on every float16 input. Spurious are NaN, infinities, zeros and wrong signs over all
-inputs. Of {count} losses {cured} are cured to {budget:g} ulp over the usual range, and {before} more were within it before;
+`harness check` in {format} over the usual range, at the targets of the tables: logits up to 20 in size, or the probabilities that
+belong, with a normal exact value. They stand on a sample, the standard grid, so that they are lower bounds.
+The ranking before stands on every float16 input. Spurious are NaN, infinities, zeros and wrong signs over all
+inputs. Of {count} losses {cured} are cured to {budget:g} ulp over the usual range, and {before} more were within it before.
 {left}: of those the rules find nothing within it.
 
 | loss | kind of | as | usual max ulp, before | after | spurious, before | after | operations | cured | fixed, in NumPy |
@@ -135,7 +135,7 @@ def page(functions: Sequence[Callable], results: Sequence[FixedLoss]) -> str:
     head = HEAD.format(
         rules=len(RULES), confirmed=CONFIRMED, count=len(results), format=FORMAT, budget=BUDGET,
         cured=states.count("yes"), before=before,
-        left=f"not cured are {', '.join(left)}" if left else "none is left",
+        left=f"Not cured are {', '.join(left)}" if left else "None is left",
     )  # fmt: skip
     return head + "".join(f"{line(f, r)}\n" for f, r in zip(functions, results))
 

@@ -25,9 +25,10 @@ HEAD = f"""# Published losses, checked
 
 What `harness check` says of losses as libraries and repositories publish them, in {FORMAT} on the standard grid, for the
 targets 0 and 1. Each is rewritten in NumPy in its shortest form in [examples/published.py](examples/published.py), which
-names its source; so the operations, their order and their constants are the library's, and the functions exp and log are
-NumPy's. The row is that of the worse target, and the sentence the verdict's reason. A loss that is another function than
-the problem, being weighted, smoothed or focused, is not wrong: the reason says how to check it as what it is.
+names its source. The operations, their order and their constants are the library's; the functions exp and log are NumPy's.
+
+The row is that of the worse target, and the sentence the verdict's reason. A loss that is weighted, smoothed or focused is
+another function than the problem, which is not wrong: the reason says how to check it as what it is.
 
 | loss | source | as | max ulp, usual | max ulp | spurious | what `check` says |
 | --- | --- | --- | --- | --- | --- | --- |

@@ -118,3 +118,9 @@ def test_the_line_prints_the_value(cause: Cause, every: list[probes.Returned]) -
     )
     printed = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=300, check=True).stdout.split()
     assert np.isclose(float(printed[-1]), fault.value, rtol=1e-5, atol=0, equal_nan=True)
+
+
+def test_since_when_is_told_with_how_it_is_known() -> None:
+    told = [cause.since for cause in CAUSES if cause.since is not None]
+    assert len(told) >= 12
+    assert all(version and re.match(r"(read in|run with) ", known_by) for version, known_by in told)

@@ -42,6 +42,7 @@ UNRUN = [
     ("CONTRIBUTING.md", "make          # the main job"),
     ("docs/fix.md", "harness fix my_loss.py:loss"),
     ("docs/howto/cluster.md", ".venv/bin/pip install snakemake-executor-plugin"),
+    ("docs/howto/figure.md", "snakemake logits"),
     ("docs/own_loss.md", "import harness\n\n\ndef loss(input, target):"),
     *(
         (f"docs/questions/{name}.md", f"snakemake {name}")
@@ -241,6 +242,38 @@ def test_a_planted_block_that_is_wrong_is_found(block, said, place, capsys):
     with pytest.raises(Exception) as e:
         run_page(place / "page.md")
     assert said in f"{e.type.__name__} {e.value} {capsys.readouterr().err}"
+
+
+# -- how pages read -----------------------------------------------------------------------------------
+
+MOST_WORDS = 30
+# Pages of questions have a test of their own (tests/test_studies.py); those of libraries and of published losses quote
+# what was measured in their tables, and the list of plain words is a list.
+QUOTED = ("docs/systems.md", "docs/findings.md", "docs/published.md")
+WRITTEN = [p for p in PAGES if p.parent.name != "questions" and p.relative_to(ROOT).as_posix() not in QUOTED]
+
+
+def long_sentences(text: str) -> list[str]:
+    """The sentences, list items and cells of a page that have more words than a breath; code and links count as one."""
+    text = re.sub(r"^(```|~~~)[^`]*?^\1[^\n]*$|<!--.*?-->|\{.*?\}", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"`[^`]*`", "code", re.sub(r"\]\([^)]*\)", "]", text))
+    parts = re.split(r"\n\s*\n|\n(?=\s*(?:[-*|]|\d+\.)\s?)| \| ", text)
+    sentences = [s.strip() for part in parts for s in re.split(r"(?<=[.!?:])\s+", part.replace("\n", " "))]
+    return [
+        s for s in sentences if len(re.findall(r"\S*\w\S*", s)) > MOST_WORDS and not s.startswith("arithmetic, at,")
+    ]
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_no_sentence_of_a_page_is_longer_than_a_breath(path):
+    assert long_sentences(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_planted_long_sentence_is_found():
+    words = "word " * 31
+    for text in (f"A. {words}. B.", f"- A.\n- {words}", f"| a | {words} |", f"1. A:\n   {words}"):
+        assert len(long_sentences(text)) == 1, text
+    assert long_sentences(f"```sh\n{words}\n```\n\nA {'word ' * 15}. B {'word ' * 15}. `{words}`") == []
 
 
 # -- the reference ------------------------------------------------------------------------------------

@@ -157,27 +157,65 @@ def differing(kernels, fmt, change):
     return wrong
 
 
-def checked(found, library, folder, fmt):
-    """Save the code and run the command that the text names; return its status and output."""
+def checked(found, library, folder, change=lambda source: source):
+    """Save the code and run the command that is printed for it; return its status, standard output and standard error."""
     path = folder / "losses.py"
-    path.write_text(told.code_of(found, library), encoding="utf-8")
-    command = re.search(r"harness (check .*)", told.text(found, ())).group(1).replace("losses.py", str(path))
-    more = ["--grid", "quick", *([] if library == "numpy" else ["--library", library])]
-    return run(*command.split(), *more)
+    path.write_text(change(told.code_of(found, library)), encoding="utf-8")
+    command = re.search(r"harness (check .*)", told.checked(found, library)).group(1).replace("losses.py", str(path))
+    return run(*command.split(), "--grid", "quick", "--library", library, "--timeout", "600")
 
 
-@pytest.mark.parametrize("problem", ["bce_logits", "bce", "sigmoid", "log_sigmoid", "log1mexp"])
+FORMATS = ("float16", "bfloat16", "float32", "float64")
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_the_printed_code_of_loss_and_gradient_passes_check(library, fmt, tmp_path):
+    """In JAX but for flushed subnormal numbers, which the printed command lets pass and the verdict names."""
+    pytest.importorskip(library)
+    status, out, err = checked(ranked(fmt=fmt), library, tmp_path)
+    verdicts = [line for line in out.splitlines() if line.startswith(("PASS", "FAIL"))]
+    assert status == 0 and len(verdicts) == 4, out + err
+    flush = library == "jax" and fmt != "float16"
+    assert all(("flushes subnormal" in v and "within the budget" in v) == flush for v in verdicts), out
+
+
+@pytest.mark.parametrize("problem", ["bce", "sigmoid", "log_sigmoid", "log1mexp"])
 @pytest.mark.parametrize("fmt", ["float16", "float32"])
 def test_the_printed_numpy_code_passes_check(problem, fmt, tmp_path):
-    status, out, err = checked(ranked(problem, fmt), "numpy", tmp_path, fmt)
+    status, out, err = checked(ranked(problem, fmt), "numpy", tmp_path)
     assert status == 0, out + err
 
 
-@pytest.mark.parametrize("problem", ["bce_logits", "softplus", "log1mexp"])
+@pytest.mark.parametrize("problem", ["softplus", "log1mexp"])
 def test_the_printed_torch_code_passes_check(problem, tmp_path):
     pytest.importorskip("torch")
-    status, out, err = checked(ranked(problem), "torch", tmp_path, "float32")
+    status, out, err = checked(ranked(problem), "torch", tmp_path)
     assert status == 0, out + err
+
+
+def test_jax_has_a_log1p_of_its_own_in_float64_where_that_of_xla_is_off(tmp_path):
+    pytest.importorskip("jax")
+    found = ranked("bce", "float64")
+    status, out, err = checked(found, "jax", tmp_path)
+    assert status == 0, out + err
+    # Negative control: XLA's own, which some day may be mended; then this says so, and the code needs it no more.
+    status, out, err = checked(found, "jax", tmp_path, lambda source: source.replace("* log1p(", "* jnp.log1p("))
+    assert status == 1 and "over the budget" in out, out + err
+
+
+def test_a_loss_in_float32_that_is_wrong_besides_flushing_does_not_pass(tmp_path):
+    """A planted fault is not let pass with the flush."""
+    pytest.importorskip("jax")
+    planted = checked(ranked(), "jax", tmp_path, lambda source: source.replace("jnp.log1p(", "jnp.log(1 + "))
+    assert planted[0] == 1 and "over the budget" in planted[1], planted[1]
+
+
+def test_code_says_what_its_library_cannot_do():
+    in64, in32, in16 = (told.code_of(ranked(fmt=fmt), "jax") for fmt in ("float64", "float32", "float16"))
+    assert "below 1.18e-38" in in32 and "below 2.23e-308" in in64 and "XLA" not in in16
+    assert "jax_enable_x64" in in64 and "jax_enable_x64" not in in32
+    assert "--allow-flush" not in told.checked(ranked(), "numpy") + told.checked(ranked(), "torch")
 
 
 def test_torch_takes_the_gradient_as_the_derivative():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,32 @@ def test_figures_mark_what_is_of_every_input(sampled: list[dict], swept: list[di
 def test_findings_say_it_too(sampled: list[dict], swept: list[dict]) -> None:
     row = next(r for r in known.strengthened(sampled, swept) if r["near_basis"] == "every_input")
     assert findings_page._every(row) is not None and findings_page._every({**row, "near_basis": "sample"}) is None
+
+
+# -- infinite logits ---------------------------------------------------------------------------------
+
+SPECIAL = Path("results/tables/systems_special.csv")
+HARD_LABELS = ("statsmodels", "lightgbm", "xgboost", "catboost")  # refuse a label that is neither 0 nor 1
+BCE = "torch:torch.nn.functional.binary_cross_entropy_with_logits:bce_logits:eager"
+
+
+def missing(rows: list[dict[str, str]]) -> set[str]:
+    """Calls of a loss from a logit, or of its gradient, that were not asked at both infinities for 0, 1 and a soft target."""
+    asked: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for row in rows:
+        if row["problem"].startswith("bce_logits") and row["library"] not in HARD_LABELS:
+            target = row["target"] if row["target"] in ("0", "1") and not row["label_smoothing"] else "soft"
+            asked.setdefault((row["kernel"], row["format"]), set()).add((row["input"], target))
+    wanted = {(x, y) for x in ("-inf", "+inf") for y in ("0", "1", "soft")}
+    plain = {
+        key for key, at in asked.items() if ("-inf", "0") in at
+    }  # of a call with smoothing alone every target is soft
+    return {kernel for kernel, fmt in plain if not wanted <= asked[kernel, fmt]}
+
+
+def test_infinite_logits_are_asked_for_hard_and_soft_targets() -> None:
+    rows = list(csv.DictReader(SPECIAL.open(encoding="utf-8")))
+    assert missing(rows) == set()
+    assert missing([r for r in rows if r["kernel"] != BCE or r["input"] != "-inf" or r["target"] != "0.1"]) == {BCE}
+    said = {(r["input"], r["target"]): r["computed"] for r in rows if r["kernel"] == BCE and r["format"] == "float32"}
+    assert (said["-inf", "0.1"], said["+inf", "0.1"]) == ("nan", "inf")  # the exact loss is infinite at both

@@ -214,16 +214,52 @@ WRONG = "return fmaxf(x, 0) - x * y + logf(1 + expf(-fabsf(x)));"
 @pytest.mark.parametrize(("body", "status"), [(RIGHT, 0), (WRONG, 1)])
 def test_the_runner_in_c(body, status, tmp_path):
     (tmp_path / "loss.c").write_text(f"#include <math.h>\nfloat loss(float x, float y) {{ {body} }}\n")
-    built = [
-        "cc",
-        "-Wall",
-        str(EXAMPLES / "vectors.c"),
-        str(tmp_path / "loss.c"),
-        "-lm",
-        "-o",
-        str(tmp_path / "vectors"),
-    ]
+    sources = [str(EXAMPLES / "vectors.c"), str(tmp_path / "loss.c")]
+    built = ["cc", "-std=c99", "-Wall", "-pedantic", *sources, "-lm", "-o", str(tmp_path / "vectors")]
     assert subprocess.run(built, capture_output=True, text=True, check=True).stderr == ""
-    ran = subprocess.run([tmp_path / "vectors", FOLDER / "bce_logits.float32.csv"], capture_output=True, text=True)
-    assert ran.returncode == status and bool(ran.stdout) == bool(status), ran.stdout
-    assert subprocess.run([tmp_path / "vectors", tmp_path / "none.csv"]).returncode == 2
+
+    def ran(rows):
+        return subprocess.run([tmp_path / "vectors"], input=rows, capture_output=True, text=True)
+
+    rows = (FOLDER / "bce_logits.float32.csv").read_text(encoding="utf-8")
+    assert ran(rows).returncode == status and bool(ran(rows).stdout) == bool(status), ran(rows).stdout
+    assert ran(rows.splitlines()[0]).returncode == 2
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
+def test_the_runner_in_c_follows_the_rule(tmp_path):
+    """On rows whose answers were put wrong: the two runners say the same of each."""
+    defined = {}
+    exec(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0], defined)
+    (tmp_path / "loss.c").write_text("float loss(float x, float y) { return x + 0 * y; }\n")
+    built = ["cc", str(EXAMPLES / "vectors.c"), str(tmp_path / "loss.c"), "-lm", "-o", str(tmp_path / "vectors")]
+    subprocess.run(built, check=True)
+    values = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        1 + 4 * 2.0**-23,
+        1 + 5 * 2.0**-23,
+        2.0**-149,
+        float("inf"),
+        float("-inf"),
+        float("nan"),
+    ]
+    for computed in values:
+        for rounded in values:
+            ulp = np.spacing(np.float32(abs(rounded))) if np.isfinite(rounded) else ""
+            cells = [computed.hex(), "0x0p+0", rounded.hex(), "0", float(ulp).hex() if ulp else ""]
+            row = f"input,target,rounded,exact,ulp\n{','.join(cells)}\n"
+            ran = subprocess.run([tmp_path / "vectors"], input=row, capture_output=True, text=True)
+            assert ran.returncode == (not defined["passes"](computed, rounded, cells[4])), (
+                computed,
+                rounded,
+                ran.stdout,
+            )
+
+
+def test_both_runners_have_twenty_lines():
+    in_python = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
+    for source in (in_python, (EXAMPLES / "vectors.c").read_text(encoding="utf-8")):
+        assert len(source.splitlines()) <= 20

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness import UsageError
 from harness.checking.flushing import Flushing, flushed
-from harness.checking.judge import OTHER, over
+from harness.checking.judge import FLUSH, OTHER, over
 from harness.checking.parts import CalledPart
 from harness.checking.properties import BrokenProperty, broken_properties
 from harness.checking.recognise import recognise
@@ -61,12 +61,12 @@ def as_flushed(rows: Sequence[Row], called: CalledPart, max_ulp: float) -> list[
 
 def _as_flushed(row: Row, called: CalledPart, max_ulp: float) -> Row:
     target = None if row["target"] == "" else float(str(row["target"]))
-    found = flushed(called.problem, called.fmt, called.on, target, str(row["grid"]))
+    found = flushed(called.problem, called.fmt, called.on, target, str(row["grid"]), max_ulp)
     if found is None:
         return row
     sentence = f"It {found.sentence(max_ulp)}."
     if found.within(max_ulp):
-        return {**row, "cause": "flush", "operation": "", "remedy": "", "reason": sentence}
+        return {**row, "cause": FLUSH, "operation": "", "remedy": "", "reason": sentence}
     return {**row, "reason": f"{sentence} {_elsewhere(found, called, target)}"}
 
 

@@ -57,6 +57,7 @@ def check(
     device: str = "cpu",
     each: bool = False,
     reduction: str | None = None,
+    allow_flush: bool = False,
 ) -> Report:
     """Measure a function against a problem over a grid of a format and judge it by a budget in ulp.
 
@@ -69,7 +70,8 @@ def check(
     file, `FILE:NAME` (see `harness.problem`).  `logsumexp` and `softmax_ce` are functions f(logits) and f(logits, labels) of
     rows of K `classes`, with `labels` integer, onehot or soft.  `timeout` is in seconds, for all calls of the function together (for each call on the
     exhaustive grid), `memory` in GiB.  `library` and `device` (cpu or cuda) say what its arrays are; `each` that it takes
-    one number at a time, `reduction` (mean or sum) that it returns one number for all.
+    one number at a time, `reduction` (mean or sum) that it returns one number for all.  `allow_flush` lets pass what is over
+    the budget only because subnormal numbers are flushed to 0, as XLA does on CPUs; the verdict says so.
 
     Raises UsageError for an unknown name, a target that does not fit, a budget that is not positive, or a function that
     breaks the contract, and Crash where it runs out of time or memory or ends its process.
@@ -83,6 +85,10 @@ def check(
     if isinstance(problem, str) and problem in CLASS_PROBLEMS:
         from harness.checking.classes import check_classes  # with NumPy's random numbers, which nothing else needs
 
+        if allow_flush:
+            raise UsageError(
+                "--allow-flush is for functions of one input: those of K classes are not looked at for flushes"
+            )
         chosen = weights_given(weights)
         return check_classes(
             function, class_problem(problem, classes, chosen, labels), fmt, classes=classes or 0, labels=labels,
@@ -122,7 +128,7 @@ def check(
             notes += property_notes(called, other, grid)
         if not rows:
             raise UsageError(f"nothing of {loaded.name} can be checked: {' '.join(notes)}")
-        return Report(rows, max_ulp, notes, special, summaries, loaded)
+        return Report(rows, max_ulp, notes, special, summaries, loaded, allow_flush)
 
 
 def _targets(problem: Problem, fmt: Format, given: Iterable[float | str] | None) -> np.ndarray:

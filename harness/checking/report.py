@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from mpmath import mp
 
 from harness import UsageError
-from harness.checking.judge import over, table_text, verdict
+from harness.checking.judge import passes, table_text, verdict
 from harness.checking.special import SpecialResult, sentence
 from harness.checking.subject import Loaded
 from harness.sweep.summary import Summary
@@ -35,7 +35,8 @@ class Report:
 
     `notes` are sentences about the function and how it was called; `special` has by problem what it makes of infinities,
     NaN and an empty batch; `summaries` has the errors of every cell by problem, from which `plot` draws; `loaded` is what
-    the function turned out to be, None for a built-in kernel.
+    the function turned out to be, None for a built-in kernel.  With `allow_flush` a row passes that flushed subnormal numbers
+    alone put over the budget.
     """
 
     rows: Sequence[Row]
@@ -44,16 +45,22 @@ class Report:
     special: Mapping[str, Sequence[SpecialResult]] = field(default_factory=dict)
     summaries: Mapping[str, Summary] = field(default_factory=dict, repr=False)
     loaded: Loaded | None = None
+    allow_flush: bool = False
 
     @property
     def passed(self) -> bool:
-        """Tell whether every row is within the budget and has no spurious outcome."""
-        return not any(over(r, self.max_ulp) for r in self.rows)
+        """Tell whether every row is within the budget and has no spurious outcome, allowed flushes apart."""
+        return not self.failing
+
+    @property
+    def failing(self) -> list[Row]:
+        """Return the rows that do not pass."""
+        return [r for r in self.rows if not passes(r, self.max_ulp, self.allow_flush)]
 
     @property
     def verdict(self) -> str:
         """Return the verdicts, a line for each row: PASS or FAIL, the errors, and the reason."""
-        return "\n".join(verdict(r, self.max_ulp) for r in self.rows)
+        return "\n".join(verdict(r, self.max_ulp, self.allow_flush) for r in self.rows)
 
     @property
     def worst(self) -> Row:

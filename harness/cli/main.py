@@ -117,6 +117,7 @@ def list_(what: str, problem: str | None) -> None:
 @click.option(
     "--reduction", type=options.KnownName(["mean", "sum"]), help="It returns the mean, or sum, of all losses."
 )
+@click.option("--allow-flush", is_flag=True, help="Let pass what only flushed subnormal numbers put over the budget.")
 @click.option("--timeout", default=60.0, show_default=True, type=float, help="Seconds that all its calls may take.")
 @click.option("--memory", default=8.0, show_default=True, type=float, help="GiB that its process may hold.")
 @click.option("--html", "page", type=options.PATH, help="Also write the report as a page.")

@@ -18,7 +18,7 @@ from harness.problems.classes import CLASS_PROBLEMS
 from harness.problems.weights import weights_of
 from harness.recommend.known import RangeFigures
 from harness.recommend.ranking import UNKNOWN, Ranked, Ranking, ranking
-from harness.recommend.written import code
+from harness.recommend.written import code, flushes
 from harness.sweep.streaming import BUDGET
 from harness.tables.basis import EVERY_INPUT, PROVED
 from harness.tables.text import OUTCOME_LABELS, decimal_input
@@ -83,8 +83,9 @@ def text(found: Ranking, libraries: Sequence[str]) -> str:
     left = len(found.forms) - len(rows)
     more = [f"{left} more in --json."] if left else []
     codes = [f"# {NAMES[name]}: {found.best.name}\n{code_of(found, name)}" for name in libraries]
+    checks = "\n".join(dict.fromkeys(checked(found, name) for name in libraries or ("numpy",)))
     notes = [_legend(found), *more, *_unavoidable(found), *_excluded(found)]
-    return "\n\n".join([_headline(found), table, "\n".join(notes), _checked(found), *codes]).rstrip()
+    return "\n\n".join([_headline(found), table, "\n".join(notes), checks, *codes]).rstrip()
 
 
 def code_of(found: Ranking, library: str) -> str:
@@ -182,12 +183,13 @@ def _half_name(r: Ranked, of_gradient: bool) -> str:
     return r.form.gradient.name if of_gradient and r.form.gradient else r.form.loss.name
 
 
-def _checked(found: Ranking) -> str:
-    """Return the command that checks the code, once it is saved as losses.py."""
+def checked(found: Ranking, library: str) -> str:
+    """Return the command that checks a library's code, once it is saved as losses.py."""
     problem, fmt = found.asked.inputs.problem, found.asked.inputs.fmt
     targets = "" if found.asked.targets is None or found.asked.soft else "".join(f" -t {t}" for t in found.asked.names)
     slope = "" if found.best.gradient is None else " --gradient-function losses.py:gradient"
-    return f"Saved as losses.py, it is checked by: harness check losses.py:loss -p {problem.name} -f {fmt.name}{targets}{slope}"
+    flush = " --allow-flush" if flushes(library, fmt) else ""
+    return f"Saved as losses.py, {NAMES[library]}'s code is checked by: harness check losses.py:loss -p {problem.name} -f {fmt.name}{targets}{slope}{flush}"
 
 
 # -- JSON ------------------------------------------------------------------------------------------------

@@ -6,13 +6,16 @@ that graph is written out, an operation that is used twice under a name of its o
 rounds as it does in the kernel.  What is left out changes no number: a factor of 1, a sign that is taken twice or whose
 size is taken; and an operation on constants is done beforehand, in the format.
 
-PyTorch's vectorised log1p is 0 at the least subnormal numbers, and its logaddexp stands on it: its code has a log1p of its
-own for those, and writes logaddexp out.
+A library's own functions are not NumPy's.  PyTorch's vectorised log1p is 0 at the least subnormal numbers, and JAX's is
+off by 128 ulp in float64 from -0.4142 to -0.2929.  So their code has a log1p of its own where that matters, and that of
+PyTorch writes logaddexp out, which stands on log1p.  XLA takes subnormal numbers for 0 on CPUs, which no formula can help:
+the code of JAX begins with a comment that says so.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ from harness.kernels import Kernel
 from harness.kernels.duck_array import DuckArray
 from harness.numbers.formats import Format
 
+OWN_CALL = re.compile(r"(?<![.\w])log1p\(")  # of the code's own log1p, not of a library's
 LONG = 72  # characters of an expression beyond which its longest operand gets a name
 WHOLE = 256  # every format holds the whole numbers up to this
 OPERATORS = {"add": ast.Add, "subtract": ast.Sub, "multiply": ast.Mult, "divide": ast.Div}
@@ -40,6 +44,7 @@ IMPORTS = {
     "torch": "import torch",
     "jax": "import jax\nimport jax.numpy as jnp",
 }
+X64 = 'jax.config.update("jax_enable_x64", True)  # else JAX computes in float32'
 
 
 class Expression(DuckArray):
@@ -116,6 +121,20 @@ TORCH_LOG1P = """def log1p(t):
     return torch.where(torch.abs(t) < torch.finfo(t.dtype).eps / 4, t, torch.log1p(t))"""
 
 
+# XLA approximates log1p by a quotient of polynomials wherever |t| < sqrt(2) - 1, though it holds for 1 + t from sqrt(1/2) to
+# sqrt(2) alone: for t from -0.4142 to -0.2929 it is off.  There log(1 + t) is right: for t in [-1/2, -1/4] the sum rounds by
+# at most 2^-54, which is 2^-54 / (1 + t) in the logarithm: 1.4 ulp at most, where the logarithm is about -0.35.
+JAX_LOG1P = """def log1p(t):
+    return jnp.where((t > -0.5) & (t < -0.25), jnp.log(1 + t), jnp.log1p(t))"""
+
+OWN_LOG1P = {"torch": TORCH_LOG1P, "jax": JAX_LOG1P}
+
+
+def flushes(library: str, fmt: Format) -> bool:
+    """Tell whether a library takes the subnormal numbers of a format for 0: XLA does, but computes float16 in float32."""
+    return library == "jax" and fmt.name != "float16"
+
+
 def function(name: str, kernel: Kernel, fmt: Format, inputs: Sequence[str], library: str) -> str:
     """Return a whole function `name` of the inputs, with the kernel's name and problem as its docstring."""
     lines = [f'"""{kernel.name}, as {kernel.problem} in {fmt.name}."""', *body(kernel, fmt, inputs, library)]
@@ -131,8 +150,15 @@ def code(form: KnownForm, fmt: Format, inputs: Sequence[str], library: str) -> s
         parts = [function("loss", form.loss, fmt, inputs, library)]
     else:
         parts = JOINED[library](form, fmt, inputs, function("gradient", form.gradient, fmt, inputs, library))
-    own = [TORCH_LOG1P] if library == "torch" and any(" log1p(" in part or "(log1p(" in part for part in parts) else []
-    return "\n\n\n".join([IMPORTS[library], *own, *parts]) + "\n"
+    own = [OWN_LOG1P[library]] if any(OWN_CALL.search(part) for part in parts) else []
+    return "\n\n\n".join([head(fmt, library), *own, *parts]) + "\n"
+
+
+def head(fmt: Format, library: str) -> str:
+    """Return the first lines of a module: what the library cannot do in the format, its imports, its setting."""
+    told = [f"# XLA on CPUs takes what is below {float(fmt.min_normal):.3g} in size for 0, inputs and results."]
+    lines = [*(told if flushes(library, fmt) else []), IMPORTS[library]]
+    return "\n".join([*lines, *(["", X64] if library == "jax" and fmt.bits == 64 else [])])
 
 
 def _numpy(form: KnownForm, fmt: Format, inputs: Sequence[str], slope: str) -> list[str]:
@@ -226,11 +252,17 @@ class _Lines:
             return ast.BinOp(operands[0], OPERATORS[e.name](), operands[1])
         if e.name in COMPARISONS:
             return ast.Compare(operands[0], [COMPARISONS[e.name]()], [operands[1]])
+        if e.name == "log1p" and self._own_log1p(e.operands[0]):
+            return ast.Call(ast.Name("log1p"), operands, [])
         if self.library == "torch":
             return self._of_torch(e, operands, constant)
         if e.name == "where" and all(constant[1:]) and self.library == "numpy":
             operands[1:] = [self._named_constant(o.value) for o in e.operands[1:]]
         return _call(MODULES[self.library], e.name, operands)
+
+    def _own_log1p(self, t: Expression) -> bool:
+        """Tell whether the library's log1p is not right everywhere at an operand; an exp is never below 0."""
+        return self.library == "torch" or (self.library == "jax" and t.dtype.itemsize == 8 and t.name != "exp")
 
     def _of_torch(self, e: Expression, operands: list[ast.expr], constant: list[bool]) -> ast.expr:
         """Write a function of torch, of which some take tensors alone."""
@@ -238,8 +270,6 @@ class _Lines:
             value, bound = operands if constant[1] else operands[::-1]
             limit = ast.keyword("min" if e.name == "maximum" else "max", bound)
             return ast.Call(ast.Attribute(ast.Name("torch"), "clamp"), [value], [limit])
-        if e.name == "log1p":
-            return ast.Call(ast.Name("log1p"), operands, [])
         if e.name == "logaddexp":
             a, b = e.operands
             apart = e.apply("exp", e.apply("negative", e.apply("abs", e.apply("subtract", a, b))))

@@ -13,7 +13,6 @@ from mpmath import mp
 
 from harness import UsageError
 from harness.checking.engine import check
-from harness.checking.judge import over
 from harness.checking.report import Report
 from harness.tables.rows import Row
 from harness.testing.control import control_of, require_caught
@@ -58,7 +57,7 @@ def assert_ulp_within(
 def failure(report: Report) -> str:
     """Return what a failed assertion says: verdicts of the rows over the budget, and what a tolerance would have seen."""
     lines = [line for line in report.verdict.splitlines() if line.startswith("FAIL")]
-    seen = [noticed(row) for row in report.rows if over(row, report.max_ulp)]
+    seen = [noticed(row) for row in report.failing]
     return "\n".join([*lines, *dict.fromkeys(filter(None, seen))])
 
 

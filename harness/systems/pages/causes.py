@@ -2,7 +2,8 @@
 
 A cause names a call, an input at which it shows, and the operation at fault as an expression in NumPy.  The tests
 evaluate the expression and compare it with what the library returned: a cause that does not is none.  What cannot be
-measured here, since when it is so and where it was reported, is told only where a public source says it.
+measured here, since when it is so and where it was reported, is told only where an old release was run or a public source
+says it.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ class Cause:
 
     `library` to `target` tell the call, its problem, format, mode and target; `x` is the probe.  `operation` says what
     happens, and `formula` writes it in x and y of the format, with NumPy as np and the finfo of ml_dtypes.  A fault of these `kinds`, of any call,
-    at which the formula gives the call's value has the same cause.  `since` and `mended` say what sources know of
-    versions, `issue` is an address of the library's own and what is said there.
+    at which the formula gives the call's value has the same cause.  `since` is the release, or the time, that is known to have it, and
+    how that is known: the line was run with an old release, or its source or a thread was read.  `mended` says which release
+    or source has it no more, `issue` is an address of the library's own and what is said there.
     """
 
     title: str
@@ -42,7 +44,7 @@ class Cause:
     target: str
     x: float
     kinds: tuple[str, ...]
-    since: str = ""
+    since: tuple[str, str] | None = None
     mended: str = ""
     issue: tuple[str, str] | None = None
     line: str | None = None  # where the adapter writes none

@@ -40,6 +40,7 @@ CAUSES: tuple[Cause, ...] = (
         torch_backward("np.float32(1e-12)"),
         "torch", "torch.sigmoid + binary_cross_entropy", "bce_logits_grad", "float32", "eager", "1", -28.0,
         ("off",),
+        since=("PyTorch 1.12.1 at the latest", "read in the issue"),
         issue=(f"{GITHUB}pytorch/pytorch/issues/103316", "the gradient at a logit of −50 is 2.4e-11 in place of 0.125 (open)"),
     ),
     Cause(
@@ -48,6 +49,7 @@ CAUSES: tuple[Cause, ...] = (
         f"-np.maximum(np.log(1 - {P}), np.float32(-100))",
         "torch", "torch.sigmoid + binary_cross_entropy", "bce_logits", "float32", "eager", "0", 17.0,
         ("plateau",),
+        since=("early 2020; in December 2019 it stopped at 27.6", "read in issue 31453 and pull request 33160"),
         issue=(f"{GITHUB}pytorch/pytorch/issues/24933", "BCELoss of a sigmoid is not BCEWithLogitsLoss (closed)"),
     ),
     Cause(
@@ -57,6 +59,7 @@ CAUSES: tuple[Cause, ...] = (
         "(1 - y) * x - (np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))))",
         "torch", "torch.nn.functional.binary_cross_entropy_with_logits", "bce_logits", "float32", "eager", "0", -15.0,
         ("cancelled",),
+        since=("January 2024, when log σ came into it", "read in pull request 115539"),
         issue=(f"{GITHUB}pytorch/pytorch/issues/195529", "the same at −40 in float64, loss and gradient (open)"),
     ),
     Cause(
@@ -66,6 +69,7 @@ CAUSES: tuple[Cause, ...] = (
         "(1 - y) - np.sign(x) * np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))) - (x < 0)",
         "tensorflow", "tf.nn.weighted_cross_entropy_with_logits", "bce_logits_grad", "float32", "eager", "1", 0.0,
         ("dead", "off"),
+        since=("TensorFlow 0.12.0 at the latest", "read in its source: the formula, and the derivative of |x|"),
     ),
     Cause(
         "the loss of a right prediction, y = 0, is lost from the weighted loss",
@@ -73,6 +77,7 @@ CAUSES: tuple[Cause, ...] = (
         "(1 - y) * x + (np.log1p(np.exp(-np.abs(x))) + np.maximum(-x, 0))",
         "tensorflow", "tf.nn.weighted_cross_entropy_with_logits", "bce_logits", "float32", "eager", "0", -15.0,
         ("cancelled",),
+        since=("TensorFlow 0.12.0 at the latest", "read in its source"),
     ),
     Cause(
         "the gradient of a right prediction is 0 in a graph",
@@ -87,6 +92,7 @@ CAUSES: tuple[Cause, ...] = (
         f"{P} - y",
         "tf_keras", "tf_keras Dense(sigmoid) + BinaryCrossentropy", "bce_logits_grad", "float32", "model_graph", "1", 17.5,
         ("faded",),
+        since=("TensorFlow 1.14 at the latest", "read in issue 31930"),
         issue=(f"{GITHUB}tensorflow/tensorflow/issues/118313", "graph and eager mode differ, since only one takes it back (open)"),
     ),
     Cause(
@@ -95,7 +101,7 @@ CAUSES: tuple[Cause, ...] = (
         f"-np.log(np.clip(x, {CLIP}) + np.float32(1e-7))",
         "tf_keras", "tf_keras.losses.BinaryCrossentropy", "bce", "float32", "eager", "1", 0.9999998807907104,
         ("cancelled",),
-        since="TensorFlow 2.2 at the latest",
+        since=("TensorFlow 2.2 at the latest", "read in TensorFlow's pull request 41595"),
         mended="Keras 3, which adds no second epsilon",
         issue=(f"{GITHUB}keras-team/keras/issues/15249", "the second epsilon is redundant (closed)"),
     ),
@@ -105,6 +111,7 @@ CAUSES: tuple[Cause, ...] = (
         f"-((lambda p: (p > np.float32(1e-7)) / p * (p * (1 - p)))({P}))",
         "keras-jax", DENSE, "bce_logits_grad", "float32", "model_jit", "1", -16.5,
         ("dead",),
+        since=("Keras 3.0.0, the first with this backend", "read in its source"),
         issue=(f"{GITHUB}keras-team/keras/issues/9664", "a clipped probability has the gradient 0 (closed)"),
     ),
     Cause(
@@ -114,6 +121,7 @@ CAUSES: tuple[Cause, ...] = (
         "(lambda p: float(p < 1 - 1e-7))(x.dtype.type(1) / (x.dtype.type(1) + np.exp(-x)))",
         "keras-jax", DENSE, "bce_logits_grad", "bfloat16", "model_mixed_jit", "0", 6.0,
         ("dead",),
+        since=("Keras 3.0.0, the first with this backend", "read in its source"),
     ),
     Cause(
         "the loss from logits stops rising at 15.94",
@@ -122,6 +130,7 @@ CAUSES: tuple[Cause, ...] = (
         f"-np.log(1 - np.clip({P}, {CLIP}))",
         "keras-numpy", "keras.losses.BinaryCrossentropy(from_logits=True)", "bce_logits", "float32", "eager", "0", 18.0,
         ("plateau",),
+        since=("Keras 3.0.0, the first with this backend", "read in its source"),
         issue=(f"{GITHUB}keras-team/keras-core/issues/196", "to be mended on JAX and torch, where the form was the same (closed)"),
     ),
     Cause(
@@ -130,6 +139,7 @@ CAUSES: tuple[Cause, ...] = (
         "np.float64(np.float32(np.log1p(np.exp(-np.abs(x)))))",
         "keras-openvino", "keras.losses.BinaryCrossentropy(from_logits=True)", "bce_logits", "float64", "eager", "0", 0.0,
         ("narrowed",),
+        since=("Keras 3.14.0, the first with this loss in that backend", "read in its source and that of 3.13.0"),
     ),
     Cause(
         "the loss of a wrong prediction is cut off at the machine epsilon",
@@ -137,15 +147,16 @@ CAUSES: tuple[Cause, ...] = (
         "-np.log(np.clip(x, finfo(x.dtype).eps, 1 - finfo(x.dtype).eps))",
         "sklearn", "sklearn.metrics.log_loss", "bce", "float32", "per_sample", "1", 1e-8,
         ("plateau", "cancelled"),
-        since="scikit-learn 1.2; before, 1e-15, and NaN in float32",
+        since=("scikit-learn 1.2; before, 1e-15, and NaN in float32", "read in the pull request"),
         issue=(f"{GITHUB}scikit-learn/scikit-learn/pull/24354", "the epsilon follows the format (merged)"),
     ),
     Cause(
         "the loss of a right prediction, y = 1, is lost in gradient boosting",
-        "Above 33.3 log(1 + e^x) is taken as x, and x − y x is 0; the pair of loss and gradient takes another branch and is right.",
+        "Above 33.3 log(1 + e^x) is taken as x, and x − y x is 0. The pair of loss and gradient takes another branch and is right.",
         "np.where(x > 33.3, x, x + np.exp(-x)) - y * x",
         "sklearn", "sklearn HalfBinomialLoss.loss", "bce_logits", "float64", "eager", "1", 34.0,
         ("cancelled",),
+        since=("scikit-learn 1.1.0 at the latest", "run with that release"),
     ),
     Cause(
         "subnormal losses and gradients are 0",
@@ -153,6 +164,7 @@ CAUSES: tuple[Cause, ...] = (
         "(lambda e: np.log1p(e * (e >= finfo(x.dtype).tiny)))(np.exp(x))",
         "optax", "optax.sigmoid_binary_cross_entropy", "bce_logits", "float32", "eager", "0", -88.0,
         ("cancelled", "faded"),
+        since=("jaxlib 0.4.11 at the latest", "read in issue 16200, where it is called intended"),
         issue=(f"{GITHUB}jax-ml/jax/issues/26658", "a tiny number plus zero is zero (open); JAX documents it"),
     ),
     Cause(
@@ -161,7 +173,7 @@ CAUSES: tuple[Cause, ...] = (
         "-np.log(1 / (1 + np.exp(-(2 * y - 1) * x)))",
         "statsmodels", "statsmodels Logit.loglikeobs", "bce_logits", "float32", "eager", "0", 90.0,
         ("invalid", "cancelled"),
-        since="at the latest 2017",
+        since=("2017 at the latest", "read in the issue"),
         mended="the sources since pull request 10217 of August 2026, by logaddexp",
         issue=(f"{GITHUB}statsmodels/statsmodels/issues/3923", "overflow in Logit (closed)"),
         line='python -c "import numpy as np; from statsmodels.discrete.discrete_model import Logit; x = np.array([[90.]], '
@@ -174,6 +186,7 @@ CAUSES: tuple[Cause, ...] = (
         f"-np.log(np.maximum(1 - {P}, np.float32(1e-16)))",
         "xgboost", "xgboost logloss", "bce_logits", "float32", "metric", "0", 17.0,
         ("plateau", "cancelled"),
+        since=("XGBoost 0.80 at the latest", "run with that release, the margin set on its matrix"),
         line='python -c "import numpy as np, xgboost; d = xgboost.DMatrix(np.zeros((1, 1)), label=[0], base_margin=[17.]); '
         "b = xgboost.train({'objective': 'binary:logistic', 'eval_metric': 'logloss', 'base_score': 0.5}, d, 0); "
         'print(b.eval(d).split(\':\')[1])"',
@@ -184,6 +197,7 @@ CAUSES: tuple[Cause, ...] = (
         f"-np.log(np.maximum(1 - {P}, 1e-15))",
         "lightgbm", "lightgbm binary_logloss", "bce_logits", "float64", "metric", "0", 40.0,
         ("plateau", "cancelled"),
+        since=("LightGBM 2.3.1 at the latest", "run with that release"),
         line='python -c "import numpy as np, lightgbm as l; s = {\'objective\': \'binary\', \'metric\': \'binary_logloss\', '
         "'verbose': -1}; t = l.Dataset(np.zeros((2, 1)), label=[0, 1], params=s); v = l.Dataset(np.zeros((1, 1)), label=[0], "
         'init_score=[40.], reference=t, params=s); print(l.Booster(s, t).add_valid(v, \'v\').eval_valid()[0][2])"',
