@@ -20,28 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
+from reduced import HUNT, SWEEP
 
 from harness.cli.main import cli, main
 from harness.workflow import files
 from harness.workflow.time_limit import time_limit
 
 ROOT = Path(__file__).parent.parent
-SWEEP = """
-question: How wrong are two kernels?
-problems: [bce_logits]
-kernels: [sigmoid_clip_1e-7, lse_log1p]
-formats: [float16]
-targets: [0, 1]
-grid: quick
-shards: {float16: 2}
-"""
-HUNT = """
-question: Where is one kernel worst?
-problems: [softplus]
-kernels: [naive]
-formats: [float16]
-search: {budget: 4096}
-"""
 STUDY = """
 study: true
 question: Is it?
