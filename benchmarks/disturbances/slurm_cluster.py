@@ -22,11 +22,12 @@ import psutil
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "sinfo", "scancel", "scontrol")
 NODES = ("n1", "n2")
+OWN = "ClusterName=tried"
 SECONDS = 180.0  # that a change of state may take on a busy machine
 # SlurmdTimeout: a node that says nothing for so long is down, and its jobs have failed.  MinJobAge: squeue tells the end of
 # a job for so long.
 TEXT = """
-ClusterName=tried
+{own}
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort=46817
 SlurmUser=root
@@ -66,7 +67,7 @@ def unavailable() -> str:
         return f"Slurm is not installed ({', '.join(missing)} not found; Debian: slurm-wlm and munge)"
     if os.getuid():
         return "only root can start Slurm's daemons"
-    if CONFIGURATION.exists():
+    if CONFIGURATION.exists() and OWN not in CONFIGURATION.read_text():  # one of a killed run is its own
         return f"{CONFIGURATION} is there: this host belongs to a cluster"
     return ""
 
@@ -87,7 +88,7 @@ class Cluster:
             f"NodeName={n} NodeHostname={host} NodeAddr=127.0.0.1 Port={46818 + i} CPUs=1 RealMemory=4000"
             for i, n in enumerate(NODES)
         )
-        CONFIGURATION.write_text(TEXT.format(folder=self.folder, host=host, nodes=nodes))
+        CONFIGURATION.write_text(TEXT.format(own=OWN, folder=self.folder, host=host, nodes=nodes))
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o600)
