@@ -72,9 +72,11 @@ help:  ## Show this list
 # ---- installation -------------------------------------------------------------------------------------
 
 # One stamp for each set of packages; a changed dependency or version installs it again.  What is installed has the hashes
-# that requirements/ names, and is built by nothing that has none; then the project itself, by what was installed.
+# that requirements/ names.  What builds comes first, so that nothing is built by what has none: one package of the set core
+# has sources only, and the project itself is built last.
 define install
-@$(BIN)/python -m pip install -qq --require-hashes --only-binary :all: -r requirements/$(1).txt
+@$(BIN)/python -m pip install -qq --require-hashes -r requirements/build.txt
+@$(BIN)/python -m pip install -qq --require-hashes --no-build-isolation -r requirements/$(1).txt
 @$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
 endef
 

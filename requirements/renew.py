@@ -5,7 +5,8 @@
 
 The versions are those of constraints.txt, so change that first.  The hashes are of all files of each version, for Linux and
 macOS and every Python that the version supports, not only of those that this machine would take.  core.txt stands alone;
-the others begin with it and add what their extra of pyproject.toml needs besides.  The extra `systems` has no file here: on
+the others begin with it and add what their extra of pyproject.toml needs besides; build.txt has what builds the project,
+and those packages that come as sources only, and is installed first.  The extra `systems` has no file here: on
 Linux PyPI's torch brings CUDA, and who takes a build without it, from another place, has a file of another hash; and
 TensorFlow has no files for the newest Python.  It is installed in the versions of constraints.txt, without hashes.
 """
@@ -33,17 +34,23 @@ OLDEST = "3.11.5"  # of Python: soupsieve, which the documentation's theme needs
 HEADING = (
     "# The extra {extra}, written by requirements/renew.py: change pyproject.toml and constraints.txt, and run it.\n"
 )
+BUILDING = "# What builds the project, written by requirements/renew.py.\n"
+NAME = re.compile(r"[A-Za-z0-9_.-]+")
 START = re.compile(r"^(?=[A-Za-z0-9])", re.MULTILINE)
+
+
+def build_requirements() -> list[str]:
+    """Return what pyproject.toml says that the project is built by."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
 
 
 def compiled(extra: str) -> str:
     """Return what uv resolves of an extra and of what builds the project, within constraints.txt, with all hashes."""
-    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
     command = [
         "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header", "--no-annotate",
         "--python-version", OLDEST, "--constraint", "constraints.txt", "--extra", extra, "pyproject.toml", "-",
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, input="\n".join(build), capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, input="\n".join(build_requirements()), capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
     return done.stdout
@@ -55,9 +62,10 @@ def entries(text: str) -> list[str]:
 
 
 def written(texts: dict[str, str]) -> dict[str, str]:
-    """Return the files by their set: core's entries, and of the others those that core lacks."""
-    core = entries(texts["core"])
-    files = {"core": HEADING.format(extra=SETS["core"]) + "".join(core)}
+    """Return the files by their set: core's entries, those of them that build, and of the others those that core lacks."""
+    core, builders = entries(texts["core"]), tuple(f"{NAME.match(r)[0]}==" for r in build_requirements())
+    files = {"build": BUILDING + "".join(entry for entry in core if entry.startswith(builders))}
+    files |= {"core": HEADING.format(extra=SETS["core"]) + "".join(core)}
     for name in [n for n in texts if n != "core"]:
         more = [entry for entry in entries(texts[name]) if entry not in core]
         files[name] = HEADING.format(extra=SETS[name]) + "-r core.txt\n" + "".join(more)

@@ -65,7 +65,15 @@ def test_all_agree():
 
 def test_every_set_that_is_installed_has_a_file():
     installed = set(re.findall(r"\.venv/\.with-([a-z]+)", (ROOT / "Makefile").read_text()))
-    assert installed <= {*FILES, "systems"} and {p.stem for p in (ROOT / "requirements").glob("*.txt")} == set(FILES)
+    assert installed <= {*FILES, "systems"} and {p.stem for p in (ROOT / "requirements").glob("*.txt")} == {
+        *FILES,
+        "build",
+    }
+
+
+def test_what_builds_is_in_its_file_as_in_core():
+    assert RENEW["written"](FILES) == {**FILES, "build": (ROOT / "requirements" / "build.txt").read_text()}
+    assert (ROOT / "Makefile").read_text().count("--no-build-isolation") == 2
 
 
 def test_nothing_is_installed_without_hashes_but_the_libraries():
