@@ -1,4 +1,4 @@
-# Everything runs in .venv, made here with the versions in constraints.txt; nothing else on the machine changes.
+# Everything runs in .venv, made here with the versions and hashes in requirements/; nothing else on the machine changes.
 # Needs Python 3.11 or newer with its venv module; another Python: make PYTHON=python3.12
 
 PYTHON ?= python3
@@ -74,15 +74,29 @@ help:  ## Show this list
 
 # ---- installation -------------------------------------------------------------------------------------
 
-# One stamp for each set of packages; a changed dependency or version installs it again.
-.venv/.with-core: .venv/.made pyproject.toml constraints.txt
+# One stamp for each set of packages; a changed dependency or version installs it again.  What is installed has the hashes
+# that requirements/ names.  What builds comes first, so that nothing is built by what has none: one package of the set core
+# has sources only, and the project itself is built last.
+define install
+@$(BIN)/python -m pip install -qq --require-hashes -r requirements/build.txt
+@$(BIN)/python -m pip install -qq --require-hashes --no-build-isolation -r requirements/$(1).txt
+@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
+endef
+
+.venv/.with-core: .venv/.made pyproject.toml requirements/core.txt
 	@echo "Installing the harness into .venv"
-	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[workflow]'
+	$(call install,core)
 	@touch $@
 
-.venv/.with-%: .venv/.made pyproject.toml constraints.txt
+# A library's build without CUDA has other hashes than that with it: versions alone are fixed (requirements/renew.py).
+.venv/.with-systems: .venv/.made pyproject.toml constraints.txt
+	@echo "Installing the harness with its extra 'systems' into .venv"
+	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[systems]'
+	@touch $@
+
+.venv/.with-%: .venv/.made pyproject.toml requirements/core.txt requirements/%.txt
 	@echo "Installing the harness with its extra '$*' into .venv"
-	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[$*]'
+	$(call install,$*)
 	@touch $@
 
 # The stamp holds the folder's place: a .venv that was copied or moved still runs the old folder's code,

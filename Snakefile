@@ -44,6 +44,7 @@ EXHAUSTIVE = [name for name in SWEEPS if EXPERIMENTS[name].grid == "exhaustive"]
 BOUNDED = [name for name in SWEEPS if EXPERIMENTS[name].bounds]
 LIBRARIES = [library.name for library in libraries()]
 LIBRARY_GROUPS = groups()
+NOTHING = "(?!)"  # a pattern that no name is like: without one, a rule would take any
 QUICK_LIBRARIES = [library.name for library in libraries() if library.quick]
 
 # ---- what is made of each, below results/ or results/quick/ -------------------------------------------------
@@ -271,7 +272,7 @@ rule table:
     log:
         "{root}/logs/table.{experiment}.log",
     wildcard_constraints:
-        experiment="|".join(SWEEPS),
+        experiment="|".join(SWEEPS) or NOTHING,
     conda:
         "environment.yaml"
     params:
@@ -381,7 +382,7 @@ rule search_table:
     log:
         "results/logs/table.{experiment}.log",
     wildcard_constraints:
-        experiment="|".join(SEARCHES),
+        experiment="|".join(SEARCHES) or NOTHING,
     conda:
         "environment.yaml"
     message:

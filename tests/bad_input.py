@@ -20,28 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
+from reduced import HUNT, SWEEP
 
 from harness.cli.main import cli, main
 from harness.workflow import files
 from harness.workflow.time_limit import time_limit
 
 ROOT = Path(__file__).parent.parent
-SWEEP = """
-question: How wrong are two kernels?
-problems: [bce_logits]
-kernels: [sigmoid_clip_1e-7, lse_log1p]
-formats: [float16]
-targets: [0, 1]
-grid: quick
-shards: {float16: 2}
-"""
-HUNT = """
-question: Where is one kernel worst?
-problems: [softplus]
-kernels: [naive]
-formats: [float16]
-search: {budget: 4096}
-"""
 STUDY = """
 study: true
 question: Is it?
@@ -63,7 +48,7 @@ EXPERIMENTS = (
 )
 # Values that are right, and take minutes.
 LONG = (("grid", "exhaustive"), ("targets", "all"), ("search", "{'budget': 1000000000000}"))
-SECONDS = 120.0  # that a command may take over bad input, on a busy machine too
+SECONDS = 600.0  # that a command may take over bad input, on a machine that has twenty others too
 PARTIAL = "wrote files although it failed"
 
 
@@ -423,6 +408,7 @@ def _lines() -> Iterator[Spoiled]:
     yield case("a shard that is not there", "sweep experiments/small.yaml -f float16 --shard 2 --out new.npz")
     yield case("a negative shard", "sweep experiments/small.yaml -f float16 --shard -1 --out new.npz")
     for command, (line, _) in COMMANDS.items():
+        yield Spoiled("an option that is not there", command, [command, *line, "--no-such-option", "1"])
         for option in ("--out", "--docs", "--figures", "--html"):
             if option in line or (option, command) == ("--html", "check"):
                 for place in ("text.txt/new", "/proc/new"):

@@ -15,8 +15,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-import crashes  # noqa: E402 - a program beside the tests
-from crashes import SAME, SENTENCE  # noqa: E402
+from disturbances import damage, disks, environments, kills, steps  # noqa: E402 - of programs beside the tests
+from disturbances.place import SAME, SENTENCE, Place, content, one_sentence, surroundings  # noqa: E402
 
 GOOD = (SAME, SENTENCE)
 # No connection leaves the process: what the kernel does without a network, where it cannot be taken away.
@@ -33,28 +33,25 @@ ASKING = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=2)"
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    return crashes.Place(tmp_path_factory.mktemp("crashes"))
+    return Place(tmp_path_factory.mktemp("crashes"), steps.EXPERIMENTS, steps.whole)
 
 
 def test_killed_workers_leave_nothing_behind(place):
-    found = list(crashes.worker_kills(place, crashes.start_worker, 2))
+    found = list(kills.worker_kills(place, 2))
     assert [outcome for _, outcome in found] == [SAME] * 2
 
 
 def test_a_full_disk_loses_nothing(place):
-    assert crashes.full_disk(place, 2)[1] in GOOD
+    assert disks.full_disk(place, 2) in GOOD
 
 
-@pytest.mark.parametrize("path", [crashes.SUMMARIES[0], crashes.SEARCH])
+@pytest.mark.parametrize("path", [steps.SUMMARIES[0], steps.SEARCH])
 def test_a_damaged_file_is_found(place, path):
-    site = place.site()
-    file = site.folder / path
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    assert crashes.found_damaged(place, site, path) == SENTENCE
+    assert damage.found_damaged(place, path, damage.READ[path], "cut off") == SENTENCE
 
 
 def test_files_belong_to_whom_the_umask_says(place):
-    assert crashes.with_umask(place) == SAME
+    assert environments.with_umask(place) == SAME
 
 
 def test_a_place_that_needs_quotes_in_a_locale_without_letters(place):
@@ -85,11 +82,11 @@ def test_no_network_is_needed(place, tmp_path):
 )
 def test_none_is_needed_where_the_kernel_has_none(place):
     site = place.site(results=False)
-    (site.folder / "whole.py").write_text(crashes.WHOLE)
+    (site.folder / "whole.py").write_text(steps.WHOLE)
     line = "sweep experiments/small.yaml -f float16 --out results/summaries/small.float16.0.npz"
     command = ["unshare", "-rn", sys.executable, "-m", "whole", line]
-    assert subprocess.run(command, cwd=site.folder, env=crashes.surroundings(), capture_output=True).returncode == 0
-    key = crashes.SUMMARIES[0]
+    assert subprocess.run(command, cwd=site.folder, env=surroundings(), capture_output=True).returncode == 0
+    key = steps.SUMMARIES[0]
     assert site.state()[key] == place.expected[key]
 
 
@@ -98,7 +95,7 @@ class TestJudge:
 
     def test_a_changed_byte_is_no_result(self, place):
         def spoiled(site):
-            status = crashes.whole(site)
+            status = steps.whole(site)
             path = site.folder / "results/tables/small.md"
             path.write_text(path.read_text() + " ")
             return status
@@ -112,15 +109,15 @@ class TestJudge:
 
     def test_nor_is_a_summary_with_another_number(self, place, tmp_path):
         path = tmp_path / "a.npz"
-        shutil.copy(place.pristine / crashes.SUMMARIES[0], path)
-        before = crashes.content(path)
+        shutil.copy(place.pristine / steps.SUMMARIES[0], path)
+        before = content(path)
         from harness.sweep import stored
 
         summaries, told = stored.read_summaries(path)
         stored.write_summaries(path, summaries, {**told, "nanoseconds": {}})
-        assert crashes.content(path) == before
+        assert content(path) == before
         stored.write_summaries(path, summaries, {**told, "grid": "standard"})
-        assert crashes.content(path) != before
+        assert content(path) != before
 
     @pytest.mark.parametrize(
         ("status", "said", "one"),
@@ -134,7 +131,7 @@ class TestJudge:
         ],
     )
     def test_a_sentence_is_one(self, status, said, one):
-        assert crashes.one_sentence(status, said) is one
+        assert one_sentence(status, said) is one
 
 
 def test_the_page_has_a_place_for_every_program():

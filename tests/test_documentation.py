@@ -41,7 +41,7 @@ UNRUN = [
     ("README.md", ".venv/bin/harness diff results other/results"),
     ("CONTRIBUTING.md", "make          # the main job"),
     ("docs/fix.md", "harness fix my_loss.py:loss"),
-    ("docs/howto/cluster.md", ".venv/bin/pip install snakemake-executor-plugin"),
+    ("docs/howto/cluster.md", ".venv/bin/pip install -c constraints.txt -e '.[slurm]'"),
     ("docs/howto/figure.md", "snakemake logits"),
     ("docs/own_loss.md", "import harness\n\n\ndef loss(input, target):"),
     *(
