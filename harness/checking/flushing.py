@@ -24,7 +24,7 @@ from harness.truth.fast import evaluate
 
 Call = Callable[..., Any]
 LEAST = 2  # subnormal numbers that must have been flushed, and none kept
-BETWEEN = 64  # inputs tried between two of the grid where the exact value passes the least normal number, or NEAR times it
+BETWEEN = 64  # inputs tried between two of the grid, where the value passes the least normal number or NEAR times it
 NEAR = 2.0**24  # numbers up to so many times the least normal one must be kept: a form that saturates is 0 there, too
 
 
