@@ -136,9 +136,9 @@ def rows(of: Measured) -> list[list[str]]:
 def text(of: Measured) -> str:
     """Return what is written into the page."""
     return (
-        f"Measured: {of.kernels} kernels, {of.targets} targets, {of.cells:,} cells; {of.rate:,.0f} ns of one core for one more "
-        f"input with all of them, {of.rate / of.kernels / of.targets:.0f} ns a result; "
-        f"{of.held / 2**20:,.0f} MiB of summaries, merged in {of.merging:.1f} s.\n\n{table(HEADINGS, rows(of))}"
+        f"Measured: {of.kernels} kernels, {of.targets} targets, {of.cells:,} cells. One more input with all of them costs "
+        f"{of.rate:,.0f} ns of one core, {of.rate / of.kernels / of.targets:.0f} ns a result. Summaries take "
+        f"{of.held / 2**20:,.0f} MiB and merge in {of.merging:.1f} s.\n\n{table(HEADINGS, rows(of))}"
     )
 
 

@@ -28,6 +28,7 @@ SETS = {
     "docs": "docs",
     "questions": "questions",
     "crate": "crate",
+    "mutants": "mutants",
     "slurm": "slurm",
 }
 OLDEST = "3.11.5"  # of Python: soupsieve, which the documentation's theme needs, asks for it
