@@ -11,17 +11,18 @@ pytest.importorskip("cosmic_ray", reason="needs the extra `mutants`; .ci/run ins
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
 import mutants as program
+from mutation import slips, trials
 
 from harness.sweep import tally
 
 PATH = "harness/sweep/tally.py"
-MADE = {m.planted: m for m in program.mutants_of(PATH)}
+MADE = {m.planted: m for m in slips.mutants_of(PATH)}
 THIRD = "middle = np.maximum(measured - 1, 0) // 3"
 
 
 def in_a_fork(run):
     heard = []
-    children = program.Children(1, lambda what, said: heard.append((what, said)))
+    children = trials.Children(1, lambda what, said: heard.append((what, said)))
     children.start("one", run, 60)
     children.finish()
     return heard
@@ -34,27 +35,27 @@ def test_a_mutant_is_another_program_and_says_where():
         and MADE[THIRD].function == "medians"
     )
     assert "bad = errors.ulp[t, where] >= budget" in MADE and 'if name == "capped":' in MADE
-    original = program.program((program.ROOT / PATH).read_text(encoding="utf-8"))
-    assert all(program.program(m.source) != original for m in MADE.values())
+    original = slips.program((slips.ROOT / PATH).read_text(encoding="utf-8"))
+    assert all(slips.program(m.source) != original for m in MADE.values())
     assert len({m.key for m in MADE.values()}) == len(MADE)
 
 
 def test_annotations_are_no_program():
-    assert program.program("def f(x: int | None) -> int: ...") == program.program("def f(x): ...")
-    assert not list(program.changes("def f(x: int | None = None) -> int: ...\n"))
+    assert slips.program("def f(x: int | None) -> int: ...") == slips.program("def f(x): ...")
+    assert not list(slips.changes("def f(x: int | None = None) -> int: ...\n"))
 
 
 def test_opposites_are_made_too():
-    assert "def f(a): return a.all()\n" in list(program.changes("def f(a): return a.any()\n"))
+    assert "def f(a): return a.all()\n" in list(slips.changes("def f(a): return a.any()\n"))
 
 
 def test_constants_are_those_that_nothing_reads_at_import():
     tree = ast.parse("A = 1\nB, C = 2, A\nD = 4\ndef f(x=D): return B\nE: int = 5\n")
-    assert [names for *_, names in program.constants_of("harness/none.py", tree)] == [("B", "C")]
+    assert [names for *_, names in slips.constants_of("harness/none.py", tree)] == [("B", "C")]
 
 
 def test_a_fork_takes_the_code_of_a_mutant_and_this_process_does_not():
-    loaded, ulp = program.Loaded([PATH]), np.array([[[1.0, 2.0, 3.0, 4.0]]])
+    loaded, ulp = trials.Loaded([PATH]), np.array([[[1.0, 2.0, 3.0, 4.0]]])
 
     def run():
         loaded.take(MADE[THIRD])
@@ -74,7 +75,7 @@ def test_what_does_not_end_or_does_not_run_is_stopped():
         raise ImportError
 
     heard = []
-    children = program.Children(1, lambda what, said: heard.append(said))
+    children = trials.Children(1, lambda what, said: heard.append(said))
     children.start(None, endless, 0)
     children.start(None, broken, 60)
     children.finish()
@@ -104,6 +105,6 @@ def test_every_explanation_is_of_a_mutant():
     there = {
         (program.named(m), m.planted)
         for stem in {function.partition(".")[0] for function, _ in explained}
-        for m in program.mutants_of(files[stem])
+        for m in slips.mutants_of(files[stem])
     }
     assert set(explained) <= there and all(explained.values())

@@ -3,7 +3,7 @@
 import io
 import json
 import re
-import resource
+import runpy
 import subprocess
 import sys
 import textwrap
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from timing import least_cpu
 
 import harness
 from harness import Crash, UsageError
@@ -467,29 +468,8 @@ def test_targets_may_be_one_number_a_text_or_an_array():
 # -- what it costs ------------------------------------------------------------------------------------
 
 
-COSTS = """
-import sys
-import numpy as np
-
-def passes(x, y):
-    tail = np.log1p(np.exp(-np.abs(x)))
-    return y * (np.maximum(-x, 0) + tail) + (1 - y) * (np.maximum(x, 0) + tail)
-
-def fails(x, y):
-    p = 1 / (1 + np.exp(-x))
-    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
-"""
-
-
-def least_cpu(commands, turns=2):
-    """Return the least user time of each command's process, all run in turn, so that a busy machine slows all alike."""
-    spent = {name: [] for name in commands}
-    for _ in range(turns):
-        for name, command in commands.items():
-            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-            subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, check=False)
-            spent[name].append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
-    return {name: min(times) for name, times in spent.items()}
+# One that passes and one that fails: those that benchmarks/check.py times.
+COSTS = textwrap.dedent(runpy.run_path(str(ROOT / "benchmarks" / "check.py"))["LOSSES"]["numpy"])
 
 
 def test_a_loss_that_fails_costs_little_more_than_one_that_passes(tmp_path):
@@ -497,7 +477,7 @@ def test_a_loss_that_fails_costs_little_more_than_one_that_passes(tmp_path):
     (tmp_path / "costs.py").write_text(COSTS)
     asked = ("--problem", "bce_logits", "--format", "float32")
     commands = {name: ("-m", "harness", "check", f"{tmp_path}/costs.py:{name}", *asked) for name in ("passes", "fails")}
-    took = least_cpu({"imports": ("-c", "import numpy, mpmath"), **commands})
+    took, _ = least_cpu({"imports": ("-c", "import numpy, mpmath"), **commands})
     assert took["fails"] < 1.4 * took["passes"] < 1.4 * 8 * took["imports"]
     assert took["passes"] > 2 * took["imports"]  # it has run at all
 

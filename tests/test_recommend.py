@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import resource
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from timing import least_cpu
 
 from harness.cli.main import main
 from harness.kernels import kernel_named, kernels_of
@@ -262,18 +262,10 @@ def test_code_names_what_is_used_twice_and_folds_constants():
 def test_it_takes_little_more_than_its_imports_and_says_the_same_each_time(arguments):
     # About 0.8 s where importing NumPy and mpmath takes 0.3 s.  As a ratio, side by side, since other work on the machine
     # slows both, and with room for what it slows unevenly: measuring what a table knows costs ten times as much.
-    def least_cpu(*command):
-        spent, said = [], set()
-        for _ in range(2):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-            said.add(subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, check=True).stdout)
-            spent.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
-        return min(spent), said
-
-    imports, _ = least_cpu("-c", "import numpy, ml_dtypes, mpmath, click")
-    whole, said = least_cpu("-m", "harness", "recommend", *arguments)
-    assert len(said) == 1
-    assert whole < 5 * imports
+    imports = ("-c", "import numpy, ml_dtypes, mpmath, click")
+    took, said = least_cpu({"imports": imports, "whole": ("-m", "harness", "recommend", *arguments)}, check=True)
+    assert len(said["whole"]) == 1
+    assert took["whole"] < 5 * took["imports"]
 
 
 def test_pandas_is_not_loaded():

@@ -12,7 +12,6 @@ mpmath where too few of them are left.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -36,6 +35,7 @@ from harness.problems.focal_weighted import (
     log_wrong,
     parts_of,
     power_of,
+    problem_of_labels,
     rational_power,
 )
 from harness.problems.problem import REAL, Array, Problem, Terms, WeightedFamily
@@ -149,25 +149,11 @@ def _resolved(weights: Weights, x: object, y: object) -> object:
 
 
 def _of_labels(name: str, weights: Weights) -> Problem:
-    def given(y: Fraction) -> tuple[Fraction, Fraction]:
-        label = weights.smoothed(y)
-        return label, weights.factor(label)
-
-    def at(y: Fraction) -> Problem:
-        fixed = (weights, *given(y))
-        return replace(
-            made, has_target=False, at=None,
-            terms=partial(terms_of_hessian, *fixed), rational=partial(rational_hessian, *fixed),
-        )  # fmt: skip
-
-    made = Problem(
-        name, "logit", True, rf"\frac{{d^2}}{{dx^2}}\,w\,\alpha_t\,m^\gamma c,\ {LABELS_TEXT},\ \mathrm{{{weights.text}}}",
-        domain=REAL, centre=0.0, nonnegative=False, monotone_beyond=math.inf,
-        terms=lambda x, y: terms_of_hessian(weights, *given(to_fraction(y)), x),
-        rational=lambda x, y: rational_hessian(weights, *given(y), x),
-        fast=partial(fast_hessian, weights), lost_bits=LOST_BITS + 1, weights=weights, at=at,
+    forms = partial(terms_of_hessian, weights), partial(rational_hessian, weights), partial(fast_hessian, weights)
+    return problem_of_labels(
+        name, weights, rf"\frac{{d^2}}{{dx^2}}\,w\,\alpha_t\,m^\gamma c,\ {LABELS_TEXT}", forms,
+        input="logit", domain=REAL, centre=0.0, nonnegative=False, lost_bits=LOST_BITS + 1,
     )  # fmt: skip
-    return made
 
 
 def _of_the_true_class(name: str, weights: Weights) -> Problem:

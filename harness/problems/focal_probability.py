@@ -14,7 +14,6 @@ same bits.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
@@ -33,6 +32,7 @@ from harness.problems.focal_weighted import (
     close_sum,
     held,
     labels_of,
+    problem_of_labels,
     rational_power,
 )
 from harness.problems.functions import log, log1p
@@ -171,6 +171,7 @@ def _resolved(gamma: Fraction, label: Fraction, factor: Fraction, p: mpmath.mpf)
 
 # -- the problems -----------------------------------------------------------------------------------------
 
+D_DP = r"\frac{d}{dp}\,"
 LABELS_TEXT = r"l = y(1-s) + s/2,\ m = l\,(1-p) + (1-l)\,p,\ c = -(l \log p + (1-l) \log(1-p))"
 
 
@@ -181,30 +182,16 @@ def _problem(name: str, weights: Weights, loss: bool) -> Problem:
     )
     base, mark, text = name.partition("@")
 
-    def given(y: Fraction) -> tuple[Fraction, Fraction]:
-        label = weights.smoothed(y)
-        return label, weights.factor(label)
-
-    def at(y: Fraction) -> Problem:
-        label, factor = given(y)
+    def of_label(label: Fraction) -> dict[str, float | None]:
         # Of a hard label the derivative in the logit has the slope 2 gamma + 1, and 1 / (p (1-p)) that of 1 at most.
-        steep = float(gamma) + 1 if loss else (2 * float(gamma) + 2 if label in (0, 1) else None)
-        return replace(
-            made, has_target=False, at=None, log_slope=steep,
-            terms=lambda p: terms(gamma, label, factor, p), rational=lambda p: rational(gamma, label, factor, p),
-        )  # fmt: skip
+        return {} if loss else {"log_slope": 2 * float(gamma) + 2 if label in (0, 1) else None}
 
-    of = "" if loss else r"\frac{d}{dp}\,"
-    formula = rf"{of}w\,\alpha_t\,m^\gamma c,\ {LABELS_TEXT}"
-    made = Problem(
-        name, "probability", True, rf"{formula},\ \mathrm{{{weights.text}}}",
-        domain=UNIT, centre=0.5, nonnegative=loss, monotone_beyond=math.inf,
-        terms=lambda p, y: terms(gamma, *given(to_fraction(y)), p),
-        rational=lambda p, y: rational(gamma, *given(y), p),
-        fast=partial(fast, weights), gradient=f"{base}_grad{mark}{text}" if loss else "",
-        log_slope=float(gamma) + 1 if loss else None, lost_bits=LOST_BITS + (not loss), weights=weights, at=at,
+    return problem_of_labels(
+        name, weights, rf"{'' if loss else D_DP}w\,\alpha_t\,m^\gamma c,\ {LABELS_TEXT}",
+        (partial(terms, gamma), partial(rational, gamma), partial(fast, weights)), of_label=of_label,
+        input="probability", domain=UNIT, centre=0.5, nonnegative=loss, gradient=f"{base}_grad{mark}{text}" if loss else "",
+        log_slope=float(gamma) + 1 if loss else None, lost_bits=LOST_BITS + (not loss),
     )  # fmt: skip
-    return made
 
 
 FOCAL_PROBABILITY = (

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import gmpy2
 import mpmath
@@ -290,44 +291,58 @@ def fast_slope(weights: Weights, x: Array, y: Array) -> Array:
 LABELS_TEXT = r"l = y(1-s) + s/2,\ m = l\,\sigma(-x) + (1-l)\,\sigma(x),\ c = l\,\mathrm{softplus}(-x) + (1-l)\,\mathrm{softplus}(x)"
 
 
-def _of_labels(name: str, weights: Weights) -> Problem:
-    """Return the focal loss of a logit and a label."""
-    forms = terms_of_loss, _never, fast_loss
-    slope = Fraction(weights.gamma or 0) + 1
-    return _problem(name, weights, rf"w\,\alpha_t\,m^\gamma c,\ {LABELS_TEXT}", forms, float(slope))
+Forms = tuple[Callable[..., Terms], Callable[..., Fraction | None], Callable[[Array, Array], Array]]
 
 
-def _of_labels_grad(name: str, weights: Weights) -> Problem:
-    forms = terms_of_slope, rational_slope, fast_slope
-    return _problem(name, weights, rf"\frac{{d}}{{dx}}\,w\,\alpha_t\,m^\gamma c,\ {LABELS_TEXT}", forms, None)
+def problem_of_labels(
+    name: str, weights: Weights, formula: str, forms: Forms, *,
+    of_label: Callable[[Fraction], dict[str, Any]] = lambda label: {}, **fields: Any,
+) -> Problem:  # fmt: skip
+    """Return a problem of labels, smoothed and weighted, from forms of one label.
 
-
-def _problem(name, weights, formula, forms, log_slope) -> Problem:  # type: ignore[no-untyped-def]
+    `forms` are terms(label, factor, x) and rational(label, factor, x), in exact numbers, and fast(x, y) on arrays; `fields`
+    are the problem's others, and `of_label` gives those that are another's for one label.
+    """
     terms, rational, fast = forms
-    loss = log_slope is not None
 
     def given(y: Fraction) -> tuple[Fraction, Fraction]:
         label = weights.smoothed(y)
         return label, weights.factor(label)
 
     def at(y: Fraction) -> Problem:
-        label, factor = given(y)
+        fixed = given(y)
         return replace(
-            made, has_target=False, at=None,
-            log_slope=log_slope if loss or label not in (0, 1) else 2 * float(weights.gamma or 0) + 1,
-            terms=lambda x: terms(weights, label, factor, x), rational=lambda x: rational(weights, label, factor, x),
+            made, has_target=False, at=None, terms=partial(terms, *fixed), rational=partial(rational, *fixed),
+            **of_label(fixed[0]),
         )  # fmt: skip
 
     made = Problem(
-        name, "logit", True, rf"{formula},\ \mathrm{{{weights.text}}}",
-        domain=REAL, centre=0.0, nonnegative=loss, monotone_beyond=math.inf,
-        terms=lambda x, y: terms(weights, *given(to_fraction(y)), x),
-        rational=lambda x, y: rational(weights, *given(y), x),
-        fast=partial(fast, weights), gradient=_named(name, "grad") if loss else "", hessian=_named(name, "hess") if loss else "",
-        exact_parts=partial(exact_parts, weights, loss),
-        log_slope=log_slope, lost_bits=LOST_BITS + (not loss), weights=weights, at=at,
+        name=name, has_target=True, formula=rf"{formula},\ \mathrm{{{weights.text}}}", monotone_beyond=math.inf,
+        terms=lambda x, y: terms(*given(to_fraction(y)), x), rational=lambda x, y: rational(*given(y), x),
+        fast=fast, weights=weights, at=at, **fields,
     )  # fmt: skip
     return made
+
+
+def _of_labels(name: str, weights: Weights) -> Problem:
+    """Return the focal loss of a logit and a label."""
+    forms = partial(terms_of_loss, weights), partial(_never, weights), partial(fast_loss, weights)
+    return problem_of_labels(
+        name, weights, rf"w\,\alpha_t\,m^\gamma c,\ {LABELS_TEXT}", forms,
+        input="logit", domain=REAL, centre=0.0, nonnegative=True, gradient=_named(name, "grad"), hessian=_named(name, "hess"),
+        exact_parts=partial(exact_parts, weights, True), log_slope=float(Fraction(weights.gamma or 0) + 1), lost_bits=LOST_BITS,
+    )  # fmt: skip
+
+
+def _of_labels_grad(name: str, weights: Weights) -> Problem:
+    forms = partial(terms_of_slope, weights), partial(rational_slope, weights), partial(fast_slope, weights)
+    steep = 2 * float(weights.gamma or 0) + 1  # where the label is hard
+    return problem_of_labels(
+        name, weights, rf"\frac{{d}}{{dx}}\,w\,\alpha_t\,m^\gamma c,\ {LABELS_TEXT}", forms,
+        of_label=lambda label: {"log_slope": steep if label in (0, 1) else None},
+        input="logit", domain=REAL, centre=0.0, nonnegative=False, exact_parts=partial(exact_parts, weights, False),
+        lost_bits=LOST_BITS + 1,
+    )  # fmt: skip
 
 
 def _named(name: str, derivative: str) -> str:

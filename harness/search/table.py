@@ -25,7 +25,7 @@ from harness.tables.basis import BASES, bases
 from harness.tables.identity import identifier
 from harness.tables.job import check_agreement
 from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
-from harness.tables.rows import CONTRACT, EXTREME, WHERE, Row, certified_extreme, places, significant
+from harness.tables.rows import CONTRACT, WHERE, Row, certified_extreme, places, significant
 from harness.tables.text import short
 from harness.tables.usual import is_usual
 from harness.tables.views import Column, needed, shown
@@ -106,7 +106,7 @@ def _places(r: Row) -> Row:
     case = Case(problem, kernel.name, kernel, Grid("standard", problem, fmt), target)
     at = int(fmt.ordinal(np.array([fmt.parse(str(r["max_ulp_input"]))]))[0])
     usual = at if is_usual(case, np.array([at]))[0] else None
-    return places(case, dict.fromkeys(OUTCOME_INPUTS), usual, at, {name: r[name] for name in EXTREME})
+    return places(case, dict.fromkeys(OUTCOME_INPUTS), usual, r)
 
 
 def row(found: dict[str, Any], fmt: Format, provenance: dict) -> Row:

@@ -31,6 +31,14 @@ COLUMNS = {
     "wrong_sign": "sign_input",
 }
 
+# What a computed value with the outcome looks like, whatever the exact one is.
+MARKS: dict[str, Callable[[Array], Array]] = {
+    "spurious_nan": np.isnan,
+    "spurious_inf": np.isinf,
+    "spurious_zero": lambda v: v == 0,
+    "wrong_sign": lambda v: (v != 0) & np.isfinite(v),
+}
+
 
 def nearest_outcomes(case: Case, summary: Summary, t: int) -> Mapping[str, int | None]:
     """Return, by outcome, the ordinal of the input nearest to the centre that has it; None where none has.
@@ -101,14 +109,15 @@ def followed(case: Case, name: str, ordinal: int) -> int:
 
 def _as_computed(case: Case, name: str, ordinal: int) -> Callable[[Array], Array]:
     """Return the outcome's mark in the computed values alone, which cost a hundredth of measured ones."""
+    if name != "wrong_sign":
+        return lambda ordinals: MARKS[name](case.compute(ordinals))
     negative = bool(np.signbit(case.compute(np.array([ordinal]))[0]))
-    marks: dict[str, Callable[[Array], Array]] = {
-        "spurious_nan": np.isnan,
-        "spurious_inf": np.isinf,
-        "spurious_zero": lambda v: v == 0,
-        "wrong_sign": lambda v: (v != 0) & (np.signbit(v) == negative),
-    }
-    return lambda ordinals: marks[name](case.compute(ordinals))
+
+    def signed(ordinals: Array) -> Array:
+        computed = case.compute(ordinals)
+        return (computed != 0) & (np.signbit(computed) == negative)
+
+    return signed
 
 
 def _as_measured(case: Case, name: str) -> Callable[[Array], Array]:

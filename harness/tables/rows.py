@@ -63,36 +63,31 @@ def rows_of(
         case = Case(problem, kernel.name, kernel, grid, target)
         located = nearest_outcomes(case, summary, t)
         found = row(case, summary, t, budget, located)
-        found |= where(case, summary, t, located, {name: found[name] for name in EXTREME})
+        found |= places(case, located, usual_extreme(case, summary, t), found)
         rows.append({column: found[column] for column in COLUMNS})
     return rows
 
 
-def where(case: Case, summary: Summary, t: int, located: Located, worst: Row) -> Row:
-    """Return the columns of WHERE of a summary of the grid's cells; `worst` has the row's EXTREME."""
-    worst_at = summary.worst_at(t) if summary.measured[t] else None
-    return places(case, located, usual_extreme(case, summary, t), worst_at, worst)
+def places(case: Case, located: Located, usual: int | None, worst: Row) -> Row:
+    """Return the columns of WHERE, empty where there is no such input; `worst` has the row's EXTREME.
 
-
-def places(case: Case, located: Located, usual: int | None, worst_at: int | None, worst: Row) -> Row:
-    """Return the columns of WHERE, empty where there is no such input; inputs are given by their ordinals.
-
-    The largest error of the usual range is computed again in mpmath, as the others are; often it is `worst`, the row's.
+    `usual` is the ordinal of the usual range's largest error, which is computed again in mpmath as the others are; often it
+    is the row's.
     """
-    extreme = dict.fromkeys(EXTREME, "") if usual is None else worst
+    extreme: Row = dict.fromkeys(EXTREME, "") if usual is None else worst
     if usual is not None and _hex(case.fmt, usual) != worst["max_ulp_input"]:
         extreme = certified_extreme(case, usual)
+    worst_at = str(worst["max_ulp_input"])
     return {
         **{OUTCOME_INPUTS[name]: "" if at is None else _hex(case.fmt, at) for name, at in located.items()},
         "usual_max_ulp": extreme["max_ulp"],
         "usual_max_ulp_input": extreme["max_ulp_input"],
-        "condition": "" if worst_at is None else significant(_condition(case, worst_at)),
+        "condition": significant(_condition(case, float.fromhex(worst_at))) if worst_at else "",
     }
 
 
-def _condition(case: Case, ordinal: int) -> mpmath.mpf:
-    values = [case.fmt.from_ordinal(np.array([ordinal]))[0], *([] if case.target is None else [case.target])]
-    return condition(case.problem, *(float(v) for v in values))
+def _condition(case: Case, x: float) -> mpmath.mpf:
+    return condition(case.problem, x, *([] if case.target is None else [float(case.target)]))
 
 
 def row(case: Case, summary: Summary, t: int, budget: float = BUDGET, located: Located | None = None) -> Row:

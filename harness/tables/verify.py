@@ -7,8 +7,7 @@ single input shows, counts, means and shares, is swept again: some rows always, 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from harness.sweep.streaming import BUDGET
 from harness.tables import resweep, writer
 from harness.tables.contradictions import contradictions, shortfalls
 from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
+from harness.tables.outcomes import MARKS
 from harness.tables.rows import CONTRACT, certified_extreme, difference
 from harness.tables.strongest import Known
 from harness.truth.certified import significant
@@ -199,14 +199,6 @@ def _row(row, case: Case | None) -> list[str]:  # type: ignore[no-untyped-def]
     return wrong + (_safe_range(row, case) if row["grid"] in GRIDS else [])
 
 
-SHOWS: dict[str, Callable[[float], bool]] = {
-    "spurious_nan": math.isnan,
-    "spurious_inf": math.isinf,
-    "spurious_zero": lambda v: v == 0,
-    "wrong_sign": lambda v: v != 0 and math.isfinite(v),
-}
-
-
 def _outcomes(row, case: Case | None) -> list[str]:  # type: ignore[no-untyped-def]
     """Check that an input is named for each outcome that is counted and for no other, and that the kernel gives it there."""
     wrong = []
@@ -217,9 +209,9 @@ def _outcomes(row, case: Case | None) -> list[str]:  # type: ignore[no-untyped-d
         if counted != bool(at):
             wrong.append(f"{name} is {row[name] or 'empty'} and {column} is {at or 'empty'}")
         elif at and case is not None:
-            computed = float(case.compute(np.array([_ordinal(case.fmt, at)]))[0])
-            if not SHOWS[name](computed):
-                wrong.append(f"{column} is {at}, where the kernel gives {computed}")
+            computed = case.compute(np.array([_ordinal(case.fmt, at)]))
+            if not MARKS[name](computed)[0]:
+                wrong.append(f"{column} is {at}, where the kernel gives {float(computed[0])}")
     return wrong
 
 

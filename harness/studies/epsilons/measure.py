@@ -27,7 +27,7 @@ from harness.sweep.streaming import BUDGET, audit_sample
 from harness.sweep.summary import Summary
 from harness.sweep.tally import Block
 from harness.tables.outcomes import OutcomeInputs, followed
-from harness.tables.rows import EXTREME, Row, places, row
+from harness.tables.rows import Row, places, row
 from harness.truth.certified import significant
 from harness.truth.classes import error_class
 from harness.truth.errors import NONE, RELATIVE_LIMIT, Errors, measure
@@ -234,15 +234,15 @@ def study_row(found: EpsAtTarget) -> Row:
         "slope_nan": int(found.tally.slope_nan[found.t]),
         "slope_inf": int(found.tally.slope_inf[found.t]),
         "profile": profile(found),
-        **_places(found, {name: of_contract[name] for name in EXTREME}),
+        **_places(found, of_contract),
     }
 
 
-def _places(found: EpsAtTarget, worst: Row) -> Row:
+def _places(found: EpsAtTarget, of_contract: Row) -> Row:
     """Return where each outcome happens, the usual range's largest error, and the condition number at the worst input."""
-    met, summary, t = found.tally.met, found.tally.summary, found.t
+    met, t = found.tally.met, found.t
     located = {name: None if at is None else followed(found.case, name, at) for name, at in met.located[t].items()}
-    return places(found.case, located, met.usual(t), summary.worst_at(t) if summary.measured[t] else None, worst)
+    return places(found.case, located, met.usual(t), of_contract)
 
 
 def _parts(found: EpsAtTarget) -> Row:

@@ -35,7 +35,7 @@ from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep.tally import bad_points
-from harness.tables.rows import CONTRACT, EXTREME, WHERE, Row, extremes, places, safe_range
+from harness.tables.rows import CONTRACT, WHERE, Row, extremes, places, safe_range
 from harness.truth.arb import cited
 from harness.truth.certified import error_in_ulp, significant
 from harness.workflow.targets import targets_in
@@ -119,7 +119,6 @@ def _whole(pipeline: Pipeline, summary: PercentSummary, t: int, target: np.gener
     pair, points = pipeline.pair, int(summary.points.sum())
     case = Case(AT_LOGIT, pipeline.name, pipeline, Grid("standard", AT_LOGIT, pair.loss), target)
     worst = extremes(case, summary, t)
-    worst_at = summary.worst_at(t) if summary.measured[t] else None
     return {
         "problem": AT_LOGIT.name,
         "kernel": pipeline.name,
@@ -129,7 +128,7 @@ def _whole(pipeline: Pipeline, summary: PercentSummary, t: int, target: np.gener
         "points": points,
         "exhaustive": pair.grid.exhaustive,
         **worst,
-        **places(case, summary.met.located[t], summary.met.usual(t), worst_at, {name: worst[name] for name in EXTREME}),
+        **places(case, summary.met.located[t], summary.met.usual(t), worst),
         "mean_ulp": significant(summary.mean_ulp(t)),
         "correctly_rounded": significant(int(summary.correctly_rounded[t]) / points),
         **{name: int(m[t].sum()) for name, m in summary.outcomes.items()},

@@ -7,7 +7,7 @@ values, and two classes beside the sigmoid.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import mpmath
@@ -93,7 +93,7 @@ def study_row(way: Way, v: Vectors, target: str, c: Array, exact: Sequence[mpmat
     for i, (m, limit) in enumerate(zip(found, limits)):
         check(m.absolute, float(limit), f"{what} {i}")
     measured = [m for m in found if m.finite]
-    outcomes = [m.outcome for m in found]
+    outcomes, worst = [m.outcome for m in found], _largest(found, range(len(found)))
     row: Row = {
         "problem": way.problem,
         "kernel": way.name,
@@ -102,7 +102,7 @@ def study_row(way: Way, v: Vectors, target: str, c: Array, exact: Sequence[mpmat
         "grid": "vectors",
         "points": len(found),
         "exhaustive": False,
-        **_worst(v, found),
+        **_worst(v, found, worst),
         "mean_ulp": significant(mp.fsum(m.ulp for m in measured) / len(measured)) if measured else "",
         "max_rel": significant(max(m.relative for m in measured)) if measured else "",
         "max_abs": significant(max(m.absolute for m in measured)) if measured else "",
@@ -113,38 +113,38 @@ def study_row(way: Way, v: Vectors, target: str, c: Array, exact: Sequence[mpmat
         "k": v.k,
         "kind": v.kind,
         **_beside(found, limits),
-        **_places(v, c if target else None, found),
+        **_places(v, c if target else None, found, worst),
     }
     return {name: row[name] for name in [*CONTRACT, *(n for n in row if n not in CONTRACT)]}
 
 
-def _worst(v: Vectors, found: Sequence[Evaluation]) -> Row:
-    """Return the largest ulp error, with the vector that it occurs at as KIND:K:INDEX."""
-    at = [i for i, m in enumerate(found) if m.finite]
-    if not at:
+def _worst(v: Vectors, found: Sequence[Evaluation], at: int | None) -> Row:
+    """Return the largest ulp error, of the vector numbered `at`, with that vector as KIND:K:INDEX."""
+    if at is None:
         return dict.fromkeys(("max_ulp", "max_ulp_input", "max_ulp_computed", "max_ulp_exact"), "")
-    i = max(at, key=lambda j: found[j].ulp)
     return {
-        "max_ulp": significant(found[i].ulp),
-        "max_ulp_input": _named(v, i),
-        "max_ulp_computed": v.fmt.hex(found[i].computed),
-        "max_ulp_exact": decimal(found[i].exact, EXACT_DIGITS),
+        "max_ulp": significant(found[at].ulp),
+        "max_ulp_input": _named(v, at),
+        "max_ulp_computed": v.fmt.hex(found[at].computed),
+        "max_ulp_exact": decimal(found[at].exact, EXACT_DIGITS),
     }
+
+
+def _largest(found: Sequence[Evaluation], among: Iterable[int]) -> int | None:
+    """Return which of some evaluations has the largest finite error, the first of equals; None where none has one."""
+    return max((i for i in among if found[i].finite), key=lambda i: found[i].ulp, default=None)
 
 
 def _named(v: Vectors, index: int | None) -> str:
     return "" if index is None else f"{v.kind}:{v.k}:{index}"
 
 
-def _places(v: Vectors, c: Array | None, found: Sequence[Evaluation]) -> Row:
+def _places(v: Vectors, c: Array | None, found: Sequence[Evaluation], worst: int | None) -> Row:
     """Return the first vector with each outcome, the largest error of the usual ones, and the condition at the worst.
 
     Usual are vectors whose logits are all of 20 at most in size, masked ones apart, where the exact value is normal.
     """
-    usual = [i for i, m in enumerate(found) if m.finite and _usual(v, i, m)]
-    most = max(usual, key=lambda i: found[i].ulp, default=None)
-    finite = [i for i, m in enumerate(found) if m.finite]
-    worst = max(finite, key=lambda i: found[i].ulp, default=None)
+    most = _largest(found, (i for i, m in enumerate(found) if _usual(v, i, m)))
     first = {name: next((i for i, m in enumerate(found) if m.outcome == name), None) for name in OUTCOME_INPUTS}
     return {
         **{column: _named(v, first[name]) for name, column in OUTCOME_INPUTS.items()},

@@ -39,7 +39,8 @@ from harness.systems.registry import Unavailable, library_named, systems_in
 from harness.systems.run.kept import Worker
 from harness.tables import writer
 from harness.tables.outcomes import nearest_outcomes
-from harness.tables.rows import EXTREME, Row, row, where
+from harness.tables.rows import Row, places, row
+from harness.tables.usual import usual_extreme
 from harness.truth.fast import audit, bound
 from harness.workflow import files
 from harness.workflow.dependencies import sources
@@ -167,7 +168,7 @@ def _row(called: Called, again: CalledKernel, summary: Summary, version: str) ->
     case, t = Case(problem, called.name, again, grid_of(problem), target), 0 if target is None else TARGETS.index(called.target)  # type: ignore[arg-type]  # fmt: skip
     located = nearest_outcomes(case, summary, t)
     found = row(case, summary, t, located=located)
-    found |= where(case, summary, t, located, {name: found[name] for name in EXTREME})
+    found |= places(case, located, usual_extreme(case, summary, t), found)
     _agrees(found, float(summary.max_ulp[t].max()))
     return {**_named(called, version, int(found["points"])), **found, "kernel": called.name}  # type: ignore[call-overload]
 

@@ -23,7 +23,7 @@ from harness.systems.run.supervise import Request, Result
 from harness.tables.basis import BASES, bases
 from harness.tables.identity import identifier
 from harness.tables.outcomes import OutcomeInputs
-from harness.tables.rows import CONTRACT, EXTREME, WHERE, Row, certified_extreme, extremes, places, significant
+from harness.tables.rows import CONTRACT, WHERE, Row, certified_extreme, extremes, places, significant
 from harness.truth.errors import NONE, SPURIOUS, Errors, measure
 from harness.truth.fast import Reference, audit, evaluate
 
@@ -150,10 +150,11 @@ def _answered(asked: Combination, answers: Answers, exact: Reference, budget: fl
     summary.update(block, errors, budget)
     case = recorded_case(asked, computed)
     returned = format_of(recorded.dtype)
-    worst = extremes(case, summary, 0, budget)
+    worst, met = extremes(case, summary, 0, budget), OutcomeInputs(case.problem, fmt, 1)
+    met.add(inputs.ordinals, errors)
     return {
         **{name: v for name, v in worst.items() if name in EXTREMES},
-        **_places(case, inputs, errors, summary, {name: worst[name] for name in EXTREME}),
+        **places(case, met.located[0], met.usual(0), worst),
         **_near(case, inputs, errors),
         **_flushed(case, inputs, errors, computed),
         **alone.alone_row(asked, recorded, answers.alone),
@@ -174,14 +175,6 @@ def recorded_case(asked: Combination, computed: np.ndarray) -> Case:
         return computed[np.searchsorted(ordinals, asked.fmt.ordinal(x[0]))][None, :]
 
     return Case(asked.problem, asked.system.key, look_up, asked.inputs.grid, asked.target)
-
-
-def _places(case: Case, inputs: Inputs, errors: Errors, summary: Summary, worst: Row) -> Row:
-    """Return where each outcome happens, the usual range's largest error, and the condition number at the worst input."""
-    met = OutcomeInputs(case.problem, case.fmt, 1)
-    met.add(inputs.ordinals, errors)
-    worst_at = summary.worst_at(0) if summary.measured[0] else None
-    return places(case, met.located[0], met.usual(0), worst_at, worst)
 
 
 def _near(case: Case, inputs: Inputs, errors: Errors) -> Row:
