@@ -11,7 +11,7 @@ import pytest
 from mpmath import mp
 
 from harness.sweep import summary as summaries
-from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary, larger, merge
+from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, LargestErrors, Summary, larger, merge
 from harness.sweep.tally import Block, Tally, bad_points, medians
 from harness.truth import errors as module
 from harness.truth.errors import HUGE, HUGE_SCALE, NONE, OPEN, OUTCOMES, RELATIVE_LIMIT, SPURIOUS, Errors, measure
@@ -324,6 +324,22 @@ class TestSummary:
         assert (summary.measured.tolist(), summary.correctly_rounded.tolist()) == ([8], [1])
         assert (summary.extreme["max_rel"].tolist(), summary.extreme_at["max_rel"].tolist()) == ([0.375], [1])
         assert (summary.extreme["max_abs"].tolist(), summary.extreme_at["max_abs"].tolist()) == ([4.0], [7])
+
+    def test_the_largest_errors_alone_are_those_of_the_whole_summary(self):
+        """Blocks of two rows, the larger errors now in the one, now in the other; outcomes in both."""
+        whole, largest = Summary(2, np.arange(4)), LargestErrors(2)
+        assert largest.max_ulp.tolist() == [NONE, NONE]
+        for first, ulp in ((0, [[1, 7, 2, NONE], [3, 1, 5, 0]]), (2, [[9, 1, 2, 3], [0, NONE, NONE, 4]])):
+            nan, zero = np.array(ulp) < 0, np.array(ulp) == 0
+            outcomes = {"spurious_nan": nan, "spurious_zero": zero}
+            given = tally(ulp, np.arange(4) + 2 * first, cells=2, first=first, outcomes=outcomes, measured=False)
+            whole.add(given)
+            largest.add(given)
+        assert largest.max_ulp.tolist() == whole.max_ulp.max(axis=1).tolist() == [9, 5]
+        assert largest.measured.tolist() == whole.measured.tolist() == [7, 6]
+        counts = {name: count.tolist() for name, count in largest.outcomes.items()}
+        assert counts == {name: count.sum(axis=1).tolist() for name, count in whole.outcomes.items()}
+        assert counts["spurious_nan"] == [1, 2] and counts["spurious_zero"] == [0, 2]
 
     def test_update_measures_and_adds(self):
         summary = Summary(1, np.arange(1))
