@@ -58,13 +58,23 @@ def test_a_check_that_nothing_could_break_is_void():
         assert_ulp_within(stable, "bce_logits", "float16", 1e99, **HARD)
 
 
-def project(folder: Path, tests: str) -> subprocess.CompletedProcess:
+NUMPY_LOSSES = """
+import numpy as np
+
+
+def fixed(x, y):
+    return np.maximum(x, 0) - x * y + np.log1p(np.exp(-np.abs(x)))
+
+
+def wrong(x, y):
+    p = 1 / (1 + np.exp(-x))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+"""
+
+
+def project(folder: Path, tests: str, losses: str = NUMPY_LOSSES) -> subprocess.CompletedProcess:
     """Run a small project's tests with the plugin, in a process of its own."""
-    (folder / "losses.py").write_text(
-        "import numpy as np\n\n\n"
-        "def fixed(x, y):\n    return np.maximum(x, 0) - x * y + np.log1p(np.exp(-np.abs(x)))\n\n\n"
-        "def wrong(x, y):\n    p = 1 / (1 + np.exp(-x))\n    return -(y * np.log(p) + (1 - y) * np.log(1 - p))\n"
-    )
+    (folder / "losses.py").write_text(losses)
     (folder / "test_losses.py").write_text("import losses\nimport pytest\n\n" + textwrap.dedent(tests))
     command = [
         sys.executable,
@@ -100,6 +110,49 @@ def test_a_project_with_the_plugin(tmp_path):
     )
     assert "1 failed, 2 passed" in done.stdout, done.stdout
     assert "test_wrong[bce_logits-float16]" in done.stdout and "FAIL" in done.stdout
+
+
+TORCH_LOSSES = """
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+
+def log1p(t):
+    return torch.where(torch.abs(t) < torch.finfo(t.dtype).eps / 4, t, torch.log1p(t))
+
+
+def fixed(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return torch.clamp(x, min=0) - x * y + log1p(torch.exp(-torch.abs(x)))
+
+
+def wrong(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return binary_cross_entropy_with_logits(x, y, reduction="none")
+
+
+def planted(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return torch.where(x == 2.5, 1.000002 * fixed(x, y), fixed(x, y))
+"""
+
+
+def test_a_project_whose_losses_are_of_torch(tmp_path):
+    """One that fails, one that passes, a planted fault, and a check that is void."""
+    pytest.importorskip("torch")
+    tests = """
+        @pytest.mark.ulp_within(problem="bce_logits", formats=["float32"], max_ulp=4, targets=[0])
+        @pytest.mark.parametrize("name", ["fixed", "wrong", "planted"])
+        def test_loss(ulp_case, name):
+            ulp_case.check(getattr(losses, name))
+
+
+        @pytest.mark.ulp_within(problem="bce_logits", formats=["float32"], max_ulp=1e99, targets=[0])
+        def test_void(ulp_case):
+            ulp_case.check(losses.fixed)
+        """
+    done = project(tmp_path, tests, TORCH_LOSSES)
+    told = dict(re.findall(r"^FAILED test_losses.py::(\S+) - (\S+)", done.stdout, re.MULTILINE))
+    assert "3 failed, 1 passed" in done.stdout, done.stdout
+    assert len(told) == 3 and not any("fixed" in name for name in told)
+    assert "harness.testing.control.Void: void" in done.stdout
 
 
 def test_budgets_are_written_and_kept(tmp_path, monkeypatch):

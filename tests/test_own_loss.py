@@ -344,6 +344,20 @@ def test_two_ways_that_differ_by_an_ulp_are_no_fault():
     assert any("differ in another order" in n and "by 1 ulp at most" in n for n in report.notes)
 
 
+def test_what_a_row_says_is_of_the_long_arrays_of_the_sweep():
+    """One at a time the worst result is right: neither the row's figures nor its reason may be of that."""
+
+    def worse_in_arrays(x):
+        exact = np.log1p(np.exp(-np.abs(x.astype(np.float64)))) + np.maximum(x, 0)
+        off = np.where(np.abs(x) < 20, 1.5 * float(np.finfo(x.dtype).eps), 0) if len(x) >= 16 else 0
+        return (exact * (1 + off)).astype(x.dtype)
+
+    for fmt in ("float16", "float32"):
+        (row,) = harness.check(worse_in_arrays, "softplus", fmt, max_ulp=1).rows
+        assert 1 < float(row["max_ulp"]) < 4 and float(row["usual_max_ulp"]) > 1
+        assert "in a long array the result is" in row["reason"] and float(row["rounding_ulp"]) == float(row["max_ulp"])
+
+
 def test_what_is_not_followed_is_named_whatever_the_result(tmp_path):
     (tmp_path / "stacked.py").write_text(
         "import numpy as np\n\ndef loss(x, y):\n    l = np.stack([np.zeros_like(x), x])\n"

@@ -99,7 +99,7 @@ def check(
     asked = asked_problem(problem, weights, exact)
     if given and not asked.has_target:
         raise UsageError(f"{asked.name} has no target; leave out --target")
-    values = _targets(asked, fmt, given) if asked.has_target else None
+    values = targets_of(asked, fmt, given) if asked.has_target else None
     if isinstance(function, str) and ":" not in function:
         return _check_kernel(_kernel(function, asked), asked, Grid(grid, asked, fmt, values), values, max_ulp, options)
     subject = Subject(function, asked, fmt, options)
@@ -131,7 +131,7 @@ def check(
         return Report(rows, max_ulp, notes, special, summaries, loaded, allow_flush)
 
 
-def _targets(problem: Problem, fmt: Format, given: Iterable[float | str] | None) -> np.ndarray:
+def targets_of(problem: Problem, fmt: Format, given: Iterable[float | str] | None) -> np.ndarray:
     """Return the targets given as numbers of the format, by default the problem's own, or else those of the tables."""
     chosen = tuple(map(str, given or ())) or problem.targets or STANDARD_TARGETS
     return targets_in(fmt, chosen, problem.target_domain)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from mpmath import mp
-
-from harness.checking.engine import check
-from harness.checking.judge import over
-from harness.kernels import kernels_of
-from harness.sweep.streaming import BUDGET
+from harness.checking.engine import targets_of
+from harness.kernels import Kernel, kernel_named, kernels_of
+from harness.numbers.formats import Format, format_named
+from harness.problems import Problem, problem_named
+from harness.sweep.grid import Grid
+from harness.sweep.streaming import BUDGET, largest_errors
+from harness.sweep.summary import LargestErrors
+from harness.truth.errors import SPURIOUS
 
 
 class Void(AssertionError):
@@ -23,19 +25,33 @@ class Void(AssertionError):
 @cache
 def control_of(problem: str, format: str) -> str | None:
     """Return the name of the worst kernel of a problem in a format; None where all stay within the tables' budget."""
-    worst: tuple[bool, mp.mpf, str] | None = None
-    for kernel in kernels_of(problem):
-        for row in check(kernel.name, problem, format, grid="quick").rows:
-            error = mp.mpf(str(row["max_ulp"])) if row["max_ulp"] != "" else mp.inf
-            found = over(row, BUDGET), error, kernel.name
-            worst = max(worst, found) if worst else found
-    return worst[2] if worst and worst[0] else None
+    kernels = kernels_of(problem)
+    if not kernels:
+        return None
+    of, fmt = problem_named(problem), format_named(format)
+    found = {name: (failed(e, BUDGET), e.max_ulp.max()) for name, e in _largest(of, fmt, kernels, None).items()}
+    worst = max(found, key=lambda name: (*found[name], name))
+    return worst if found[worst][0] else None
+
+
+def failed(errors: LargestErrors, budget: float) -> bool:
+    """Tell whether an error exceeds a budget, an outcome is spurious, or nothing finite is known of a target."""
+    spurious = any(errors.outcomes[name].any() for name in SPURIOUS)
+    return spurious or bool((errors.max_ulp > budget).any()) or not errors.measured.all()
 
 
 def caught(control: str, problem: str, format: str, targets: Sequence[float | str] | None, max_ulp: float) -> bool:
     """Tell whether a control's error, whatever else it does, breaks a budget in ulp on a quick grid."""
-    rows = check(control, problem, format, targets=targets, grid="quick").rows
-    return any(mp.mpf(str(row["max_ulp"])) > max_ulp for row in rows if row["max_ulp"] != "")
+    kernel = kernel_named(problem, control)
+    errors = _largest(problem_named(problem), format_named(format), [kernel], targets)[control]
+    return bool((errors.max_ulp > max_ulp).any())
+
+
+def _largest(
+    problem: Problem, fmt: Format, kernels: Sequence[Kernel], targets: Sequence[float | str] | None
+) -> dict[str, LargestErrors]:
+    values = targets_of(problem, fmt, targets) if problem.has_target else None
+    return largest_errors(problem, kernels, Grid("quick", problem, fmt, values), values)
 
 
 def require_caught(problem: str, format: str, targets: Sequence[float | str] | None, max_ulp: float, what: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from harness import UsageError
 from harness.checking.child import MEMORY_GIB, started
-from harness.checking.engine import _targets, check
+from harness.checking.engine import check, targets_of
 from harness.checking.exact import asked_problem
 from harness.checking.moderate import exactly, moderate_inputs
 from harness.checking.rewriting.changes import Variant, variants
@@ -72,7 +72,7 @@ def fix(
         raise UsageError(f"fix rewrites a loss of one input and its target; {problem} is one of rows of K logits")
     asked = asked_problem(problem, weights, exact)
     chosen = tuple(map(str, targets or ()))
-    values = _targets(asked, fmt, chosen or None) if asked.has_target else None
+    values = targets_of(asked, fmt, chosen or None) if asked.has_target else None
     subject = Subject(function, asked, fmt, Options(reduction=reduction))
     with closing(started(subject, timeout, MEMORY_GIB, False)) as process:
         loaded = process.ask("load")
@@ -82,7 +82,7 @@ def fix(
         before_seconds = process.ask("seconds", *_timed_on(asked, fmt, values))
         _same_function(process.ask, asked, fmt, values, recorded, loaded.name)
     # By default a format has targets of its own, next to 0 and 1, which those of another do not stand for.
-    ranked_at = _targets(asked, format_named(RANKED_IN), chosen or None) if asked.has_target else None
+    ranked_at = targets_of(asked, format_named(RANKED_IN), chosen or None) if asked.has_target else None
     found = candidates(recorded, asked, ranked_at, max_ulp, rules)
     best = _confirmed(found, asked, fmt, values, max_ulp)
     # A reduced loss would be called for each input by itself: its formula, which is the same, for all at once.
