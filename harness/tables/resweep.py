@@ -12,9 +12,10 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -141,14 +142,17 @@ def _task(problem: str, fmt: str, grid: str, rows: pd.DataFrame, cells: Any, fig
 
 def run(chosen: Sequence[Task]) -> Iterator[Found]:
     """Sweep tasks again, on all cores where there is enough to do, in the order given."""
-    workers = min(
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, len(chosen)
-    )
+    return on_all_cores([partial(again, task) for task in chosen])
+
+
+def on_all_cores(calls: Sequence[Callable[[], Any]]) -> Iterator[Any]:
+    """Yield what each call returns, in the order given; they run in processes, one for each core."""
+    workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, len(calls))
     if workers < 2:
-        yield from map(again, chosen)
+        yield from (call() for call in calls)
         return
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(again, chosen)
+        yield from (running.result() for running in [pool.submit(call) for call in calls])
 
 
 def again(task: Task) -> Found:

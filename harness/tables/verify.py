@@ -7,8 +7,9 @@ single input shows, counts, means and shares, is swept again: some rows always, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,11 @@ from harness.tables.strongest import Known
 from harness.truth.certified import significant
 from harness.workflow import files
 from harness.workflow.provenance import functions_differ
+
+CHUNK = 100  # rows that a process checks before it takes others
+
+Record = Mapping[str, str]  # a row as its table has it, cell by cell
+Texts = list[str]
 
 
 @dataclass(frozen=True)
@@ -68,16 +74,19 @@ def verify(results: Path, *, deep: bool = False, exhaustive: bool = False) -> Ve
     tables = [_files(sidecar) for sidecar in sidecars]
     for table in tables:
         if not table.wrong:
-            _rows(table)
+            _read(table)
+    whole = not any(t.wrong for t in tables)  # damaged tables cannot be compared
+    compared = _rows([t for t in tables if t.frame is not None], [contradictions, shortfalls] if whole else [], results)
     _sweeps([t for t in tables if t.frame is not None and resweep.swept(t.frame)], deep, exhaustive)
     for table in tables:
         other = functions_differ(table.described.get("provenance", {})) if table.changed else ""
         table.line += f"; {other}" if other else ""
     lines = [t.line for t in tables]
     wrong = [text for t in tables for text in (*t.wrong, *t.disagreements)]
-    if not any(t.wrong for t in tables):  # damaged tables cannot be compared
-        wrong += contradictions(results)
-        lines += [f"a search fell short: {text}" for text in shortfalls(results)]
+    if whole:
+        contradicted, short = compared
+        wrong += contradicted
+        lines += [f"a search fell short: {text}" for text in short]
     return Verification(lines, wrong)
 
 
@@ -119,22 +128,46 @@ def _files(sidecar: Path) -> TableCheck:
     return found
 
 
-def _rows(table: TableCheck) -> None:
-    """Compare every row with the kernel and the truth at the inputs that it names."""
+def _read(table: TableCheck) -> None:
+    """Read a table's rows, and keep them where they are of the contract."""
     frame, expected = writer.read(table.path), table.described.get("rows")
     if len(frame) != expected:
         table.wrong.append(f"{table.path} has {len(frame)} rows, {table.path.stem}.json says {expected}")
     table.line = f"{table.path.stem}: {len(frame)} rows"
-    if list(frame.columns[: len(CONTRACT)]) != list(CONTRACT):
+    if list(frame.columns[: len(CONTRACT)]) == list(CONTRACT):
+        table.frame = frame
+    else:
         table.line += ", checksums"
-        return
-    table.frame = frame
-    again = 0
-    for index, row in frame.iterrows():
-        case = _case(row)
+
+
+def _rows(tables: Sequence[TableCheck], beside: Sequence[Callable[[Path], Texts]], results: Path) -> list[Texts]:
+    """Compare every row with the kernel and the truth at the inputs that it names, and return what checks beside find."""
+    calls: list[partial] = [partial(check, results) for check in beside]
+    owners = []
+    for table in tables:
+        assert table.frame is not None
+        records = table.frame.to_dict("records")
+        for first in range(0, len(records), CHUNK):
+            calls.append(partial(check_rows, records[first : first + CHUNK], first + 2))
+            owners.append(table)
+    found = list(resweep.on_all_cores(calls))
+    again = dict.fromkeys((id(t) for t in tables), 0)
+    for table, (ran, changed) in zip(owners, found[len(beside) :], strict=True):
+        again[id(table)] += ran
+        table.changed += changed
+    for table in tables:
+        table.line += f", {again[id(table)]} with the kernel run again"
+    return found[: len(beside)]
+
+
+def check_rows(records: Sequence[Record], line: int) -> tuple[int, list[tuple[int, str]]]:
+    """Check rows of a table of which the first is in the given line; return of how many the kernel ran, and what is wrong."""
+    again, wrong = 0, []
+    for number, record in enumerate(records, line):
+        case = _case(record)
         again += case is not None
-        table.changed += [(int(str(index)) + 2, text) for text in _row(row, case)]
-    table.line += f", {again} with the kernel run again"
+        wrong += [(number, text) for text in _row(record, case)]
+    return again, wrong
 
 
 def _sweeps(tables: list[TableCheck], deep: bool, exhaustive: bool) -> None:
@@ -173,7 +206,7 @@ def _size(task: resweep.Task) -> int:
     return grid.size(grid.cells)
 
 
-def _case(row) -> Case | None:  # type: ignore[no-untyped-def]
+def _case(row: Record) -> Case | None:
     """Return the row's kernel with its grid; None for a system, which is not run here."""
     if row["problem"] and row["kernel"] in {k.name for k in kernels_of(row["problem"])}:
         problem, fmt = problem_named(row["problem"]), format_named(row["format"])
@@ -184,7 +217,7 @@ def _case(row) -> Case | None:  # type: ignore[no-untyped-def]
     return None
 
 
-def _row(row, case: Case | None) -> list[str]:  # type: ignore[no-untyped-def]
+def _row(row: Record, case: Case | None) -> list[str]:
     """Return what a row says otherwise than the kernel and the truth do now."""
     unlike = _outcomes(row, case)
     if case is None or not row["max_ulp_input"]:
@@ -199,11 +232,11 @@ def _row(row, case: Case | None) -> list[str]:  # type: ignore[no-untyped-def]
     return wrong + (_safe_range(row, case) if row["grid"] in GRIDS else [])
 
 
-def _outcomes(row, case: Case | None) -> list[str]:  # type: ignore[no-untyped-def]
+def _outcomes(row: Record, case: Case | None) -> list[str]:
     """Check that an input is named for each outcome that is counted and for no other, and that the kernel gives it there."""
     wrong = []
     for name, column in OUTCOME_INPUTS.items():
-        if column not in row.index:
+        if column not in row:
             continue
         counted, at = float(row[name] or 0) > 0, row[column]
         if counted != bool(at):
@@ -215,7 +248,7 @@ def _outcomes(row, case: Case | None) -> list[str]:  # type: ignore[no-untyped-d
     return wrong
 
 
-def _safe_range(row, case: Case) -> list[str]:  # type: ignore[no-untyped-def]
+def _safe_range(row: Record, case: Case) -> list[str]:
     """Check that each end is good and that what lies beyond it is not."""
     if not row["safe_lo"]:
         bad = case.bad(np.array([case.grid.centre - 1, case.grid.centre]), BUDGET)
