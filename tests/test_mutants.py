@@ -45,6 +45,10 @@ def test_annotations_are_no_program():
     assert not list(slips.changes("def f(x: int | None = None) -> int: ...\n"))
 
 
+def test_what_is_no_python_is_no_mutant():
+    assert not list(slips.changes("def f(a): return {**a, None: None}\n")) and slips.program("{*a, b: c}") == ""
+
+
 def test_opposites_are_made_too():
     assert "def f(a): return a.all()\n" in list(slips.changes("def f(a): return a.any()\n"))
 

@@ -127,14 +127,20 @@ def changes(block: str) -> Iterator[str]:
         for occurrence in range(sum(len(list(operator.mutation_positions(n))) for n in nodes)):
             changed = MutationVisitor(occurrence, operator).walk(pickle.loads(stored)).get_code()
             what = program(changed)
-            if what not in seen:
+            if what and what not in seen:
                 seen.add(what)
                 yield changed
 
 
 def program(text: str) -> str:
-    """Return what a source does: its tree without annotations, which nothing evaluates here."""
-    tree = ast.parse(text)
+    """Return what a source does: its tree without annotations, which nothing evaluates here; "" where it is no Python.
+
+    So it is where a dictionary takes in another with `**`, which the operators take for a power.
+    """
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return ""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             node.returns = None
