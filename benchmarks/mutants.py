@@ -58,7 +58,10 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "certified": (
         ("harness/truth/certified.py",),
-        (CORE + "TestReference", TRUTH + "TestUndecided", "tests/test_reference.py::test_poles_are_infinite"),
+        (
+            CORE + "TestReference", "tests/test_core_certified.py", TRUTH + "TestUndecided",
+            "tests/test_reference.py::test_poles_are_infinite",
+        ),
     ),
     "fast": (
         ("harness/truth/fast.py",),

@@ -125,6 +125,8 @@ class TestRounding:
         assert F16.midpoint(np.float16(65504), np.float16(np.inf)) == 65520
         assert F16.midpoint(np.float16(-np.inf), np.float16(-65504)) == -65520
         assert F64.midpoint(np.float64(F64.max), np.float64(np.inf)) == mp.ldexp(2**54 - 1, 970)
+        largest, nothing = np.array([448.0, np.nan]).astype(E4M3.dtype)
+        assert E4M3.midpoint(largest, nothing) == 464 and E4M3.midpoint(nothing, -largest) == -464
 
     def test_the_unit_in_the_last_place(self):
         assert [F16.ulp(v) for v in (1.0, 0.999, -2.0, 2.0**-14, 2.0**-15, 0.0)] == [
@@ -221,6 +223,7 @@ class TestText:
     def test_mpf_numbers_are_fractions_within_what_memory_holds(self):
         assert (
             to_fraction(mp.mpf(-0.375)) == Fraction(-3, 8)
+            and to_fraction(mp.mpf(1.5)) == Fraction(3, 2)
             and to_fraction(mp.mpf(12)) == 12
             and to_fraction(mp.mpf(0)) == 0
         )
@@ -230,3 +233,9 @@ class TestText:
             exact = 3 * Fraction(2) ** exponent
             assert to_fraction(mp.ldexp(3, exponent)) == (exact if within else bound)
             assert to_fraction(mp.ldexp(-3, exponent)) == -(exact if within else bound)
+
+    def test_an_integer_of_many_bits_is_large(self):
+        """Its last bit is 1, so that its exponent is 0."""
+        with mp.workprec(40_010):
+            assert to_fraction(mp.ldexp(1, 40_005) + 1) == Fraction(2) ** 40000
+            assert to_fraction(mp.ldexp(1, 39_998) + 1) == 2**39_998 + 1

@@ -68,6 +68,13 @@ class TestWidened:
         assert wide.widened(np.array([[2.0], [3.0]]), QUAD).astype(float).tolist() == [[2.0], [3.0]]
         assert wide.widened(np.array([]), QUAD).shape == (0,)
 
+    @pytest.mark.parametrize("value", [np.inf, -np.inf, 0.0, -0.0, 2.0**-1023, -(2.0**-1074), 2.0**-1022, 1.9 * 2.0**1023])
+    def test_each_alone_is_itself(self, value):
+        """Without another beside it for which the plain conversion is asked."""
+        found = wide.widened(np.array([value]), QUAD).astype(float)
+        assert found.tolist() == [value] and np.signbit(found).tolist() == [np.signbit(value)]
+        assert not np.isfinite(value) or exactly(wide.widened(np.array([value]), QUAD)) == [Fraction(value)]
+
 
 class TestScalars:
     def test_to_mpmath_exactly(self):
@@ -138,6 +145,29 @@ class TestFunctions:
         whole, rest = wide.product(np.array([large * 1.5]), np.array([1.25]).astype(dtype))
         assert whole[0] == large * 1.875 and rest[0] == 0
 
+    def test_every_bit_of_the_factors_counts(self, dtype):
+        """Factors of random bits, so that a half of a bit too many makes a product that is rounded."""
+        rng, bits = np.random.default_rng(2), 53 if dtype == FLOAT64 else 113
+        a, b = (
+            sum_of((1 + rng.integers(0, 2**24, 400) / 2**24).astype(dtype) * power_two(-24 * k, dtype) for k in range(5))
+            for _ in range(2)
+        )
+        whole, rest = wide.product(a, b)
+        assert max(f.numerator for f in exactly(a)).bit_length() >= bits - 1  # their last bits are not all 0
+        assert [w + r for w, r in zip(exactly(whole), exactly(rest))] == [
+            x * y for x, y in zip(exactly(a), exactly(b))
+        ]
+
+    def test_of_an_infinite_product_nothing_more_is_known(self, dtype):
+        whole, rest = wide.product(np.array([np.inf]).astype(dtype), np.array([1.5]).astype(dtype))
+        assert whole[0] == np.inf and np.isnan(rest[0])
+
+    def test_a_shape_is_kept(self, dtype):
+        fmt = FORMATS["float32" if dtype == FLOAT64 else "float64"]
+        values = np.array([[1.0, 3.0], [0.5, 8.0]]).astype(dtype)
+        for found in (wide.power_of_two_below(values), wide.ulp_of(values, fmt) / power_two(1 - fmt.precision, dtype)):
+            assert found.astype(float).tolist() == [[1.0, 2.0], [0.5, 8.0]]
+
     def test_rulers(self, dtype):
         fmt = FORMATS["float32" if dtype == FLOAT64 else "float64"]
         p, emin, far = fmt.precision, fmt.emin, 1000 if dtype == FLOAT64 else 15000
@@ -164,6 +194,7 @@ class TestFunctions:
         assert near(0) and near(reach - 1) and near(1 - reach) and near(-reach)
         assert not near(reach) and not near(reach + 1) and not near(-reach - 1) and not near(1 << (last - 1))
         assert near(reach - 1, 8.0) and not near(reach, 8.0) and near(-reach, 0.25) and not near(-reach - 1, 0.25)
+        assert dtype == FLOAT64 or not (near(1 << 64) or near(-(1 << 65)))  # a bit of the high word alone
         assert wide.near_power(np.array([0.0, np.inf, 1.5, -1.0]).astype(dtype), bits).tolist() == [
             True,
             True,
@@ -206,3 +237,30 @@ class TestHighAndLow:
         assert low[2] == float((Fraction(2) ** 1030 - Fraction(largest)) / Fraction(2) ** 978)
         negative, _ = wide.high_and_low(-values[2:4], ulps[2:4])
         assert negative.tolist() == [-largest, -np.inf]
+
+    def test_blocks_that_lie_at_one_end_only(self):
+        """Beside an ordinary number, one that float64 rounds at its ends: below, and above."""
+        least = power_two(-1074, QUAD)
+        ulps = np.array([least, power_two(-52, QUAD)])
+        high, low = wide.high_and_low(np.array([least * 1.25, quads(1.0)[0]]), ulps)
+        assert (high.tolist(), low.tolist()) == ([2.0**-1074, 1.0], [0.25, 0.0])
+        ulps = np.array([power_two(978, QUAD), power_two(-52, QUAD)])
+        high, low = wide.high_and_low(np.array([power_two(1030, QUAD), quads(1.0)[0]]), ulps)
+        assert high.tolist() == [np.finfo(float).max, 1.0] and low[1] == 0
+
+    def test_what_rounds_up_to_2_to_1024_has_the_largest_number(self):
+        largest = np.finfo(float).max
+        high, low = wide.high_and_low(quads((largest, 2.0**970)), np.array([power_two(971, QUAD)]))
+        assert (high.tolist(), low.tolist()) == ([largest], [0.5])
+
+    def test_nothing_left_out_is_nothing_in_any_unit(self):
+        values = np.array([[power_two(1023, QUAD), np.array(np.inf).astype(QUAD)[()]], [least_normal(), quads(0.0)[0]]])
+        ulps = np.array([[power_two(971, QUAD), power_two(971, QUAD)], [power_two(-1074, QUAD), power_two(-1074, QUAD)]])
+        high, low = wide.high_and_low(values, ulps)
+        assert high.tolist() == [[2.0**1023, np.inf], [2.0**-1022, 0.0]]
+        assert low.tolist() == [[0.0, np.inf], [0.0, 0.0]]
+
+
+def least_normal():
+    """The least number that has all of float64's bits, as one of 113 bits."""
+    return power_two(-1022, QUAD)

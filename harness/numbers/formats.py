@@ -157,12 +157,12 @@ class Format:
         return self.from_ordinal(np.array([-1 - magnitude if negative else magnitude]))[0]
 
     def midpoint(self, a: np.generic, b: np.generic) -> mpmath.mpf:
-        """Return the number halfway between two neighbours, exactly; overflow counts as max + ulp(max)."""
-        low, high = sorted(abs(float(v)) for v in (a, b))
-        sign = -1 if min(float(a), float(b)) < 0 else 1
+        """Return the number halfway between two neighbours, exactly; overflow, also to NaN, counts as max + ulp(max)."""
+        low, *high = sorted(size for v in (a, b) if math.isfinite(size := abs(float(v))))
+        sign = -1 if float(a) < 0 or float(b) < 0 else 1
         with mpmath.workprec(128):
             beyond = mpmath.mpf(self.max) + mpmath.mpf(self.ulp(self.max).numerator)
-            return sign * (mpmath.mpf(low) + (mpmath.mpf(high) if math.isfinite(high) else beyond)) / 2
+            return sign * (mpmath.mpf(low) + (mpmath.mpf(high[0]) if high else beyond)) / 2
 
     def parse(self, text: str) -> np.generic:
         """Read a decimal or C99 hex number into the format, rounding once to nearest even."""
@@ -206,7 +206,7 @@ def to_fraction(value: mpmath.mpf | Fraction | float) -> Fraction:
         return value if isinstance(value, Fraction) else Fraction(float(value))
     sign, mantissa, exponent, bits = value._mpf_
     if mantissa and abs(exponent + bits) > 40000:
-        mantissa, exponent = 1, 40000 if exponent > 0 else -40000
+        mantissa, exponent = 1, 40000 if exponent + bits > 0 else -40000
     signed = -int(mantissa) if sign else int(mantissa)
     if exponent >= 0:
         return Fraction(signed << int(exponent))

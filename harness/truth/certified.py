@@ -129,6 +129,7 @@ def round_to(problem: Problem, fmt: Format, point: Point) -> np.generic:
         """Return the two numbers that the value may round to, once they are equal or neighbours."""
         a, b = fmt.round(e.lower), fmt.round(e.upper)
         same = a == b or (np.isnan(a) and np.isnan(b))
+        # In bit order, NaN of either sign is next to the largest number of that sign.
         neighbours = fmt.next_up(float(a)) == float(b) or (float(a) == fmt.max and np.isnan(b))
         return (a, b) if same or neighbours else None
 
@@ -136,7 +137,7 @@ def round_to(problem: Problem, fmt: Format, point: Point) -> np.generic:
     if known is not None:
         return fmt.round(known)
     a, b = ziv(problem, point, decide, START_BITS)
-    if a == b or np.isnan(a):
+    if a == b or (np.isnan(a) and np.isnan(b)):
         return b  # the ends of an exact 0 are -0 and +0
     middle = fmt.midpoint(a, b)
     return (fmt.round(middle), b, a)[side(problem, point, middle)]
@@ -189,11 +190,9 @@ def decimal(value: mpmath.mpf | Fraction, digits: int) -> str:
         return str(float(value))
     if not value:
         return "0.0"
-    exponent = _floor_log10(value)
-    units = _scaled(value, exponent, digits)
-    if not 10 ** (digits - 1) <= units <= 10**digits:  # next to a power of ten, which the logarithm was rounded to
-        exponent += 1 if units > 10**digits else -1
-        units = _scaled(value, exponent, digits)
+    exponent = _floor_log10(value) - 1  # at first too small, as next to a power of ten the logarithm may be one off
+    while (units := _scaled(value, exponent, digits)) > 10**digits:
+        exponent += 1
     if units == 10**digits:
         units, exponent = 10 ** (digits - 1), exponent + 1
     text = mpz(units).digits()  # Python's own text of an integer ends at 4300 digits
@@ -245,6 +244,5 @@ def error_in_ulp(fmt: Format, computed: object, exact: mpmath.mpf) -> mpmath.mpf
     with mp.workprec(400):
         c = mp.make_mpf(mpmath.libmp.from_float(float(computed)))  # type: ignore[arg-type]
         ulp = fmt.ulp(exact)
-        # The subtraction must not round away the exact value's tail.
-        difference = abs(mp.fsub(c, exact, exact=abs(mpmath.mag(exact)) < 40000)) if exact else abs(c)
-        return difference * ulp.denominator / ulp.numerator
+        # mpmath rounds a difference, not what it is of: the exact value's tail counts, however long it is.
+        return abs(c - exact) * ulp.denominator / ulp.numerator
