@@ -67,7 +67,7 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("harness/truth/fast.py",),
         (CORE + "TestReference", CORE + "TestErrors", TRUTH + "test_ulps_next_to_a_power_of_two"),
     ),
-    "rows": (("harness/tables/rows.py",), (CORE + "TestRows", CORE + "TestWords")),
+    "rows": (("harness/tables/rows.py",), (CORE + "TestRows", CORE + "TestWords", "tests/test_core_rows.py")),
     "search": (
         tuple(f"harness/search/{n}.py" for n in ("space", "along", "interpolation", "noise", "windows", "pairs", "joint")),
         tuple("tests/test_search.py::" + t for t in (

@@ -68,7 +68,9 @@ class TestWidened:
         assert wide.widened(np.array([[2.0], [3.0]]), QUAD).astype(float).tolist() == [[2.0], [3.0]]
         assert wide.widened(np.array([]), QUAD).shape == (0,)
 
-    @pytest.mark.parametrize("value", [np.inf, -np.inf, 0.0, -0.0, 2.0**-1023, -(2.0**-1074), 2.0**-1022, 1.9 * 2.0**1023])
+    @pytest.mark.parametrize(
+        "value", [np.inf, -np.inf, 0.0, -0.0, 2.0**-1023, -(2.0**-1074), 2.0**-1022, 1.9 * 2.0**1023]
+    )
     def test_each_alone_is_itself(self, value):
         """Without another beside it for which the plain conversion is asked."""
         found = wide.widened(np.array([value]), QUAD).astype(float)
@@ -149,14 +151,14 @@ class TestFunctions:
         """Factors of random bits, so that a half of a bit too many makes a product that is rounded."""
         rng, bits = np.random.default_rng(2), 53 if dtype == FLOAT64 else 113
         a, b = (
-            sum_of((1 + rng.integers(0, 2**24, 400) / 2**24).astype(dtype) * power_two(-24 * k, dtype) for k in range(5))
+            sum_of(
+                (1 + rng.integers(0, 2**24, 400) / 2**24).astype(dtype) * power_two(-24 * k, dtype) for k in range(5)
+            )
             for _ in range(2)
         )
         whole, rest = wide.product(a, b)
         assert max(f.numerator for f in exactly(a)).bit_length() >= bits - 1  # their last bits are not all 0
-        assert [w + r for w, r in zip(exactly(whole), exactly(rest))] == [
-            x * y for x, y in zip(exactly(a), exactly(b))
-        ]
+        assert [w + r for w, r in zip(exactly(whole), exactly(rest))] == [x * y for x, y in zip(exactly(a), exactly(b))]
 
     def test_of_an_infinite_product_nothing_more_is_known(self, dtype):
         whole, rest = wide.product(np.array([np.inf]).astype(dtype), np.array([1.5]).astype(dtype))
@@ -255,7 +257,9 @@ class TestHighAndLow:
 
     def test_nothing_left_out_is_nothing_in_any_unit(self):
         values = np.array([[power_two(1023, QUAD), np.array(np.inf).astype(QUAD)[()]], [least_normal(), quads(0.0)[0]]])
-        ulps = np.array([[power_two(971, QUAD), power_two(971, QUAD)], [power_two(-1074, QUAD), power_two(-1074, QUAD)]])
+        ulps = np.array(
+            [[power_two(971, QUAD), power_two(971, QUAD)], [power_two(-1074, QUAD), power_two(-1074, QUAD)]]
+        )
         high, low = wide.high_and_low(values, ulps)
         assert high.tolist() == [[2.0**1023, np.inf], [2.0**-1022, 0.0]]
         assert low.tolist() == [[0.0, np.inf], [0.0, 0.0]]
