@@ -1,6 +1,6 @@
 """How often assertions of a test suite raise an alarm: for losses within their budget, and for such as are not.
 
-    python benchmarks/alarms.py            a project of its own, tested in 20 processes; about ten minutes
+    python benchmarks/alarms.py            a project of its own, tested in 20 processes; about six minutes
     python benchmarks/alarms.py --runs 3   fewer
     python benchmarks/alarms.py --write    and the table into docs/keeping.md
 
@@ -11,18 +11,18 @@ others.  Each process has a seed of Python's hashes of its own.  Exit status 1 w
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import subprocess
 import sys
 import tempfile
-import textwrap
 from collections import Counter
 from pathlib import Path
 
-from generated import put_between, table
-
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+import small_project  # noqa: E402
+from generated import put_between, table  # noqa: E402
+
 PAGE = ROOT / "docs" / "keeping.md"
 FORMATS = ("float16", "bfloat16", "float32", "float64")
 LOSSES = """\
@@ -65,25 +65,19 @@ def test_sound_{problem}_{format}(ulp_case):
 """
 
 
-def project(folder: Path) -> None:
-    """Write the losses and their tests."""
-    (folder / "losses.py").write_text(LOSSES)
-    tests = ["import losses\nimport ml_dtypes\nimport numpy as np\nimport pytest\n"]
+def tests() -> str:
+    """Return the source of all assertions: each loss in each format, sound and with its planted fault."""
+    sources = ["import ml_dtypes\nimport numpy as np\n"]
     for problem, targets in SOUND.items():
         for fmt in FORMATS:
             given = {"problem": problem, "format": fmt, "targets": targets, "at": "0.2" if problem == "bce" else "2"}
-            tests += [textwrap.dedent(text).format(**given) for text in (SOUND_TEST, PLANTED)]
-    (folder / "test_losses.py").write_text("\n\n".join(tests))
+            sources += [text.format(**given) for text in (SOUND_TEST, PLANTED)]
+    return "\n\n".join(sources)
 
 
 def alarms(folder: Path, seed: int) -> Counter:
     """Return how many assertions of each kind passed and failed, in a process of its own."""
-    path = os.pathsep.join([str(ROOT), str(folder)])
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "harness.testing.plugin", "-p", "no:cacheprovider"],
-        cwd=folder, env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": str(seed), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = small_project.run(folder, LOSSES, tests(), "-rA", PYTHONHASHSEED=str(seed))
     told = re.findall(r"^(PASSED|FAILED|ERROR) \S*::test_(sound|planted)_", done.stdout, re.MULTILINE)
     if len(told) != 2 * len(SOUND) * len(FORMATS):
         raise SystemExit(f"the project's tests did not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -98,7 +92,6 @@ def main() -> int:
     asked = parser.parse_args()
     found: Counter = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        project(Path(folder))
         for run in range(asked.runs):
             found += alarms(Path(folder), run)
     sound, planted = (found[kind, "PASSED"] + found[kind, "FAILED"] for kind in ("sound", "planted"))

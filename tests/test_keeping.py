@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
+import small_project
 
 from harness import UsageError
 from harness.cli.main import main
 from harness.testing import Void, assert_ulp_within, budgets
-
-ROOT = Path(__file__).parent.parent
 
 
 def stable(x, y):
@@ -72,26 +69,8 @@ def wrong(x, y):
 """
 
 
-def project(folder: Path, tests: str, losses: str = NUMPY_LOSSES) -> subprocess.CompletedProcess:
-    """Run a small project's tests with the plugin, in a process of its own."""
-    (folder / "losses.py").write_text(losses)
-    (folder / "test_losses.py").write_text("import losses\nimport pytest\n\n" + textwrap.dedent(tests))
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "harness.testing.plugin",
-        "-p",
-        "no:cacheprovider",
-        "test_losses.py",
-    ]
-    path = os.pathsep.join([str(ROOT), str(folder)])
-    return subprocess.run(
-        command, cwd=folder, env={**os.environ, "PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def project(folder: Path, tests: str, losses: str = NUMPY_LOSSES) -> subprocess.CompletedProcess[str]:
+    return small_project.run(folder, losses, textwrap.dedent(tests))
 
 
 def test_a_project_with_the_plugin(tmp_path):

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from mpmath import mp
 
 from harness.explain.explanation import Explanation
 from harness.explain.remedies import total_ulp
@@ -130,12 +131,10 @@ class SweepResults:
             self._results = [np.concatenate(self._results, axis=1)]
         known = self._ordinals[0]
         at = np.minimum(np.searchsorted(known, ordinals), len(known) - 1)
-        rows = [0] if y is None or self.targets is None else [int(np.argmax(self.targets == t)) for t in y[:, 0]]
-        if not (known[at] == ordinals).all() or not (
-            y is None or self.targets is None or np.isin(y, self.targets).all()
-        ):
+        rows = np.array([[True]]) if y is None else y == self.targets
+        if not (known[at] == ordinals).all() or not rows.any(axis=1).all():
             return None
-        return self._results[0][rows][:, at]
+        return self._results[0][rows.argmax(axis=1)][:, at]
 
 
 def _in_the_array(alone: Explanation, swept: float, fmt: Format) -> Explanation:
@@ -146,5 +145,5 @@ def _in_the_array(alone: Explanation, swept: float, fmt: Format) -> Explanation:
         f"in a long array the result is {many}, one element at a time {one}: the library's two ways of computing differ; "
         f"of the one element: {alone.reason}"
     )
-    rounding = error if not alone.bias_ulp else alone.rounding_ulp * float("nan")
+    rounding = mp.nan if alone.bias_ulp else error  # its exact formula was followed for the one element
     return replace(alone, computed=swept, total_ulp=error, rounding_ulp=rounding, reason=told)

@@ -100,6 +100,7 @@ class TableCheck:
     wrong: list[str] = field(default_factory=list)
     changed: list[tuple[int, str]] = field(default_factory=list)
     frame: pd.DataFrame | None = None  # the rows, where they are of the contract
+    again: int = 0  # rows with the kernel run again
 
     @property
     def disagreements(self) -> list[str]:
@@ -151,12 +152,11 @@ def _rows(tables: Sequence[TableCheck], beside: Sequence[Callable[[Path], Texts]
             calls.append(partial(check_rows, records[first : first + CHUNK], first + 2))
             owners.append(table)
     found = list(resweep.on_all_cores(calls))
-    again = dict.fromkeys((id(t) for t in tables), 0)
-    for table, (ran, changed) in zip(owners, found[len(beside) :], strict=True):
-        again[id(table)] += ran
+    for table, (again, changed) in zip(owners, found[len(beside) :], strict=True):
+        table.again += again
         table.changed += changed
     for table in tables:
-        table.line += f", {again[id(table)]} with the kernel run again"
+        table.line += f", {table.again} with the kernel run again"
     return found[: len(beside)]
 
 
