@@ -501,6 +501,33 @@ def figures(**by_target):
     return Cures("bce_logits", "float32", {y: [KernelFigure(*f) for f in row] for y, row in by_target.items()})
 
 
+def test_what_comes_closest_is_not_worse_than_the_loss_that_is_checked():
+    """A form without spurious outcomes that errs by 10^23 ulp is no advice for a loss that errs by 10^7."""
+    smooth, near = ("clip", mp.mpf(3e23), 0, 0, False), ("two_sigmoids", mp.mpf(8.5), 1, 0, False)
+    own = KernelFigure("mine", mp.mpf(5e7), 566, 0, False)
+    every, none = figures(a=[smooth, near]), figures(a=[smooth])
+    assert "two_sigmoids comes closest" in every.advice("a", "mine", own=own)[1]
+    assert none.advice("a", "mine", own=own) == ("", "no built-in kernel comes closer")
+    assert "clip comes closest" in every.advice("a", "mine")[1]  # tables name it still, all of whose kernels have rows
+
+
+@pytest.mark.parametrize(
+    ("other", "own", "better"),
+    [
+        ((4.9, 0), (4.5, 37), True),  # no zeros any more, for a little more error
+        ((9, 0), (4.5, 37), False),
+        ((3e23, 0), (5e7, 566), False),
+        ((2.3, 2), (2.3, 1), False),
+        ((4.5, 3), (5, 0), False),
+        ((4.5, 0), (5, 0), True),
+        ((5, 9), (mp.inf, 9), True),
+    ],
+)
+def test_a_figure_is_better_than_another(other, own, better):
+    a, b = (KernelFigure("k", mp.mpf(ulp), spurious, 0, False) for ulp, spurious in (other, own))
+    assert a.better(b) == better
+
+
 def test_a_cure_holds_over_the_whole_row():
     row = [("naive", mp.mpf(1e9), 3, 0, False), ("lse_log1p", mp.mpf(2), 0, 0, False)]
     assert figures(a=row).advice("a", "naive") == ("lse_log1p", "lse_log1p stays within 4 ulp at every input tried")

@@ -7,8 +7,10 @@ import runpy
 import subprocess
 import sys
 import textwrap
-from contextlib import redirect_stderr, redirect_stdout
+import time
+from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from timing import least_cpu
 
 import harness
 from harness import Crash, UsageError
+from harness.checking.child import Child, Here
 from harness.checking.functions import arranged, find
 from harness.cli.main import main
 from harness.tables.rows import CONTRACT
@@ -147,6 +150,47 @@ class TestReport:
             harness.check(good, "bce_logits", "float16", targets=[2])
         with pytest.raises(Crash, match="ran out of time"):
             harness.check(lambda x, y: [0 for _ in iter(int, 1)], "bce_logits", "float16", timeout=0.5)
+
+
+class Slow:
+    """Stand for a Subject that takes its time, to be loaded and to be called."""
+
+    name, target, surroundings = "slow", "slow.py:slow", SimpleNamespace(begin=lambda: None, apart=False)
+
+    def load(self):
+        time.sleep(0.02)
+
+    evaluate = load
+
+
+@pytest.mark.parametrize("made", [lambda: Here(Slow(), 60), lambda: Child(Slow(), 60)], ids=["here", "child"])
+def test_importing_a_library_is_no_call(made):
+    """TensorFlow may take half a minute to be imported: that is none of the time that calls may take."""
+    with closing(made()) as process:
+        process.ask("load")
+        assert process.spent == 0
+        process.ask("evaluate")
+        assert process.spent >= 0.02
+
+
+def test_a_gradient_beside_a_loss_has_its_name_in_the_verdict():
+    asked = {"targets": [0], "grid": "quick"}
+    both = harness.check("softplus_pair", "bce_logits", "float16", gradient=True, **asked).verdict.splitlines()
+    assert [line.split(":")[0] for line in both] == ["PASS  bce_logits, target 0", "PASS  bce_logits_grad, target 0"]
+    assert harness.check("softplus_pair", "bce_logits", "float16", **asked).verdict.startswith("PASS  target 0: ")
+
+
+def test_an_objective_that_wants_weights_gets_ones(tmp_path):
+    path = tmp_path / "objective.py"
+    path.write_text(
+        "import numpy as np\n\n\ndef weighted(preds, dtrain):\n    w, p = dtrain.get_weight(), 1 / (1 + np.exp(-preds))\n"
+        "    return w * (p - dtrain.get_label()), w * p * (1 - p)\n\n\n"
+        "def broken(preds, dtrain):\n    raise ValueError('no such thing')\n"
+    )
+    status, out, _ = check(f"{path}:weighted", fmt="float32")
+    assert status == 1 and "as bce_logits_grad in float32" in out and "another function" not in out
+    status, _, err = check(f"{path}:broken", fmt="float32")
+    assert status == 2 and "raised ValueError: no such thing" in err
 
 
 def fresh(code, *flags):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import harness
 from harness import UsageError
 from harness.checking.libraries import ROOTS, arrays_of, candidates, taken
 from harness.cli.main import main
@@ -483,3 +484,48 @@ def test_tensors_that_are_not_moved_are_named(pytorch):
     assert "it holds weight on the CPU" in said(plain) and "it holds weight on the CPU" in said(plain.loss)
     moved = weighted_module(pytorch, plain=False)  # it is called, and its result, without memory, cannot be read
     assert "no data" in said(moved, NotImplementedError)
+
+
+def test_a_mean_is_never_judged_by_other_code_than_its_own():
+    """Under torch's vmap log_sigmoid takes log(1 + e^-|x|): the loss at 20 would be 0.  Each input is then asked for by itself."""
+    pytest.importorskip("torch")
+    import torch.nn.functional as F
+
+    def mean(input, target):
+        return F.binary_cross_entropy_with_logits(input, target)
+
+    def built(input, target):
+        return (F.softplus(input) - input * target).mean()
+
+    asked = {"targets": [1], "grid": "quick", "reduction": "mean", "library": "torch", "timeout": 500}
+    found = harness.check(mean, "bce_logits", "float32", **asked)
+    assert float(found.worst["usual_max_ulp"]) < 4 and any("for each input by itself" in n for n in found.notes)
+    # Negative control: what vmap computes alike is still called for all inputs at once.
+    alike = harness.check(built, "bce_logits", "float16", **asked)
+    assert not any("for each input by itself" in n for n in alike.notes)
+
+
+def test_a_mean_that_branches_on_its_values_is_called_one_by_one():
+    pytest.importorskip("torch")
+    import torch
+
+    def mean(input, target):
+        x, y = float(input), float(target)
+        tail = torch.log1p(torch.exp(-abs(input)))
+        return (tail + max(x, 0.0) - x * y).mean() if abs(x) < 1e30 else (torch.relu(input) - input * target).mean()
+
+    asked = {"targets": [0], "grid": "quick", "reduction": "mean", "library": "torch", "timeout": 500}
+    assert any("by itself" in n for n in harness.check(mean, "bce_logits", "float16", **asked).notes)
+
+
+def test_a_step_within_a_kernel_of_torch_is_blamed_for_what_torch_made_of_it(tmp_path, capsys):
+    """torch's log_sigmoid is 188 of the smallest numbers where SciPy's is 189, and the true one 189.5."""
+    pytest.importorskip("torch")
+    path = tmp_path / "weighted_of_torch.py"
+    path.write_text(
+        "import torch\nfrom torch import nn\nloss = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(3.0), reduction='none')\n"
+    )
+    at = ["-p", "bce_logits@pos=3", "-f", "float32", "--input", "0x1.882364p+6", "-t", "1"]
+    assert main(["explain", f"{path}:loss", *at]) == 0
+    last = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("(1 - 1) * 98.0346 - ("))
+    assert last.split()[-1] == "%" and last.split()[-2] == "0", last

@@ -29,6 +29,9 @@ from harness.workflow.time_limit import time_limit
 
 POLL_S = 0.05  # between two looks at what memory is used
 GIB = 1 << 30
+LOADING = (
+    "load"  # what finds the function, and imports its library: it has a time of its own, as long as all calls have
+)
 MEMORY_GIB = 8.0
 NO_CHANNEL = 71  # the exit code of a child that cannot send its results
 
@@ -45,7 +48,7 @@ class Here:
     def ask(self, method: str, *arguments: Any) -> Any:
         """Return what a method of the subject returns; UsageError, or Crash where its time is up."""
         begun, left = time.monotonic(), max(self.timeout - self.spent, 0.001)
-        sentence = f"{self.subject.name} ran out of time: its calls take more than {self.timeout:g} s (timeout)"
+        sentence = out_of_time(self.subject.name, method, self.timeout, "timeout")
         try:
             with time_limit(left, Crash(sentence)):
                 return getattr(self.subject, method)(*arguments)
@@ -54,7 +57,7 @@ class Here:
                 raise Crash(sentence) from None
             raise
         finally:
-            self.spent += time.monotonic() - begun
+            self.spent += 0 if method == LOADING else time.monotonic() - begun
 
     def close(self) -> None:
         """End nothing: there is no process apart."""
@@ -63,7 +66,8 @@ class Here:
 class Child:
     """Hold the process of a function under check: `ask` calls a method of its Subject there.
 
-    `timeout` is in seconds, for all calls together (for each call where `each_call`); `memory` in GiB.
+    `timeout` is in seconds, for all calls together (for each call where `each_call`), and once more for the file and the
+    library that are loaded before them; `memory` in GiB.
     """
 
     def __init__(
@@ -90,20 +94,20 @@ class Child:
         left = self.timeout if self.each_call else self.timeout - self.spent
         try:
             self.channel.send((method, arguments))
-            answer = self._answer(begun + left)
+            answer = self._answer(begun + left, method)
         except (EOFError, OSError, pickle.UnpicklingError):
             raise Crash(f"{self.name} {self._ending()}") from None
         finally:
-            self.spent += time.monotonic() - begun
+            self.spent += 0 if method == LOADING else time.monotonic() - begun
         kind, value = answer
         if kind == "returned":
             return value
         raise value if isinstance(value, UsageError) else UsageError(str(value))
 
-    def _answer(self, deadline: float) -> tuple[str, Any]:
+    def _answer(self, deadline: float, method: str) -> tuple[str, Any]:
         while not self.channel.poll(min(POLL_S, max(deadline - time.monotonic(), 0))):
             if time.monotonic() >= deadline:
-                raise Crash(f"{self.name} ran out of time: its calls take more than {self.timeout:g} s (--timeout)")
+                raise Crash(out_of_time(self.name, method, self.timeout, "--timeout"))
             if _resident(self.process) > self.memory * GIB:
                 raise Crash(f"{self.name} ran out of memory: it uses more than {self.memory:g} GiB (--memory)")
         found = self.channel.recv()
@@ -138,6 +142,12 @@ class Child:
                 os.kill(self.process, signal.SIGKILL)
             with suppress(ChildProcessError):
                 self.ended = os.waitpid(self.process, 0)[1]
+
+
+def out_of_time(name: str, method: str, timeout: float, option: str) -> str:
+    """Say in one sentence that a function took longer than it may: to be loaded, or for its calls."""
+    what = "what it imports and its first calls take" if method == LOADING else "its calls take"
+    return f"{name} ran out of time: {what} more than {timeout:g} s ({option})"
 
 
 def started(subject: Subject | ClassSubject, timeout: float, memory: float, each_call: bool) -> Child | Here:

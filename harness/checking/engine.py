@@ -218,4 +218,4 @@ def _swept(
     rows = rows_of(problem, kernel, grid, targets, summary, max_ulp)
     # Cures are judged by the whole standard grid, whichever grid the kernel itself is checked on.
     every = None if targets is None else tuple(float(v) for v in targets)
-    return advised(rows, max_ulp, lambda _: measured(problem.name, grid.fmt.name, every, max_ulp)), summary
+    return advised(rows, max_ulp, lambda _: measured(problem.name, grid.fmt.name, every, max_ulp), closer=True), summary

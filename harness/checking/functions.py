@@ -151,21 +151,24 @@ def _from_name(name: str) -> ModuleType:
 
 
 class ObjectiveData:
-    """Stand for the data of a boosting library's objective: its labels, without weights.
+    """Stand for the data of a boosting library's objective: its labels, without weights unless there are some.
 
     Data without weights have None for them in LightGBM, and an empty array in XGBoost, whose objectives call it `dtrain`
-    or `dmatrix`.
+    or `dmatrix`.  `asked` tells whether the objective wanted them.
     """
 
-    def __init__(self, labels: Any, name: str):
-        self.labels, self.name = labels, name
+    def __init__(self, labels: Any, name: str, weights: Any = None):
+        self.labels, self.name, self.weights, self.asked = labels, name, weights, False
 
     def get_label(self) -> Any:
         """Return the targets, one for each input."""
         return self.labels
 
     def get_weight(self) -> Any:
-        """Return what stands for no weights: no example is weighted."""
+        """Return the weights, or what stands for none: no example is weighted."""
+        self.asked = True
+        if self.weights is not None:
+            return self.weights
         return np.empty(0, np.float32) if XGBOOST.fullmatch(self.name) else None
 
 
@@ -182,11 +185,27 @@ def arranged(function: Function, name: str, has_target: bool) -> Callable[..., A
     positional = [p for p in parameters if p.kind != p.KEYWORD_ONLY]
     if has_target and len(positional) >= 2 and DATA.fullmatch(_plain(positional[1])):
         data = _plain(positional[1])
-        return _standing_for(function, lambda x, y: function(x, ObjectiveData(y, data)))
+        return _standing_for(function, lambda x, y: _objective(function, data, x, y))
     at = _places(parameters, has_target)
     if at is None:
         return function
     return _standing_for(function, lambda *given: _call(function, parameters, at, given))
+
+
+def _objective(function: Function, name: str, x: Any, y: Any) -> Any:
+    """Call an objective with data that have no weights; one that cannot do without them, with weights of 1.
+
+    A product with XGBoost's empty array is an error, or, of one element, empty itself.
+    """
+    data = ObjectiveData(y, name)
+    try:
+        found = function(x, data)
+        if not (data.asked and np.size(x) and all(np.size(part) == 0 for part in found)):
+            return found
+    except Exception:
+        if not data.asked:
+            raise
+    return function(x, ObjectiveData(y, name, np.ones_like(y)))
 
 
 def _standing_for(function: Function, called: Callable[..., Any]) -> Callable[..., Any]:

@@ -78,12 +78,15 @@ def ulps(value: object) -> str:
     return f"> {MOST_ULP:.0e}" if value != "" and mp.mpf(str(value)) > MOST_ULP else short(value)
 
 
-def verdict(row: Row, max_ulp: float, allow_flush: bool = False) -> str:
+def verdict(row: Row, max_ulp: float, allow_flush: bool = False, named: bool = False) -> str:
     """Write one row's verdict: the usual range first, then what happens beyond it, then the reason.
 
-    A problem whose inputs are all usual has no range to name.  A row that passes although it flushes says so.
+    A problem whose inputs are all usual has no range to name.  A row that passes although it flushes says so.  With
+    `named` it begins with the problem, where a loss and its gradient are judged together.
     """
-    where = f"target {row['target']}: " if row["target"] != "" else ""
+    at = [str(row["problem"])] if named else []
+    at += [f"target {row['target']}"] if row["target"] != "" else []
+    where = f"{', '.join(at)}: " if at else ""
     said = where + _errors(row, f" (budget {max_ulp:g})")
     if not over(row, max_ulp):
         return f"PASS  {said}."

@@ -59,8 +59,12 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """Return the verdicts, a line for each row: PASS or FAIL, the errors, and the reason."""
-        return "\n".join(verdict(r, self.max_ulp, self.allow_flush) for r in self.rows)
+        """Return the verdicts, a line for each row: PASS or FAIL, the errors, and the reason.
+
+        Where a gradient or a Hessian is judged beside a loss, each line names its problem.
+        """
+        named = len({r["problem"] for r in self.rows}) > 1
+        return "\n".join(verdict(r, self.max_ulp, self.allow_flush, named) for r in self.rows)
 
     @property
     def worst(self) -> Row:

@@ -17,6 +17,7 @@ import numpy as np
 from harness import Crash, UsageError
 from harness.checking.functions import arranged, find
 from harness.checking.libraries import NumpyArrays, arrays_of, candidates
+from harness.checking.repeats import difference, usual_inputs
 from harness.checking.rewriting.expression import Expression, recorded
 from harness.checking.surroundings import Surroundings
 from harness.explain.explanation import Explanation, explain_function, traced_function, tracer
@@ -29,6 +30,7 @@ from harness.sweep.own import Function, accepted, one_line
 TRIALS = 9  # inputs of the trial call
 REPEATS = 15  # calls of a loss whose least time is taken
 TIMED = 5  # calls of the trial whose time is taken
+MAPPED = 32  # inputs at which a library's vmap must give what calls for one input each give
 LEAST_PADDED = 1024  # libraries that compile for each length get arrays of a power of two, of this at least
 
 # What Python and NumPy say where a function for one number is given an array.
@@ -108,10 +110,26 @@ class Subject:
         return self.way == "each" or None in mapped
 
     def _map_of(self, function: Function) -> Function | None:
-        """Return a function mapped over arrays of one element by its library; made once, as it may be traced."""
+        """Return a function mapped over arrays of one element by its library; made once, as it may be traced.
+
+        None where the library cannot map it, or computes it by other code when it does: torch's vmap takes
+        log(1 + e^-|x|) for the log1p of its own log_sigmoid, an error that the loss itself has not.
+        """
         if id(function) not in self._mapped:
-            self._mapped[id(function)] = self.arrays.each(function)
+            mapped = self.arrays.each(function)
+            kept = mapped if mapped is not None and self._maps_truly(function, mapped) else None
+            self._mapped[id(function)] = kept
         return self._mapped[id(function)]
+
+    def _maps_truly(self, function: Function, mapped: Function) -> bool:
+        """Tell whether a mapped function gives what calls for one input each give, as near as two ways of a library come."""
+        x = usual_inputs(self.problem, self.fmt, MAPPED)
+        inputs = [np.tile(x, 2), np.repeat([0, 1], len(x)).astype(self.fmt.dtype)][: 1 + self.problem.has_target]
+        try:
+            together = self.arrays.taken(mapped(*(self.arrays.given(padded(a)) for a in inputs)))[: len(inputs[0])]
+        except Exception:  # what branches on a value, or asks for one: it can only be called one by one
+            return False
+        return not difference(self.fmt, self._one_by_one(function, inputs), together).fault
 
     def _found(self, target: str | Function) -> Function:
         return find(target) if isinstance(target, str) else target

@@ -31,6 +31,7 @@ from harness.truth.fast import evaluate
 
 FEW_CELLS = 24  # in which most kernels that cure nothing fail
 AUDITED_SHARE = 3  # of a weighted problem, or one of one's own, each target is audited at every third point
+LITTLE_ULP = 2 * BUDGET  # what errs by no more is worth its fewer outcomes, even beside a smaller error
 MOST_ULP = 1e99  # no one can meet a larger error: it is written as more than this
 
 Array = np.ndarray
@@ -82,6 +83,12 @@ class KernelFigure:
         """Tell whether it stays within the budget with no spurious outcome and no pole capped."""
         return bool(self.max_ulp <= budget) and not self.spurious and not self.capped
 
+    def better(self, other: KernelFigure) -> bool:
+        """Tell whether it errs less than another and has no spurious outcomes of its own, or has fewer and errs little."""
+        if self.spurious < other.spurious:
+            return bool(self.max_ulp < other.max_ulp or self.max_ulp <= LITTLE_ULP)
+        return bool(self.max_ulp < other.max_ulp) and (not self.spurious or other.spurious > 0)
+
     @property
     def text(self) -> str:
         """Write the figure, as a bound from below where it is a sample's."""
@@ -122,17 +129,26 @@ class Cures:
             default=None,
         )
 
-    def closest(self, target: str) -> KernelFigure | None:
-        """Return the figure nearest to a cure: no spurious outcome, no pole capped, then the least error."""
-        return min(self.by_target[target], key=lambda f: (f.spurious > 0, f.capped > 0, f.max_ulp), default=None)
+    def closest(self, target: str, own: KernelFigure | None = None) -> KernelFigure | None:
+        """Return the figure nearest to a cure: no spurious outcome, no pole capped, then the least error.
 
-    def advice(self, target: str, kernel: str, budget: float = BUDGET) -> tuple[str, str]:
-        """Return the name of the cure, "" where there is none, and what to say: the cure, or what comes closest."""
+        Beside the `own` figure of a loss, only among those that are better than it.
+        """
+        found = [f for f in self.by_target[target] if own is None or f.better(own)]
+        return min(found, key=lambda f: (f.spurious > 0, f.capped > 0, f.max_ulp), default=None)
+
+    def advice(
+        self, target: str, kernel: str, budget: float = BUDGET, own: KernelFigure | None = None
+    ) -> tuple[str, str]:
+        """Return the name of the cure, "" where there is none, and what to say: the cure, or what comes closest.
+
+        Beside the `own` figure of a loss only what is better than it comes close.
+        """
         cure = self.best(target, budget)
         if cure:
             where = "every input" if cure.every_input else "every input tried"
             return cure.kernel, f"{cure.kernel} stays within {budget:g} ulp at {where}"
-        nearest = self.closest(target)
+        nearest = self.closest(target, own)
         if nearest is None or nearest.kernel == kernel:
             return "", "no built-in kernel comes closer"
         return (

@@ -161,10 +161,17 @@ def _bce(c: Array, p: Shadow, y: Any, weight: Any = None, *_: Any) -> Shadow:
     return value if weight is None else _node("multiply", *_shadows(value, weight), computed=c)
 
 
+def _log_sigmoid(x: Shadow) -> Shadow:
+    """Take log sigmoid inside a kernel, by torch's own function: SciPy's last digit may be another."""
+    from torch.nn.functional import logsigmoid
+
+    return _node("log_expit", x, computed=to_array(logsigmoid(to_tensor(x.computed))))
+
+
 def _bce_with_logits(c: Array, x: Shadow, y: Any, weight: Any = None, pos_weight: Any = None, *_: Any) -> Shadow:
     """Take (1 - y) x - w log sigmoid(x) with w = 1 + (pos_weight - 1) y, as torch's kernel does, and a weight."""
     x, y, one = _shadows(x, y, 1.0)
-    tail = _node("log_expit", x)
+    tail = _log_sigmoid(x)
     if pos_weight is not None:
         less = _node("subtract", *_shadows(pos_weight, one))
         tail = _node("multiply", _node("add", _node("multiply", less, y), one), tail)

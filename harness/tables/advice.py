@@ -54,22 +54,25 @@ def cures_of(rows: Iterable[Mapping[str, object]], stronger: Known | None = None
     return lambda row: figures[str(row["problem"]), str(row["format"])]
 
 
-def advised(rows: Sequence[Row], budget: float = BUDGET, known: CuresOf | None = None) -> list[Row]:
+def advised(
+    rows: Sequence[Row], budget: float = BUDGET, known: CuresOf | None = None, closer: bool = False
+) -> list[Row]:
     """Return rows with `remedy`, and in their `reason` the cure or what comes closest to one.
 
     A row within the budget needs none.  The kernels' figures are those of the rows themselves, unless `known` gives
     others, such as stronger ones.  A row without a reason, a recorded system's, is left as it is.  Advice that a row
-    has already is taken off before.
+    has already is taken off before.  With `closer`, what comes closest to a cure is named only where it is better than
+    the row's own: who asks for one loss must not be shown a worse one.
     """
     cures = known or cures_of(rows)
-    return [_advised(row, cures, budget) for row in rows]
+    return [_advised(row, cures, budget, closer) for row in rows]
 
 
-def _advised(row: Row, known: CuresOf, budget: float) -> Row:
+def _advised(row: Row, known: CuresOf, budget: float, closer: bool) -> Row:
     own, reason = figure(row), ADVICE.sub("", str(row["reason"])).removesuffix(".")
     if not reason or (own.max_ulp <= budget and not own.spurious):
         return row
-    cure, told = known(row).advice(str(row["target"]), own.kernel, budget)
+    cure, told = known(row).advice(str(row["target"]), own.kernel, budget, own if closer else None)
     return {**row, "reason": f"{reason}; {told}.", "remedy": cure}
 
 
