@@ -200,11 +200,13 @@ def _objective(function: Function, name: str, x: Any, y: Any) -> Any:
     data = ObjectiveData(y, name)
     try:
         found = function(x, data)
-        if not (data.asked and np.size(x) and all(np.size(part) == 0 for part in found)):
-            return found
     except Exception:
         if not data.asked:
             raise
+        found = ()
+    emptied = isinstance(found, tuple) and all(np.size(part) == 0 for part in found)
+    if not (data.asked and emptied and np.size(x)):
+        return found
     return function(x, ObjectiveData(y, name, np.ones_like(y)))
 
 
