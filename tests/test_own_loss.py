@@ -152,6 +152,18 @@ class TestReport:
             harness.check(lambda x, y: [0 for _ in iter(int, 1)], "bce_logits", "float16", timeout=0.5)
 
 
+def test_a_hessian_that_is_not_declared_is_named(tmp_path):
+    path = tmp_path / "of_probabilities.py"
+    path.write_text(
+        "import numpy as np\n\n\ndef objective(y_true, y_pred):\n"
+        "    return (y_pred - y_true) / (y_pred * (1 - y_pred)), 0 * y_pred + 1\n"
+    )
+    for problem in ("bce", "focal_bce"):
+        status, out, _ = check(f"{path}:objective", problem=problem)
+        assert status == 1 and f"as {problem}_grad in float16" in out
+        assert f"NOTE  Its hessian is not checked: no problem is declared as that of {problem}." in out
+
+
 class Slow:
     """Stand for a Subject that takes its time, to be loaded and to be called."""
 

@@ -123,11 +123,9 @@ class Cures:
         one that holds for most targets, then the one with the least error for this target, then the first declared.
         """
         good = [f for f in self.by_target[target] if f.holds(budget)]
-        return min(
-            good,
-            key=lambda f: (not trainable(self.problem, self.fmt, f.kernel), -self._held[f.kernel], f.max_ulp),
-            default=None,
-        )
+        good.sort(key=lambda f: (-self._held[f.kernel], f.max_ulp))
+        # Derivatives cost time: those of later ones are looked at only where that of the first fails.
+        return next((f for f in good if trainable(self.problem, self.fmt, f.kernel)), good[0] if good else None)
 
     def closest(self, target: str, own: KernelFigure | None = None) -> KernelFigure | None:
         """Return the figure nearest to a cure: no spurious outcome, no pole capped, then the least error.
