@@ -24,6 +24,7 @@ from harness.search.job import search_job
 from harness.search.noise import promise, upper_ends
 from harness.search.pairs import bred, kept
 from harness.search.published import published
+from harness.search.race import OF_CELL, WorstInputs, raced
 from harness.search.space import BoxSearch, SearchLine, SearchResult, divide_boxes, errors_at
 from harness.search.table import search_table_job
 from harness.search.windows import IN_ALL, search_windows
@@ -389,6 +390,64 @@ def test_no_input_has_all_of_the_pairs_kept():
     found, errors = kept(np.repeat(points, 2, axis=1), np.repeat(ulp, 2), 64)
     assert np.unique(found, axis=1).shape == found.shape and (np.bincount(found[0])[1:3] == 4).all()
     assert (np.diff(errors) <= 0).all()
+
+
+def test_the_worst_inputs_of_a_line_are_the_worst_of_each_cell():
+    """In parts or at once, twice given or not; those beyond OF_CELL of a crowded cell stay out, however bad they are."""
+    rng = np.random.default_rng(3)
+    ordinals = FLOAT32.ordinal(rng.uniform(-4, 4, 4000).astype(np.float32))
+    ulp = np.where(FLOAT32.cell(ordinals) == FLOAT32.cell(ordinals[:1]), 9.0, 1.0) + rng.random(4000)
+    whole, parts = WorstInputs(FLOAT32), WorstInputs(FLOAT32)
+    whole.add(ordinals, ulp)
+    for part in np.array_split(np.r_[np.arange(4000), np.arange(0, 4000, 3)], 7):
+        parts.add(ordinals[part], ulp[part])
+        parts.keep()
+    whole.keep()
+    assert (whole.ordinals == parts.ordinals).all() and (whole.ulp == parts.ulp).all()
+    for cell in np.unique(FLOAT32.cell(ordinals)):
+        kept_there = whole.ulp[FLOAT32.cell(whole.ordinals) == cell]
+        assert (np.sort(kept_there)[::-1] == np.sort(ulp[FLOAT32.cell(ordinals) == cell])[::-1][:OF_CELL]).all()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_the_worst_inputs_race_to_their_worst_targets(own):
+    """Where an error is the input's own and a target's besides; negative control: where it is the pair's, nothing is gained."""
+    problem, kernel = problem_named("bce_logits"), kernel_named("bce_logits", "softplus_pair")
+    run = BoxSearch(problem, kernel, FLOAT32, lambda p: tuple(FLOAT32.from_ordinal(q)[None] for q in p), 1 << 18, 0)
+
+    def random_ulp(*parts):
+        """Return errors in [0, 1) that look random, by a hash of the parts."""
+        mixed = sum(
+            np.asarray(p).astype(np.uint64) * np.uint64(k)
+            for p, k in zip(parts, (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F))
+        )
+        mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
+        return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+    spent = 0
+
+    def visit(points):
+        nonlocal spent
+        spent += points.shape[1]
+        return random_ulp(points[0]) + random_ulp(points[1]) if own else random_ulp(*points)
+
+    run.visit = visit
+    inputs = FLOAT32.ordinal(np.linspace(1, 8, 1 << 16).astype(np.float32))
+    worst = WorstInputs(FLOAT32)
+    worst.add(inputs, random_ulp(inputs))
+    worst.keep()
+    found, ulp = raced(run, np.stack([worst.ordinals, 0 * worst.ordinals]), worst.ulp.copy(), 1 << 16)
+    assert (
+        (np.diff(ulp) <= 0).all()
+        and (found[1] >= 0).all()
+        and (found[1] <= FLOAT32.ordinal(np.ones(1, np.float32))).all()
+    )
+    rng = np.random.default_rng(1)
+    sampled = visit(
+        np.stack([rng.choice(inputs, spent), rng.choice(FLOAT32.ordinal(rng.random(1 << 16, np.float32)), spent)])
+    ).max()
+    assert spent < 1 << 18
+    assert (ulp[0] > sampled + 0.003) == own
 
 
 @pytest.fixture

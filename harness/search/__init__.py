@@ -2,8 +2,9 @@
 
 `search_worst` finds the worst input of one kernel.  space.py has what is searched; along.py and joint.py are the
 two methods; noise.py looks for where errors that look random are largest, windows.py and pairs.py climb to the worst
-of them, interpolation.py looks at many inputs from a few exact values; published.py has the inputs that others have found,
-exchange.py tries each row's on all; job.py runs an experiment's searches, table.py makes their table.
+of them, race.py tries bad inputs with many targets, interpolation.py looks at many inputs from a few exact values;
+published.py has the inputs that others have found, exchange.py tries each row's on all; job.py runs an experiment's
+searches, table.py makes their table.
 """
 
 from __future__ import annotations

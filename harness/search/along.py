@@ -25,6 +25,7 @@ from harness.numbers.wide import ulp_of
 from harness.search.interpolation import exact_values
 from harness.search.noise import search_noise
 from harness.search.published import published
+from harness.search.race import WorstInputs
 from harness.search.space import (
     BLOCK,
     BoxSearch,
@@ -108,10 +109,15 @@ def _in_blocks(function: Callable[[Array], Array], ordinals: Array) -> Array:
 class LineSearch(BoxSearch):
     """Hold one search along a line: its points, its budget, and what it has found so far."""
 
-    def __init__(self, line: SearchLine, kernel: Kernel, budget: int, seed: Seed):
+    def __init__(self, line: SearchLine, kernel: Kernel, budget: int, seed: Seed, worst: WorstInputs | None = None):
         super().__init__(line.problem, kernel, line.fmt, lambda points: line.inputs(points[0]), budget, seed)
-        self.line = line
+        self.line, self.worst = line, worst
         self.exact = ExactValues(line)
+
+    def looked_at(self, points: Array, ulp: Array) -> None:
+        """Keep the worst inputs, where they are asked for."""
+        if self.worst is not None:
+            self.worst.add(points[0], ulp)
 
     def visit_beside(self, ordinals: Array, neighbours: int) -> None:
         """Visit given inputs and so many neighbours on both sides, as far as the line goes."""
@@ -228,12 +234,14 @@ def banded(low: Array, high: Array, steps: Array, shift: int) -> tuple[Array, Ar
     return edges[:-1], edges[1:]
 
 
-def search_along(line: SearchLine, kernel: Kernel, budget: int, seed: Seed) -> SearchResult:
+def search_along(
+    line: SearchLine, kernel: Kernel, budget: int, seed: Seed, worst: WorstInputs | None = None
+) -> SearchResult:
     """Search a line with about `budget` evaluations for the point of the largest error; deterministic under the seed.
 
-    The error found is a lower bound of the line's maximum, in ulps.
+    The error found is a lower bound of the line's maximum, in ulps.  `worst` is given the inputs that it looks at.
     """
-    run = LineSearch(line, kernel, budget, seed)
+    run = LineSearch(line, kernel, budget, seed, worst)
     critical = line.critical
     run.visit_beside(critical, min(NEAR, int(budget * EDGE_SHARE) // len(critical)))
     share = int(budget * FIRST_SHARE)

@@ -204,7 +204,11 @@ class BoxSearch:
         parts = [self.errors(points[:, i : i + BLOCK]) for i in range(0, points.shape[1], BLOCK)]
         ulp = np.concatenate([np.empty(0), *parts])
         self.found.note(points, ulp)
+        self.looked_at(points, ulp)
         return ulp
+
+    def looked_at(self, points: Array, ulp: Array) -> None:
+        """Take note of errors (n,) at points (d, n), exact or by interpolation; nothing here."""
 
     def sample(self, low: Array, high: Array, samples: int) -> tuple[Array, Array]:
         """Sample each box [low, high); return points (d, boxes, samples) and errors (boxes, samples)."""
@@ -222,6 +226,7 @@ class BoxSearch:
             block = points[:, i : i + at_once]
             part = run_errors(self.problem, self.kernel, self.fmt, self.inputs, block)
             errors[i : i + at_once] = part
+            self.looked_at(block.reshape(len(block), -1), part.ravel())
             self.found.evaluations += part.shape[0] * AT_RUN
             self.found.interpolated += int(np.count_nonzero(part.max(axis=1) >= 0)) * part.shape[1]
             if part.max() > self.found.ulp:

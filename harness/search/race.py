@@ -1,0 +1,97 @@
+"""Race inputs over targets: the inputs that are worst for some target are tried with many others, the better ones with more.
+
+Part of the error of a loss is its input's own: softplus(x) is off by what it is off by, whatever weight the target gives
+it.  The worst inputs for one target are therefore bad for most, and with the right one, whose roundings and whose place
+below a power of two add to it, worst of all.  A line of inputs shows the first; how the target adds to it looks random.
+So many inputs begin with few targets each, and each time the best of them go on with more, half of these beside their best.
+
+Inputs are taken from every cell, since the worst of all crowd in one place and another may suit more targets; and from
+lines of several targets, since of two functions that a loss adds up, the targets 0 and 1 each show one alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.numbers.formats import Format
+from harness.search.space import BoxSearch
+
+Array = np.ndarray
+
+OF_CELL = 8  # of the inputs of a cell, the worst so many take part
+PART = 2  # and have the largest of their errors divided by so much at least
+FEWER, LAST = 4, 32  # one in FEWER goes on, until there are so many
+LEAST = 64  # targets for each input at first
+REACH = 2.0**26  # ordinals: how far from its best target another one lies at most, in float32 eight binades
+
+
+class WorstInputs:
+    """Keep the worst inputs of each cell of a line, as a search along it visits them or looks at them by interpolation."""
+
+    def __init__(self, fmt: Format):
+        self.fmt = fmt
+        self.ordinals, self.ulp = np.empty(0, np.int64), np.empty(0)
+        self._first = int(fmt.cell(np.array([-1 - fmt.max_ordinal]))[0])
+        self._least = np.zeros(int(fmt.cell(np.array([fmt.max_ordinal]))[0]) - self._first + 1)
+        self._kept = 0
+
+    def add(self, ordinals: Array, ulp: Array) -> None:
+        """Add inputs (n,) with their errors; those without one, or with less than a cell's worst, are left out."""
+        worse = ulp > self._least[self.fmt.cell(ordinals) - self._first]
+        if worse.any():
+            self.ordinals = np.concatenate([self.ordinals, ordinals[worse]])
+            self.ulp = np.concatenate([self.ulp, ulp[worse]])
+            if len(self.ulp) > max(2 * self._kept, 1 << 16):
+                self.keep()
+
+    def keep(self) -> None:
+        """Keep OF_CELL inputs of each cell, each once, in bit order."""
+        order = np.lexsort((-self.ulp, self.ordinals))
+        order = order[np.append(True, np.diff(self.ordinals[order]) != 0)] if order.size else order
+        ordinals, ulp = self.ordinals[order], self.ulp[order]
+        cells = self.fmt.cell(ordinals) - self._first
+        by_cell = np.lexsort((-ulp, cells))
+        rank = np.arange(len(by_cell)) - np.searchsorted(cells, cells)  # both are in the order of cells
+        last = by_cell[rank == OF_CELL - 1]
+        self._least[cells[last]] = ulp[last]
+        chosen = np.sort(by_cell[rank < OF_CELL])
+        self.ordinals, self.ulp, self._kept = ordinals[chosen], ulp[chosen], len(chosen)
+
+
+def raced(run: BoxSearch, points: Array, ulp: Array, evaluations: int) -> tuple[Array, Array]:
+    """Return the best of pairs (2, n) with the targets that suit their inputs, the worst error first, and their errors.
+
+    `points` has each input with a target, `ulp` the error there; about so many evaluations are spent, the same in each
+    round, though LEAST targets an input at least.
+    """
+    far = ulp * PART < ulp.max(initial=0.0)
+    points, ulp = points[:, ~far], ulp[~far]
+    rounds = 1 + max(0, int(np.ceil(np.log(max(1, points.shape[1] / LAST)) / np.log(FEWER))))
+    for left in range(rounds, 0, -1):
+        n = points.shape[1]
+        targets = _targets(run, points[1], max(LEAST, evaluations // rounds // max(1, n)))
+        errors = run.visit(np.stack([np.repeat(points[0], targets.shape[1]), targets.ravel()])).reshape(targets.shape)
+        best = errors.argmax(axis=1)
+        top = errors[np.arange(n), best]
+        points[1] = np.where(top > ulp, targets[np.arange(n), best], points[1])
+        ulp = np.maximum(ulp, top)
+        order = np.lexsort((*points, -ulp))[: n if left == 1 else max(1, n // FEWER)]
+        points, ulp = points[:, order], ulp[order]
+    return points, ulp
+
+
+def _targets(run: BoxSearch, best: Array, count: int) -> Array:
+    """Return so many targets for each input, (n, count): evenly over (0, 1), near its ends, and beside its best target.
+
+    A third each; near the ends the binades of the distance are alike.  An input whose best target is 0 or 1 has none beside.
+    """
+    fmt, shape = run.fmt, (len(best), count)
+    one = int(fmt.ordinal(np.ones(1, fmt.dtype))[0])
+    near = np.exp2(-fmt.precision * run.rng.random(shape))
+    values = np.choose(run.rng.integers(0, 4, shape), [run.rng.random(shape), run.rng.random(shape), near, 1 - near])
+    elsewhere = fmt.ordinal(values.astype(fmt.dtype))
+    away = run.rng.uniform(-1, 1, shape) * REACH ** run.rng.random(shape)
+    beside = best[:, None] + np.rint(away).astype(np.int64)
+    soft = (best > 0) & (best < one)
+    chosen = soft[:, None] & (run.rng.integers(0, 3, shape) == 0)
+    return np.clip(np.where(chosen, beside, elsewhere), 0, one)
