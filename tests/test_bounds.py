@@ -24,6 +24,7 @@ from harness.problems import PROBLEMS
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.truth.certified import truth
+from harness.workflow.targets import STANDARD_TARGETS, targets_in
 
 FLOAT32 = FORMATS["float32"]
 SWEPT = ("float16", "bfloat16", "float32")
@@ -178,6 +179,16 @@ def test_pieces_cover_each_input_once_and_enclose_exact_values(problem: str) -> 
             exact = truth(p, (exact_mpf(middle), *y))
             if TINY < abs(exact) < HUGE:  # beyond, the fast reference has stand-ins
                 assert pieces.least[k, i] <= exact <= pieces.most[k, i]
+
+
+@pytest.mark.parametrize("problem", ["bce_grad", "bce_logits"])
+def test_a_bound_of_a_standard_target_is_the_same_whatever_the_others(problem: str) -> None:
+    p = PROBLEMS[problem]
+    cells, kernels = Grid("standard", p, FLOAT32).cells[::7], kernels_of(problem)
+    few, all_of_them = targets_in(FLOAT32, ("0.1", "0")), targets_in(FLOAT32, STANDARD_TARGETS)
+    narrow, wide = (bound_ulp(p, kernels, FLOAT32, t, cells, functions(FLOAT32)) for t in (few, all_of_them))
+    for k in kernels:
+        assert (narrow[k.name] == wide[k.name][[3, 0]]).all()
 
 
 @given(st.lists(st.floats(0, 9), min_size=1, max_size=40), st.data())

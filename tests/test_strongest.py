@@ -195,7 +195,7 @@ ATLAS = {
     "safe_lo_hard": "-0x1p+6", "safe_hi_hard": "0x1p+6", "safe_lo_all": "-0x1p+6", "safe_hi_all": "0x1p+6",
     "max_ulp_hard": "2.5", "failure": "y = 0 and 1: within 2.5 ulp at every x",
 }  # fmt: skip
-BOUND = {**KEY, "bounded": "1", "max_bound_ulp": "3"}
+BOUND = {**KEY, "bounded": "1", "max_bound_ulp": "3", "cells": "1016", "function_errors": "exhaustive"}
 CURED = {"remedy": "lse_log1p"}
 CAN = {
     "every": EVERY,
@@ -226,6 +226,9 @@ PLANTED = {
         "sample.csv: bce_logits softplus_pair float32 0: lse_log1p is no remedy: 4.5 ulp",
     ),
     "an a priori bound too small": ({"bounds_every": {**BOUND, "max_bound_ulp": "2.4"}}, "bounded by 2.4 ulp"),
+    "an a priori bound of its own in another table": (
+        {"bounds_other": {**BOUND, "max_bound_ulp": "2.75"}}, "bounds_other.csv:2: .* bounded by 2.75 ulp, in bounds_every.csv:2 by 3"
+    ),
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from harness.numbers.division import middle
 from harness.numbers.formats import Format
 from harness.numbers.wide import wide_dtype
 from harness.problems import Problem, gradient_of
+from harness.workflow.targets import STANDARD_TARGETS, targets_in
 
 Array = np.ndarray
 
@@ -61,14 +62,21 @@ class Pieces:
 
 
 def divide(problem: Problem, fmt: Format, targets: Array | None, cells: Array) -> Pieces:
-    """Halve cells (sorted) until each piece is narrow or one input; targets (T,) in the working format, or None."""
+    """Halve cells (sorted) until each piece is narrow or one input; targets (T,) in the working format, or None.
+
+    Pieces are narrow for the standard targets too, so that the bound of one of these is the same in every experiment.
+    """
     first, last = _whole(problem, fmt, cells)
+    bounded = slice(None)
+    if targets is not None:
+        bounded = slice(len(targets))
+        targets = np.concatenate([targets, np.setdiff1d(targets_in(fmt, STANDARD_TARGETS), targets)])
     done: list[tuple[Array, ...]] = []
     with np.errstate(all="ignore"):
         while first.size:
             least, most = exact_range(problem, fmt, targets, first, last)
             split = (last > first) & (_varies(fmt, least, most) | _wide(problem, fmt, first, last))
-            done.append((first[~split], last[~split], least[:, ~split], most[:, ~split]))
+            done.append((first[~split], last[~split], least[bounded, ~split], most[bounded, ~split]))
             start, stop = first[split], last[split]
             half = middle(start, stop)
             first, last = np.concatenate([start, half + 1]), np.concatenate([half, stop])

@@ -3,8 +3,8 @@
 What was seen at one input binds every statement about a range that holds it.  So a sample's maximum may not lie above
 that over every input; the safe range over every input, and an inner range that is proved, must lie within whatever a
 sample or a search allows; an a priori bound, and a function's error that is a premise, must hold for the largest error
-known, and a cure must hold by it; and the atlas, the README and the pages may claim no more than the strongest table.
-`harness verify` looks for each of these.
+known, and the bound be the same in every table; a cure must hold by it; and the atlas, the README and the pages may
+claim no more than the strongest table.  `harness verify` looks for each of these.
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ def contradictions(results: Path) -> list[str]:
     found += [*brackets(known), *premises(known)]
     if (tables / "atlas.csv").is_file():
         found += atlas(tables / "atlas.csv", known)
+    bounded = [p for p in paths if p.stem.startswith("bounds_")]
+    found += bounds_of_two(bounded)
     for path in paths:
-        if path.stem.startswith("bounds_"):
+        if path in bounded:
             found += bounds(path, known)
         if is_contract(path):
             found += cures(path, known)
@@ -210,6 +212,20 @@ def bounds(path: Path, known: Known) -> Iterator[str]:
                 f"{path.name}:{i + 2}: {' '.join(_key(row))}, target {row['target'] or 'none'}, is bounded by"
                 f" {row['max_bound_ulp']} ulp, {largest.table} has {largest.ulp}"
             )
+
+
+def bounds_of_two(paths: Sequence[Path]) -> Iterator[str]:
+    """Tell where two tables derive other bounds of one kernel in as many cells, from errors of functions known as well."""
+    first: dict[tuple[str, ...], tuple[str, str]] = {}
+    for path in paths:
+        for i, row in enumerate(writer.read(path).to_dict("records")):
+            of = (*_key(row), *(str(row[c]) for c in ("target", "cells", "bounded", "function_errors")))
+            where, bound = first.setdefault(of, (f"{path.name}:{i + 2}", str(row["max_bound_ulp"])))
+            if bound != row["max_bound_ulp"]:
+                yield (
+                    f"{path.name}:{i + 2}: {' '.join(_key(row))}, target {row['target'] or 'none'}, is bounded by"
+                    f" {row['max_bound_ulp']} ulp, in {where} by {bound}"
+                )
 
 
 def cures(path: Path, known: Known) -> Iterator[str]:
