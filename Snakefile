@@ -110,6 +110,10 @@ def vector_tables(wildcards):
     return [" ".join(pair) for pair in checksums([p for p in paths if p.is_file()]).items()]
 
 
+# The page needs the atlas, the atlas all tables, and these all sweeps: figures, which nothing needs, fill a core while
+# the other makes what stands last.
+FIRST = 1
+
 # Studies, special values and the atlas may use any kernel; a page's form does not touch its study's parts.
 KERNELS = kernel_sources()
 PART_CODE = {name: question.measuring for name, question in STUDIES.items()}
@@ -245,6 +249,7 @@ rule sweep:
         "{root}/summaries/{experiment}.{format}.{shard}.npz",
     log:
         "{root}/logs/sweep.{experiment}.{format}.{shard}.log",
+    priority: FIRST
     conda:
         "environment.yaml"
     params:
@@ -273,6 +278,7 @@ rule table:
         "{root}/logs/table.{experiment}.log",
     wildcard_constraints:
         experiment="|".join(SWEEPS) or NOTHING,
+    priority: FIRST
     conda:
         "environment.yaml"
     params:
@@ -449,6 +455,7 @@ rule atlas_table:
         ),
     log:
         "results/logs/atlas.log",
+    priority: FIRST
     conda:
         "environment.yaml"
     params:
@@ -648,6 +655,7 @@ rule report_page:
         REPORT,
     log:
         "results/logs/report.log",
+    priority: FIRST
     conda:
         "environment.yaml"
     params:

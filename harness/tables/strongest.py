@@ -159,6 +159,9 @@ class Known:
         self.rows: dict[Key, list[TableRow]] = {}
         for row in rows:
             self.rows.setdefault(row.key, []).append(row)
+        self.keys_of: dict[tuple[str, str, str], list[Key]] = {}  # by problem, kernel and format
+        for key in self.rows:
+            self.keys_of.setdefault(key[:3], []).append(key)
         self.inner: dict[Key, InnerBound] = {}
         for key, bound in inner:
             self.inner[key] = wider(self.inner[key], bound) if key in self.inner else bound
@@ -229,7 +232,7 @@ class Known:
 
         A search over inputs and targets together enters here, at the target that it found.
         """
-        rows = [r for key, found in self.rows.items() if key[:3] == (problem, kernel, fmt) for r in found]
+        rows = [r for key in self.keys_of.get((problem, kernel, fmt), []) for r in self.rows[key]]
         top = max((r for r in rows if r.max_basis), key=lambda r: r.max_ulp, default=None)
         if top is None:
             return None

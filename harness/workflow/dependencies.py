@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -52,10 +52,8 @@ def kernel_sources() -> list[str]:
 @cache
 def imports(module: str) -> tuple[str, ...]:
     """Return the harness modules that a module imports, wherever in its source."""
-    path = _file(module)
-    assert path is not None
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(_text(module)).body):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -64,14 +62,27 @@ def imports(module: str) -> tuple[str, ...]:
     return tuple(n for n in dict.fromkeys([*packages, *names]) if n.split(".")[0] == "harness" and _file(n) is not None)
 
 
-@cache
 def templates(module: str) -> tuple[Path, ...]:
-    """Return the templates (*.j2) that a module names and that stand in its folder."""
+    """Return the templates (*.j2) that a module names in quotes and that stand in its folder."""
     path = _file(module)
     assert path is not None
-    texts = [n.value for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Constant)]
-    named = [path.with_name(text) for text in texts if isinstance(text, str) and re.fullmatch(r"[\w.]+\.j2", text)]
+    named = [path.with_name(name) for name in re.findall(r"""["']([\w.]+\.j2)["']""", _text(module))]
     return tuple(t for t in named if t.is_file())
+
+
+def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield statements and those within them: ten times fewer than all nodes, and each stage of a run asks."""
+    for node in body:
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(node, part, []))
+
+
+@cache
+def _text(module: str) -> str:
+    path = _file(module)
+    assert path is not None
+    return path.read_text(encoding="utf-8")
 
 
 def _file(module: str) -> Path | None:

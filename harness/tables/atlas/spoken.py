@@ -26,7 +26,7 @@ def spoken_rows(known: Known, problem: Problem, kernel: Kernel, fmt: Format) -> 
     capped poles and their basis, the ends of what is known to lie inside it with the premises (a range that is known
     has itself inside), the counts of spurious outcomes, and `exhaustive` where its maximum is every input's.
     """
-    keys = [key for key in known.rows if key[:3] == (problem.name, kernel.name, fmt.name)]
+    keys = known.keys_of.get((problem.name, kernel.name, fmt.name), [])
     rows = [_spoken(known, key, known.rows[key]) for key in keys]
     return [_with_inner({**r, **_without_poles(r, problem, kernel, fmt)}) for r in rows if r]
 
