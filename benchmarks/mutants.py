@@ -68,18 +68,7 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (CORE + "TestReference", CORE + "TestErrors", TRUTH + "test_ulps_next_to_a_power_of_two"),
     ),
     "rows": (("harness/tables/rows.py",), (CORE + "TestRows", CORE + "TestWords", "tests/test_core_rows.py")),
-    "search": (
-        tuple(f"harness/search/{n}.py" for n in ("space", "along", "interpolation", "noise", "windows", "pairs", "joint")),
-        tuple("tests/test_search.py::" + t for t in (
-            "test_a_narrow_spike_is_found_at_its_tip", "test_a_saturation_point_is_halved_to_by_the_kind_of_result",
-            "test_a_run_that_is_no_polynomial_is_left_out", "test_interpolated_errors_hold_where_results_are_subnormal",
-            "test_noise_is_looked_for_where_it_is_largest_not_where_a_sample_happened_to_be",
-            "test_the_end_of_a_tail_decides_and_not_a_group_of_large_errors",
-            "test_boxes_are_divided_along_the_target_before_runs_become_short",
-            "test_windows_are_climbed_to_what_random_inputs_do_not_reach", "test_scattered_errors_cannot_be_climbed",
-            "test_parts_of_bad_pairs_make_worse_ones", "test_no_input_has_all_of_the_pairs_kept",
-        )),
-    ),
+    "space": (("harness/search/space.py",), ("tests/test_core_search.py",)),
 }  # fmt: skip
 
 

@@ -96,7 +96,7 @@ class ExactValues:
         first, last = self.at(low), self.at(high - 1)
         with np.errstate(all="ignore"):
             span = abs(last - first) / ulp_of(np.maximum(abs(first), abs(last)), self.fmt)
-            points = np.minimum(POINTS_PER_ULP * (span + 1), 2.0**62).astype(np.float64)
+            points = (POINTS_PER_ULP * (span + 1)).astype(np.float64)  # 2^57 or so at most, or not finite
         return np.minimum(high - low, np.where(np.isfinite(points), points, 2.0**62).astype(np.int64))
 
 
@@ -186,7 +186,7 @@ class SampledErrors:
         """
         first, last = np.searchsorted(self.points, low), np.searchsorted(self.points, high)
         count = np.maximum(last - first, 1)
-        mean = np.maximum(self.sum[last] - self.sum[first], 0) / count
+        mean = (self.sum[last] - self.sum[first]) / count
         return mean ** (1 / POWER) * (1 - 1 / np.sqrt(2 * count))
 
     def score(self, low: Array, high: Array, cell_shift: int) -> Array:
