@@ -69,6 +69,13 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "rows": (("harness/tables/rows.py",), (CORE + "TestRows", CORE + "TestWords", "tests/test_core_rows.py")),
     "space": (("harness/search/space.py",), ("tests/test_core_search.py",)),
+    "along": (("harness/search/along.py",), ("tests/test_core_along.py",)),
+    "interpolation": (("harness/search/interpolation.py",), ("tests/test_core_runs.py",)),
+    "noise": (("harness/search/noise.py",), ("tests/test_core_runs.py",)),
+    "windows": (("harness/search/windows.py",), ("tests/test_core_climbing.py",)),
+    "pairs": (("harness/search/pairs.py",), ("tests/test_core_climbing.py",)),
+    "race": (("harness/search/race.py",), ("tests/test_core_joint.py",)),
+    "joint": (("harness/search/joint.py",), ("tests/test_core_joint.py",)),
 }  # fmt: skip
 
 

@@ -88,12 +88,14 @@ class TestIntervals:
         assert lists(*cell_intervals(BF16, 0, 256, 2)) == [[0], [256]]
         assert lists(*cell_intervals(BF16, 0, 300, 2)) == [[0, 256], [256, 300]]
         assert lists(*cell_intervals(BF16, 0, 300, 1)) == [[0], [300]] == lists(*cell_intervals(BF16, 0, 300, 0))
+        assert lists(*cell_intervals(BF16, 300, 600, 1)) == [[300, 512], [512, 600]]
 
     def test_boxes_are_of_a_binade_by_a_binade_or_more_of_each(self):
         """From 1/2 to 2, and the targets from 0 to 1: 2 by 7 whole binades, with 9 by 8 numbers more at the ends."""
         low, high = binade_boxes(E4M3, (0.5, 2.0), 14)
         assert lists(low[0], high[0]) == [np.repeat(n, 8).tolist() for n in ([48, 56, 64], [56, 64, 65])]
         assert lists(low[1], high[1]) == [[*range(0, 57, 8)] * 3, [*range(8, 57, 8), 57] * 3]
+        assert lists(*binade_boxes(E4M3, (0.5, 2.0), 10**6)) == lists(low, high)
         low, high = binade_boxes(E4M3, (0.5, 2.0), 13)
         assert lists(low[0], high[0]) == [[48] * 4 + [64] * 4, [64] * 4 + [65] * 4]
         assert lists(low[1], high[1]) == [[0, 16, 32, 48] * 2, [16, 32, 48, 57] * 2]
@@ -133,6 +135,8 @@ class TestSamples:
         assert points[:, 0].tolist() == [[10, 10, 10, 11, 11, 11], [20, 21, 22, 20, 21, 22]]
         assert points[:, 1].tolist() == [[0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 3]]  # of 8: both ends
         assert points[:, 2].tolist() == [[5] * 6, [0] * 6]  # the only one
+        points = sample_boxes(np.array([[100, 7]]), np.array([[103, 11]]), 4, Numbers(0.0))
+        assert points.tolist() == [[[100, 101, 102, 102], [7, 8, 9, 10]]]
 
     def test_three_sides(self):
         points = sample_boxes(np.array([[0], [0], [0]]), np.array([[2], [3], [2]]), 12, Numbers(0.0))[:, 0]
@@ -152,8 +156,8 @@ class TestRecord:
         result.note(np.array([[8], [4]]), np.array([2.0]))
         result.note(np.empty((2, 0), int), np.empty(0))
         assert (result.point, result.ulp, result.evaluations, result.trace) == ((6, 2), 2.0, 4, [(3, 2.0)])
-        result.note(np.array([[9], [4]]), np.array([2.5]))
-        assert (result.point, result.ulp, result.evaluations, result.trace) == ((9, 4), 2.5, 5, [(3, 2.0), (5, 2.5)])
+        result.note(np.array([[9, 9], [4, 5]]), np.array([2.5, 1.0]))
+        assert (result.point, result.ulp, result.evaluations, result.trace) == ((9, 4), 2.5, 6, [(3, 2.0), (6, 2.5)])
 
     def test_a_part_is_added_at_a_point_of_the_whole(self):
         result = SearchResult((1, 2), 3.0, 2.0, 10, 100, [(4, 3.0)])
@@ -256,6 +260,12 @@ class TestBestFirst:
         visited = np.concatenate([p[0] for p in run.asked])
         assert set(visited.tolist()) == {*range(128), *range(1000, 1136)}
         assert run.found.evaluations == (8 + 8 + 64) * 16 and len(run.sampled) == 4
+
+    def test_parts_without_an_error_come_last(self):
+        run = Boxes()
+        run.ulp_at = lambda points: np.where(points[0] == 128, 0.0, -1.0)
+        run.best_first(np.array([[0]]), np.array([[512]]), np.array([-1.0]), 129)
+        assert [entry[0] for entry in run.sampled if entry[0]] == [[*range(0, 512, 64)], [*range(128, 192, 8)]]
 
     def test_of_two_sides_the_points_count(self):
         """4 by 32 numbers: parts of 4 by 4, which are 16 points; 4 by 40 leave eight of 4 by 5, divided into five each."""
