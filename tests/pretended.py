@@ -9,9 +9,7 @@ from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
 from harness.search.space import BoxSearch
 
-E4M3, BF16, F16, F32, F64 = (
-    FORMATS[n] for n in ("float8_e4m3fn", "bfloat16", "float16", "float32", "float64")
-)
+E4M3, BF16, F16, F32, F64 = (FORMATS[n] for n in ("float8_e4m3fn", "bfloat16", "float16", "float32", "float64"))
 
 
 def same(domain=(-np.inf, np.inf), **fields):
@@ -53,3 +51,11 @@ class Numbers:
         taken = [self.numbers[(self.at + i) % len(self.numbers)] for i in range(count)]
         self.at += count
         return np.array(taken, float).reshape(shape)
+
+
+def hashed(points):
+    """Multiples of 1/64 up to 8 that look random from point to point."""
+    mixed = points[0].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    for other in points[1:]:
+        mixed = (mixed ^ other.astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
+    return ((mixed ^ (mixed >> np.uint64(29))) >> np.uint64(20) & np.uint64(511)) / 64.0

@@ -30,12 +30,32 @@ def two_values(first, last):
 
 class TestExactValues:
     def test_binades_are_labelled_apart_by_sign_and_held_to_the_format(self):
-        values = [0.0, -0.0, 1.0, 0.99, 2.0**-7, 2.0**-6, 2.0**-9, 100.0, 128.0, 2.0**10, math.inf, math.nan, -1.0, -math.inf]
+        values = [
+            0.0,
+            -0.0,
+            1.0,
+            0.99,
+            2.0**-7,
+            2.0**-6,
+            2.0**-9,
+            100.0,
+            128.0,
+            2.0**10,
+            math.inf,
+            math.nan,
+            -1.0,
+            -math.inf,
+        ]
         labels = [-6, -6, 1, 0, -6, -5, -6, 7, 8, 8, 8, 8, 33, 40]
         assert exact(lambda x: np.array([values]), E4M3).binade(np.arange(len(values))).tolist() == labels
 
     def test_zero_is_not_negative(self):
-        assert exact(lambda x: np.array([[-1.0, 0.0, -0.0, 0.5]])).negative(np.arange(4)).tolist() == [True, False, False, False]
+        assert exact(lambda x: np.array([[-1.0, 0.0, -0.0, 0.5]])).negative(np.arange(4)).tolist() == [
+            True,
+            False,
+            False,
+            False,
+        ]
 
     def test_values_are_asked_for_in_blocks(self):
         asked = []
@@ -52,9 +72,14 @@ class TestExactValues:
         ],
     )  # fmt: skip
     def test_so_many_points_stand_for_all_as_the_ends_are_ulps_apart(self, first, last, points):
-        low, high = np.array([-5, -10**9 // 2]), np.array([2, 10**9 // 2])
+        low, high = np.array([-5, -(10**9) // 2]), np.array([2, 10**9 // 2])
         found = exact(two_values(first, last)).degrees(low, high)
         assert found[0] == min(7, points) and found[1] == points
+
+    def test_the_ends_are_the_first_and_the_last_input(self):
+        one, two = F32.ordinal(np.array([1.0, 2.0], np.float32))
+        stepped = exact(lambda x: np.where(x >= 2, 1 + 10 * 2.0**-23, 1.0))
+        assert stepped.degrees(np.array([one, one]), np.array([two, two + 1])).tolist() == [8, 88]
 
     def test_they_are_2_to_the_62_at_most(self):
         low, high = np.array([-(2**61) - 2**60]), np.array([2**61 + 2**60])
@@ -103,7 +128,9 @@ class TestEdges:
         run.visit_beside = lambda ordinals, neighbours: beside.append((ordinals.tolist(), neighbours))
         run.jumps = lambda points, ulp: spread.append((points.tolist(), ulp.tolist())) or np.array(jumps)
         real = along.spread_over
-        monkeypatch.setattr(along, "spread_over", lambda low, high, count: spread.append(count) or real(low, high, count))
+        monkeypatch.setattr(
+            along, "spread_over", lambda low, high, count: spread.append(count) or real(low, high, count)
+        )
         low, high = cell_intervals(F16, *run.line.ends, cells)
         steps = run.edges(low, high, np.array([7, 3, 5]), np.array([1.0, 2.0, 3.0]))
         return steps.tolist(), beside, spread, len(low)
@@ -127,6 +154,13 @@ class TestEdges:
         run = Line(lambda n: n * 0, F16, 1 << 14, (1.0, 1.5))
         assert run.edges(*cell_intervals(F16, *run.line.ends, 10), np.array([15360]), np.array([0.0])).size == 0
         assert run.asked == []
+
+    def test_one_jump_has_half_of_the_share(self):
+        run, beside = Line(lambda n: n * 0, F16, 320, (1.0, 1.5)), []
+        run.jumps = lambda points, ulp: np.array([15400])
+        run.visit_beside = lambda ordinals, neighbours: beside.append((ordinals.tolist(), neighbours))
+        run.edges(*cell_intervals(F16, *run.line.ends, 10), np.array([15360]), np.array([0.0]))
+        assert beside == [([], 2), ([15400], 10)]
 
     def test_more_cells_than_labels_have_one_each(self, monkeypatch):
         monkeypatch.setattr(along, "LABELLED", 3)
@@ -160,12 +194,17 @@ class TestJumps:
             assert len(found) == most
             if most == 3:  # both sides of what has no error, and the larger of the last two
                 assert found == [400, 408, 792]
-        # Two without an error differ by nothing.
+
+    def test_two_without_an_error_differ_by_nothing(self):
         run = Line(lambda n: np.where(n < 20, -1.0, 2.0), F32, 16 * 32)
         assert run.jumps(np.array([0, 8, 16, 24]), np.array([-1.0, -1.0, -1.0, 2.0])).tolist() == [20]
+        for last, found in ((0.5, [9, 24]), (0.0, [1, 9])):  # more than by nothing, and of equals the first
+            run = Line(lambda n: n * 0.0, F32, 16 * 32 * 2)
+            assert run.jumps(np.array([0, 8, 16, 24]), np.array([-1.0, -1.0, 0.0, last])).tolist() == found
 
     def test_ranks_are_logarithms(self):
-        assert along._rank(np.array([-1.0, 0.0, 0.5])).tolist() == [math.inf, 0.0, math.log1p(0.5)]
+        with np.errstate(all="raise"):
+            assert along._rank(np.array([-1.0, 0.0, 0.5])).tolist() == [math.inf, 0.0, math.log1p(0.5)]
 
 
 class TestSamples:
@@ -204,16 +243,27 @@ class TestSamples:
                     spans.append((a // size * size, a // size * size + size))
             assert found == max(samples.measure(np.array([s]), np.array([e]))[0] for s, e in spans)
 
+    @pytest.mark.parametrize("size", [16, 64, 256, 1024])
+    def test_the_blocks_are_of_four_sizes(self, size):
+        """All samples of one block are bad, and none beside it: of all sizes its own says most."""
+        points = np.arange(4096)
+        samples = SampledErrors(points, np.where(points < size, 1.0, 0.0))
+        assert samples.score(np.array([0]), np.array([1]), 12).tolist() == [1 - 1 / np.sqrt(2 * size)]
+
 
 class TestNoise:
     def noise(self, monkeypatch, fmt, ulp, found=((), ())):
         called = []
         boxes = tuple(np.array([side], np.int64) for side in found)
         monkeypatch.setattr(
-            along, "search_noise", lambda run, low, high, inputs: called.append((low.tolist(), high.tolist(), inputs)) or boxes
+            along,
+            "search_noise",
+            lambda run, low, high, inputs: called.append((low.tolist(), high.tolist(), inputs)) or boxes,
         )
         monkeypatch.setattr(
-            along, "search_windows", lambda run, cells, spots, inputs: called.append((lists(*cells), lists(*spots), inputs))
+            along,
+            "search_windows",
+            lambda run, cells, spots, inputs: called.append((lists(*cells), lists(*spots), inputs)),
         )
         run = Line(lambda n: n, fmt, 1000)
         run.found.ulp = ulp
@@ -243,7 +293,10 @@ class TestNoise:
 
     def test_windows_are_climbed_in_the_cells_of_what_noise_ended_with(self, monkeypatch):
         called = self.noise(monkeypatch, F64, 1.0, ((129,), (1000,)))
-        assert called == [([[129]], [[1000]], 5120), ([[[0]], [[1 << 49]]], [[[129]], [[1000]]], 15360)]  # the next step is far
+        assert called == [
+            ([[129]], [[1000]], 5120),
+            ([[[0]], [[1 << 49]]], [[[129]], [[1000]]], 15360),
+        ]  # the next step is far
         assert len(self.noise(monkeypatch, F64, 1.0)) == 1 == len(self.noise(monkeypatch, F32, 1.0, ((129,), (1000,))))
 
     def test_the_first_spot_of_each_cell(self):
@@ -258,7 +311,14 @@ class TestNoise:
 
     @pytest.mark.parametrize(
         ("shift", "powers"),
-        [(4, [6]), (9, [6]), (10, [6, 8]), (12, [6, 8, 10]), (20, [6, 8, 10, 12, 14, 16, 18]), (49, [6, 12, 18, 24, 30, 36, 42])],
+        [
+            (4, [6]),
+            (9, [6]),
+            (10, [6, 8]),
+            (12, [6, 8, 10]),
+            (20, [6, 8, 10, 12, 14, 16, 18]),
+            (49, [6, 12, 18, 24, 30, 36, 42]),
+        ],
     )
     def test_cells_are_divided_at_distances_from_steps(self, shift, powers):
         far, step = 1 << 55, 12345
@@ -325,9 +385,9 @@ class TestShares:
 
     def test_at_most_256_beside_and_at_least_2_samples(self, monkeypatch):
         assert self.search(monkeypatch, BF16, 1 << 20)[2][1][2] == 256
-        calls = self.search(monkeypatch, BF16, 100, (-np.inf, np.inf))[2]
-        low, high = cell_intervals(BF16, *SearchLine(same(), BF16).ends, 5)
-        assert calls[2] == ("sampled", [low.tolist()], [high.tolist()], 2) and 5 <= 10 // 2 < 2 * len(low)
+        calls = self.search(monkeypatch, BF16, 30, (-np.inf, np.inf))[2]
+        low, high = cell_intervals(BF16, *SearchLine(same(), BF16).ends, 1)
+        assert calls[2] == ("sampled", [low.tolist()], [high.tolist()], 2) and len(low) == 2
 
     def test_on_a_line_of_targets_nothing_is_published(self, monkeypatch):
         calls = self.search(monkeypatch, BF16, 10000, at=BF16.round(1))[2]

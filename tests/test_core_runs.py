@@ -8,14 +8,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pretended import E4M3, F32, F64, Numbers, Pretended, same
+from pretended import E4M3, F32, F64, Numbers, Pretended, hashed, same
 
 from harness.kernels import kernel_named
+from harness.search import noise
 from harness.search.interpolation import divided_differences, exact_values, newton, run_errors
 from harness.search.noise import probe, promise, run_points, run_size, search_noise, upper_ends
 
 ONE = 0x3F800000  # the ordinal of 1 in float32
 ONE64 = 0x3FF0000000000000
+
+
+def lists(*arrays):
+    return [a.tolist() for a in arrays]
 
 
 def kernel(function):
@@ -62,7 +67,8 @@ class TestRunErrors:
             at = 1 + 8 * 2.0**-23
             problem = same(fast=lambda x, off=off, at=at: np.where(x == at, x + sign * off * 2.0**-23, x))
             called = []
-            found = run_errors(problem, kernel(lambda x: called.append(1) or x), F32, line(F32), run(ONE)[None, None])
+            itself = kernel(lambda x, called=called: called.append(1) or x)
+            found = run_errors(problem, itself, F32, line(F32), run(ONE)[None, None])
             assert (found == (0 if taken else -1)).all() and bool(called) == taken
 
     def test_only_good_runs_are_computed(self):
@@ -117,19 +123,14 @@ class TestRunErrors:
 
     def test_of_two_sides_the_first_rises(self):
         points = np.stack([np.stack([run(ONE), run(ONE + 50)]), np.repeat([[ONE + 7], [ONE + 2**22]], 65, axis=1)])
-        problem = same(fast=lambda x, y: x * y)
+        asked = []
+        problem = same(fast=lambda x, y: asked.append((x.copy(), y.copy())) or x * y)
         found = run_errors(problem, kernel(lambda x, y: x * y), F32, line(F32), points)
+        assert ((asked[0][0] - 1) * 2**23).tolist() == [[0, 16, 32, 48, 64, 8, 50, 66, 82, 98, 114, 58]]
+        assert asked[0][1].tolist() == [[1 + 7 * 2.0**-23] * 6 + [1.5] * 6]
         x, y = (F32.from_ordinal(p).astype(float) for p in points)
         direct = abs((x * y).astype(np.float32) - x * y) * 2**23
         assert abs(found - direct).max() < 1e-6 and found.max() > 0.4 and found.shape == (2, 65)
-
-
-def hashed(points):
-    """Multiples of 1/64 up to 8 that look random from point to point."""
-    mixed = points[0].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    for other in points[1:]:
-        mixed = (mixed ^ other.astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
-    return ((mixed ^ (mixed >> np.uint64(29))) >> np.uint64(20) & np.uint64(511)) / 64.0
 
 
 class TestRuns:
@@ -137,7 +138,10 @@ class TestRuns:
         top = np.array([[3, 1, 2, 16, 4, 6, 5, 7], [1, 5, 1, 1, 1, 1, 1, 1], [1e305] * 8], float)
         errors = np.concatenate([np.full((3, 8), -1.0), top], axis=1)
         assert upper_ends(errors).tolist() == [[5.5, 1.5, 1e300], [3.5, 0.5, 0.0]]
-        assert upper_ends(np.concatenate([np.full((1, 12), -1.0), np.full((1, 4), 2.0)], axis=1)).tolist() == [[1.0], [0.0]]
+        assert upper_ends(np.concatenate([np.full((1, 12), -1.0), np.full((1, 4), 2.0)], axis=1)).tolist() == [
+            [1.0],
+            [0.0],
+        ]
 
     def test_one_in_64_are_the_largest(self):
         for n, count in ((575, 8), (576, 9), (639, 9), (640, 10), (1024, 16)):
@@ -192,6 +196,16 @@ class TestRuns:
         probe(Narrow(None, fmt), low[:, :1], low[:, :1] + 10**5, 256)
         assert seen == [[0]]
 
+    def test_errors_of_0_are_errors_and_the_narrowest_box_has_its_one_input(self):
+        for largest in (0.0, 0.5):
+            noisy = Noisy(lambda points, largest=largest: np.where(points[0] % 2, largest, -1.0), E4M3)
+            probe(noisy, np.array([[0]]), np.array([[100]]), 256)
+            assert len(noisy.asked) == 1
+        noisy = Noisy(lambda points: points[0] * 0.0 - 1, E4M3)
+        low = np.arange(20)[None] * 3
+        probe(noisy, low, low + 1, 256)
+        assert len(noisy.asked) == 4 and all((p == low[..., None]).all() for p in noisy.asked)
+
 
 class Noisy(Pretended):
     """A search of which every run can be interpolated, save where errors are negative, at 6 evaluations each."""
@@ -206,7 +220,9 @@ class Noisy(Pretended):
 def bumpy(points):
     """Errors that are larger in some places, and in one of them none."""
     x = points[0]
-    return np.select([x >> 14 == 77, x >> 16 == 12, x >> 18 == 9], [-1.0, hashed(points) + 6, hashed(points) / 2 + 6], hashed(points))
+    return np.select(
+        [x >> 14 == 77, x >> 16 == 12, x >> 18 == 9], [-1.0, hashed(points) + 6, hashed(points) / 2 + 6], hashed(points)
+    )
 
 
 class TestSearchForNoise:
@@ -244,3 +260,63 @@ class TestSearchForNoise:
         assert noisy.digest() == digest
         noisy.asked = list(found)
         assert noisy.digest() == ends
+
+
+class TestDivisions:
+    """Boxes whose upper ends are given, at 6 evaluations each; of the boxes probed the low and high ends are known."""
+
+    def search(
+        self, monkeypatch, budget, inputs, count, ends=lambda low: low * 0 + 1, spent=0, width=2**40, costs=None
+    ):
+        run, calls = Noisy(None, budget=budget), []
+        run.found.evaluations, run.found.ulp = spent, 9.0
+
+        def given(run, low, high, size):
+            calls.append((low[0].tolist(), high[0].tolist(), size))
+            run.found.evaluations += 6 * low.shape[1] if costs is None else costs[len(calls) - 1]
+            return (
+                np.stack([np.asarray(ends(low[0]), float), np.ones(low.shape[1])])
+                if callable(ends)
+                else np.array(ends[len(calls) - 1])
+            )
+
+        monkeypatch.setattr(noise, "probe", given)
+        low = np.arange(count)[None] * width
+        found = search_noise(run, low, low + width, inputs)
+        return calls, found
+
+    @pytest.mark.parametrize(("runs", "at_once"), [(256, 1), (511, 1), (512, 2), (767, 2), (768, 3)])
+    def test_in_64_rounds_the_inputs_are_seen(self, monkeypatch, runs, at_once):
+        calls, _ = self.search(monkeypatch, 10**6, 256 * (4 + runs), 4)
+        assert [len(c[0]) for c in calls[:2]] == [4, 4 * at_once] and {c[2] for c in calls} == {256}
+        assert sum(len(c[0]) for c in calls[1:]) == -(-runs // (4 * at_once)) * 4 * at_once
+
+    def test_or_what_is_left_of_the_budget_is_spent(self, monkeypatch):
+        calls, _ = self.search(monkeypatch, 120 + 6 * 767, 10**9, 20)
+        assert [len(c[0]) for c in calls[:2]] == [20, 8] and calls[1][2] == 1024
+
+    def test_parts_of_no_more_inputs_than_a_run_are_done_with(self, monkeypatch):
+        for width, rounds in ((1000, 2), (1024, 2), (1028, 6)):
+            calls, found = self.search(monkeypatch, 10**5, 10**5, 1, width=width)
+            assert len(calls) == rounds and found[0].shape == (1, 0)
+            assert calls[1] == ([*range(0, width, width // 4)], [*range(width // 4, width + 1, width // 4)], 256)
+
+    def test_it_ends_with_the_inputs_or_the_evaluations(self, monkeypatch):
+        for inputs, rounds in ((256, 1), (511, 1), (512, 2), (1536, 3)):
+            assert len(self.search(monkeypatch, 10**6, inputs, 1)[0]) == rounds
+        for budget, spent, costs in ((30, 0, 30), (10**6, 0, 10**6), (120, 100, 30)):  # a quarter at least
+            calls, _ = self.search(monkeypatch, budget, 10**5, 1, spent=spent, costs=[0, costs])
+            assert len(calls) == 2
+            calls, _ = self.search(monkeypatch, budget, 10**5, 1, spent=spent, costs=[0, costs - 1, 10**9])
+            assert len(calls) == 3
+
+    def test_the_largest_errors_are_divided_and_the_next_time_what_may_reach_farthest(self, monkeypatch):
+        ends = [[[8, 5], [0.1, 4]], [[0.0] * 4] * 2, [[0.0] * 4] * 2]
+        calls, _ = self.search(monkeypatch, 10**6, 2048, 2, ends, width=4000)
+        assert [c[0][0] for c in calls] == [0, 0, 4000]
+
+    def test_a_part_is_judged_by_its_own_run_and_its_box(self, monkeypatch):
+        """8 + 8 * 2 halved with each: 15.85, 13.5 and 16.8; the fourth has no run, and comes after the other box, at 3."""
+        ends = [[[8, 3], [2, 0]], [[0.5, 1, 0, -1], [0.9, 0.25, 1.2, 0]]]
+        calls, found = self.search(monkeypatch, 10**6, 2048, 2, ends, costs=[0, 10**9], width=4000)
+        assert len(calls) == 2 and lists(*found) == [[[2000, 0, 1000, 4000, 3000]], [[3000, 1000, 2000, 8000, 4000]]]

@@ -7,7 +7,6 @@ makes small slips in harness/search/space.py, and what is here must notice.
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from pretended import BF16, E4M3, F16, F32, Numbers, Pretended, same
 
 from harness.kernels import kernel_named
@@ -64,7 +63,9 @@ class TestLines:
     def test_errors_are_in_ulps_and_negative_where_there_is_none(self):
         off = np.array([[0.0, 0.25, np.nan, np.inf, -0.5]], np.float32)
         kernel = replace(kernel_named("exp", "numpy"), function=lambda x, y: off[:, : x.shape[1]])
-        problem = same(fast=lambda x, y: np.zeros_like(x) + 1.0, terms=lambda x, y: (x * 0 + 1, []), rational=lambda x, y: 1)
+        problem = same(
+            fast=lambda x, y: np.zeros_like(x) + 1.0, terms=lambda x, y: (x * 0 + 1, []), rational=lambda x, y: 1
+        )
         inputs = np.ones((1, 5), np.float32), np.zeros((1, 1), np.float32)
         found = errors_at(problem, kernel, F32, inputs)
         assert found.shape == (5,) and found[[0, 1, 4]].tolist() == [2.0**23, 0.75 * 2**23, 1.5 * 2**23]
@@ -281,7 +282,7 @@ class TestBestFirst:
         best[59] = 2.0
         run = Boxes()
         run.best_first(low, low + 1000, best, 60 * 128)
-        first = [entry for entry in run.sampled if entry[0]][0]
+        first = next(entry for entry in run.sampled if entry[0])
         assert sorted({v // 1000 for v in first[0]}) == [*range(47), 59] and len(first[0]) == 48 * 8
         run = Boxes()
         run.best_first(low, low + 1000, best, 3 * 128)

@@ -229,7 +229,7 @@ def cells_of(spots: Boxes, line: SearchLine) -> tuple[Boxes, Boxes]:
 def banded(low: Array, high: Array, steps: Array, shift: int) -> tuple[Array, Array]:
     """Divide the cells at the given steps and at distances 2^6, 2^8, ... on both sides of them."""
     distance = 1 << np.arange(6, max(7, shift - 1), max(2, shift // 8))
-    edges = (steps[:, None] + np.concatenate([-distance[::-1], [0], distance])).ravel()
+    edges = (steps[:, None] + np.concatenate([-distance, [0], distance])).ravel()
     edges = np.unique(np.concatenate([low, high, edges[(edges > low.min()) & (edges < high.max())]]))
     return edges[:-1], edges[1:]
 
