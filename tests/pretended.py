@@ -53,9 +53,14 @@ class Numbers:
         return np.array(taken, float).reshape(shape)
 
 
-def hashed(points):
-    """Multiples of 1/64 up to 8 that look random from point to point."""
+def hashed(points, bits=9):
+    """Numbers in [0, 8) of so many bits that look random from point to point."""
     mixed = points[0].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     for other in points[1:]:
         mixed = (mixed ^ other.astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
-    return ((mixed ^ (mixed >> np.uint64(29))) >> np.uint64(20) & np.uint64(511)) / 64.0
+    return ((mixed ^ (mixed >> np.uint64(29))) >> np.uint64(20) & np.uint64(2**bits - 1)) * 2.0 ** (3 - bits)
+
+
+def hashed_finely(points):
+    """The same of 44 bits, so that no two are equal: of equals, what NumPy takes for the least is its own affair."""
+    return hashed(points, 44)

@@ -389,6 +389,11 @@ class TestShares:
         low, high = cell_intervals(BF16, *SearchLine(same(), BF16).ends, 1)
         assert calls[2] == ("sampled", [low.tolist()], [high.tolist()], 2) and len(low) == 2
 
+    def test_cells_are_half_as_many_as_samples(self, monkeypatch):
+        calls = self.search(monkeypatch, F32, 6000, (-np.inf, np.inf))[2]
+        low, high = cell_intervals(F32, *SearchLine(same(), F32).ends, 300)  # of 2^24 numbers each
+        assert calls[2] == ("sampled", [low.tolist()], [high.tolist()], 2) and high[1] - low[1] == 2**24
+
     def test_on_a_line_of_targets_nothing_is_published(self, monkeypatch):
         calls = self.search(monkeypatch, BF16, 10000, at=BF16.round(1))[2]
         assert [c[0] for c in calls] == ["made", "beside", "sampled", "edges", "slopes", "noise"]

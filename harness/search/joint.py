@@ -42,7 +42,7 @@ class PairSearch(BoxSearch):
 
     def along(self, point: Point, side: int, evaluations: float, worst: WorstInputs | None = None) -> Point:
         """Return the worst point of the line through a point along the input (side 0) or the target (side 1)."""
-        fixed = self.fmt.from_ordinal(np.array(point[1 - side : 2 - side]))[0]
+        fixed = self.fmt.from_ordinal(np.array([point[1 - side]]))[0]
         at = {"at": fixed} if side else {"target": fixed}
         line = SearchLine(self.problem, self.fmt, **at)
         found = search_along(line, self.kernel, int(evaluations), self.seed, worst)

@@ -30,7 +30,7 @@ def search_pairs(run: BoxSearch, low: Array, high: Array, evaluations: int) -> l
     spent = evaluations // ROUNDS
     number = np.arange(min(BOXES, low.shape[1], max(1, spent // (CHILDREN * LEAST * (GENERATIONS + FIRST)))))
     known = [np.empty((2, 0), np.int64)] * low.shape[1]
-    worst = np.full(low.shape[1], -1.0)
+    worst = np.empty(low.shape[1])
     for _ in range(ROUNDS):
         children = max(CHILDREN * LEAST, spent // len(number) // (GENERATIONS + FIRST))
         for n in number:

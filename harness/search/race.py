@@ -66,7 +66,7 @@ def raced(run: BoxSearch, points: Array, ulp: Array, evaluations: int) -> tuple[
     """
     far = ulp * PART < ulp.max(initial=0.0)
     points, ulp = points[:, ~far], ulp[~far]
-    rounds = 1 + max(0, int(np.ceil(np.log(max(1, points.shape[1] / LAST)) / np.log(FEWER))))
+    rounds = 1 + int(np.ceil(np.log(max(1, points.shape[1] / LAST)) / np.log(FEWER)))
     for left in range(rounds, 0, -1):
         n = points.shape[1]
         targets = _targets(run, points[1], max(LEAST, evaluations // rounds // max(1, n)))
@@ -75,7 +75,7 @@ def raced(run: BoxSearch, points: Array, ulp: Array, evaluations: int) -> tuple[
         top = errors[np.arange(n), best]
         points[1] = np.where(top > ulp, targets[np.arange(n), best], points[1])
         ulp = np.maximum(ulp, top)
-        order = np.lexsort((*points, -ulp))[: n if left == 1 else max(1, n // FEWER)]
+        order = np.lexsort((*points, -ulp))[: n if left == 1 else n // FEWER]
         points, ulp = points[:, order], ulp[order]
     return points, ulp
 

@@ -129,7 +129,7 @@ def search_windows(run: BoxSearch, cells: Boxes, spots: Boxes, inputs: int) -> A
     best = random_in(run, spots[0][:, kept, None], spots[1][:, kept, None], 1)[..., 0]
     worst = np.full(len(kept), -1.0)
     for _ in range(ROUNDS):
-        owners = np.repeat(kept, max(1, each // len(kept)))
+        owners = np.repeat(kept, each // len(kept))
         for start in range(0, len(owners), AT_ONCE):
             here = owners[start : start + AT_ONCE]
             centres = chosen_centres(run, taken(cells, here), taken(spots, here), best[:, here])
