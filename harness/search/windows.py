@@ -54,7 +54,7 @@ class Windows:
         """Measure the errors at points (d, windows, n), and keep the worst of them and of those known, each once."""
         ulp = self.errors(points)
         points, ulp = np.concatenate([self.points, points], axis=2), np.concatenate([self.ulp, ulp], axis=1)
-        order = np.lexsort((*points, -ulp), axis=-1) if len(points) > 1 else np.argsort(points[0], axis=1)
+        order = np.lexsort((*points, -ulp)) if len(points) > 1 else np.argsort(points[0], axis=1)
         points, ulp = np.take_along_axis(points, order[None], 2), np.take_along_axis(ulp, order, 1)
         ulp[:, 1:][(points[..., 1:] == points[..., :-1]).all(axis=0)] = -1.0
         worst = np.argpartition(-ulp, PARENTS - 1, axis=1)[:, :PARENTS]
@@ -66,7 +66,7 @@ class Windows:
         if len(points) > 1:
             return self.run.visit(points.reshape(len(points), -1)).reshape(points.shape[1:])
         points.sort(axis=2)  # a run rises from one end of the window to the other
-        points[0, :, 0], points[0, :, -1] = self.low[0], self.high[0] - 1
+        points[..., 0], points[..., -1] = self.low, self.high - 1
         return self.run.look_at_runs(points)
 
     def climb(self, generations: int) -> None:
@@ -123,10 +123,11 @@ def search_windows(run: BoxSearch, cells: Boxes, spots: Boxes, inputs: int) -> A
     one of a higher.  Returns the worst point of each cell that got windows, (d, n), the worst first.
     """
     each = inputs // ROUNDS // IN_ALL  # windows in a round
+    low, high = spots
     if not each:
-        return np.empty((len(cells[0]), 0), np.int64)
-    kept = np.arange(min(cells[0].shape[1], max(1, each // LEAST_WINDOWS)))
-    best = random_in(run, spots[0][:, kept, None], spots[1][:, kept, None], 1)[..., 0]
+        return np.empty((len(low), 0), np.int64)
+    kept = np.arange(min(low.shape[1], max(1, each // LEAST_WINDOWS)))
+    best = random_in(run, low[:, kept, None], high[:, kept, None], 1)[..., 0]
     worst = np.full(len(kept), -1.0)
     for _ in range(ROUNDS):
         owners = np.repeat(kept, each // len(kept))
