@@ -42,6 +42,15 @@ class TestWorstInputs:
         worst.add(np.array([27]), np.array([2.5]))
         assert len(worst.ordinals) == 16
 
+    def test_the_first_and_the_last_cell_are_two_of_all(self):
+        worst, first, last = WorstInputs(BF16), -1 - 0x7F7F, 0x7F7F
+        worst.add(np.arange(first, first + 8), np.full(8, 3.0))
+        worst.add(np.arange(last - 7, last + 1), np.full(8, 5.0))
+        worst.keep()
+        worst.add(np.array([first + 9, first + 10, first + 20]), np.array([3.0, 3.5, 0.5]))
+        worst.add(np.array([last - 9, last - 10, last - 20]), np.array([5.0, 5.5, 0.5]))
+        assert worst.ordinals[16:].tolist() == [first + 10, first + 20, last - 10, last - 20]
+
     def test_each_is_kept_once_with_its_worst_error(self):
         worst = WorstInputs(BF16)
         worst.add(np.array([7, 7, 9, 7]), np.array([1.0, 3.0, 2.0, 2.0]))
@@ -286,8 +295,8 @@ class TestJointly:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(PairSearch, "sample", sample)
-        for budget in (16 * 20, 16 * 2):
+        for budget in (16 * 20, 16 * 28, 16 * 2):
             with pytest.raises(KeyboardInterrupt):
                 search_jointly(same((0.5, 2.0)), None, E4M3, budget, 1)
-        boxes = [binade_boxes(E4M3, (0.5, 2.0), most)[0].shape[1] for most in (10, 1)]
-        assert counted == [(n, 2) for n in boxes] and boxes[0] == 8
+        boxes = [binade_boxes(E4M3, (0.5, 2.0), most)[0].shape[1] for most in (10, 14, 1)]
+        assert counted == [(n, 2) for n in boxes] and boxes[:2] == [8, 24]

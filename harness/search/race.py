@@ -31,13 +31,12 @@ class WorstInputs:
     def __init__(self, fmt: Format):
         self.fmt = fmt
         self.ordinals, self.ulp = np.empty(0, np.int64), np.empty(0)
-        self._first = int(fmt.cell(np.array([-1 - fmt.max_ordinal]))[0])
-        self._least = np.zeros(int(fmt.cell(np.array([fmt.max_ordinal]))[0]) - self._first + 1)
+        self._least = np.zeros(2 * (int(fmt.cell(np.array(fmt.max_ordinal))) + 1))  # of cells below 0 from the end
         self._kept = 0
 
     def add(self, ordinals: Array, ulp: Array) -> None:
         """Add inputs (n,) with their errors; those without one, or with less than a cell's worst, are left out."""
-        worse = ulp > self._least[self.fmt.cell(ordinals) - self._first]
+        worse = ulp > self._least[self.fmt.cell(ordinals)]
         if worse.any():
             self.ordinals = np.concatenate([self.ordinals, ordinals[worse]])
             self.ulp = np.concatenate([self.ulp, ulp[worse]])
@@ -49,7 +48,7 @@ class WorstInputs:
         order = np.lexsort((-self.ulp, self.ordinals))
         order = order[np.append(True, np.diff(self.ordinals[order]) != 0)] if order.size else order
         ordinals, ulp = self.ordinals[order], self.ulp[order]
-        cells = self.fmt.cell(ordinals) - self._first
+        cells = self.fmt.cell(ordinals)
         by_cell = np.lexsort((-ulp, cells))
         rank = np.arange(len(by_cell)) - np.searchsorted(cells, cells)  # both are in the order of cells
         last = by_cell[rank == OF_CELL - 1]
@@ -86,7 +85,7 @@ def _targets(run: BoxSearch, best: Array, count: int) -> Array:
     A third each; near the ends the binades of the distance are alike.  An input whose best target is 0 or 1 has none beside.
     """
     fmt, shape = run.fmt, (len(best), count)
-    one = int(fmt.ordinal(np.ones(1, fmt.dtype))[0])
+    one = int(fmt.ordinal(np.array(1, fmt.dtype)))
     near = np.exp2(-fmt.precision * run.rng.random(shape))
     values = np.choose(run.rng.integers(0, 4, shape), [run.rng.random(shape), run.rng.random(shape), near, 1 - near])
     elsewhere = fmt.ordinal(values.astype(fmt.dtype))
