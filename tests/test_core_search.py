@@ -7,7 +7,7 @@ makes small slips in harness/search/space.py, and what is here must notice.
 from dataclasses import replace
 
 import numpy as np
-from pretended import BF16, E4M3, F16, F32, Numbers, Pretended, same
+from pretended import BF16, E4M3, F16, F32, F64, Numbers, Pretended, same
 
 from harness.kernels import kernel_named
 from harness.problems import PROBLEMS
@@ -83,6 +83,13 @@ class TestIntervals:
     def test_cells_are_cut_at_the_ends(self):
         assert lists(*cell_intervals(BF16, -20, 33, 1000)) == [[-20, -16, 0, 16, 32], [-16, 0, 16, 32, 33]]
         assert lists(*cell_intervals(BF16, -16, 32, 1000)) == [[-16, 0, 16], [0, 16, 32]]
+
+    def test_the_last_of_few_intervals_of_float64_ends_with_the_line(self):
+        """The next multiple of 2^60 is 2^63, which int64 has not."""
+        low, high = cell_intervals(F64, *F64.finite_ordinals(), 17)
+        assert low[-1] == 7 << 60 and high[-1] == F64.max_ordinal + 1 and (low < high).all()
+        points = sample_boxes(low[None], high[None], 16, np.random.default_rng(0))
+        assert np.isfinite(F64.from_ordinal(points)).all()
 
     def test_so_few_that_there_are_about_so_many(self):
         assert lists(*cell_intervals(BF16, 0, 256, 3)) == [[0, 128], [128, 256]]

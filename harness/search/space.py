@@ -102,8 +102,8 @@ def binade_boxes(fmt: Format, domain: tuple[float, float], most: int) -> tuple[A
 
 def _divided_at(shift: int, start: int, stop: int) -> tuple[Array, Array]:
     """Divide [start, stop) at the multiples of 2^shift."""
-    index = np.arange(start >> shift, (stop - 1 >> shift) + 1)
-    return np.maximum(index << shift, start), np.minimum((index + 1) << shift, stop)
+    low = np.maximum(np.arange(start >> shift, (stop - 1 >> shift) + 1) << shift, start)
+    return low, np.append(low[1:], stop)  # the multiple after the last may be 2^63
 
 
 def spread_over(low: Array, high: Array, count: int) -> Array:
