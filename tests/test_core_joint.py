@@ -42,14 +42,14 @@ class TestWorstInputs:
         worst.add(np.array([27]), np.array([2.5]))
         assert len(worst.ordinals) == 16
 
-    def test_the_first_and_the_last_cell_are_two_of_all(self):
-        worst, first, last = WorstInputs(BF16), -1 - 0x7F7F, 0x7F7F
-        worst.add(np.arange(first, first + 8), np.full(8, 3.0))
-        worst.add(np.arange(last - 7, last + 1), np.full(8, 5.0))
+    def test_every_cell_has_a_place_of_its_own(self):
+        worst, cells = WorstInputs(BF16), np.arange(-0x7F8, 0x7F8)
+        worst.add((16 * cells[:, None] + np.arange(8)).ravel(), np.repeat(cells + 3000.0, 8))
         worst.keep()
-        worst.add(np.array([first + 9, first + 10, first + 20]), np.array([3.0, 3.5, 0.5]))
-        worst.add(np.array([last - 9, last - 10, last - 20]), np.array([5.0, 5.5, 0.5]))
-        assert worst.ordinals[16:].tolist() == [first + 10, first + 20, last - 10, last - 20]
+        worst.add(16 * cells + 8, cells + 3000.0)
+        assert len(worst.ulp) == 8 * len(cells)
+        worst.add(16 * cells + 9, cells + 3000.5)
+        assert worst.ordinals[8 * len(cells) :].tolist() == (16 * cells + 9).tolist()
 
     def test_each_is_kept_once_with_its_worst_error(self):
         worst = WorstInputs(BF16)
