@@ -258,6 +258,15 @@ class TestDigits:
         mantissa = units[0] + ("." + units[1:] if digits > 1 else "")
         assert decimal(two(exponent), digits) == f"{mantissa}e{ten + carried:+d}"
 
+    def test_up_to_a_size_a_tie_and_what_is_beside_it_are_told_apart(self):
+        """Of (n + 1/2) 10^4996 + 1 and a number of its size, for even n: it rounds up."""
+        with mp.workprec(MANY):
+            for n in range(12344, 12364, 2):
+                tie = (10 * n + 5) * 10**4995
+                beside = [mp.mpf(tie + off) for off in (-1, 0, 1)]
+                with mp.workprec(53):
+                    assert [certified._scaled(v, 5000, 5) for v in beside] == [n, n, n + 1]
+
     def test_fractions_are_exact_however_large(self):
         value = Fraction(10**6000, 3)
         assert decimal(value, 5) == "3.3333e+5999" and decimal(1 / value, 5) == "3.0000e-6000"
