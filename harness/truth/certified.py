@@ -35,7 +35,7 @@ from harness import UsageError
 from harness.numbers.formats import Format, to_fraction
 from harness.problems import Problem
 
-START_BITS = 128
+START_BITS = 128  # what a question starts with, and ample beside the bits that a number or a logarithm has already
 # Questions that stay open beyond this are refused.  Ties of rational values, the only ones that no precision decides,
 # are not among them: they are decided in rational numbers.
 LIMIT_BITS = 8192
