@@ -65,7 +65,7 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "fast": (
         ("harness/truth/fast.py",),
-        (CORE + "TestReference", CORE + "TestErrors", TRUTH + "test_ulps_next_to_a_power_of_two"),
+        (CORE + "TestReference", CORE + "TestErrors", "tests/test_core_fast.py", TRUTH + "test_ulps_next_to_a_power_of_two"),
     ),
     "rows": (("harness/tables/rows.py",), (CORE + "TestRows", CORE + "TestWords", "tests/test_core_rows.py")),
     "space": (("harness/search/space.py",), ("tests/test_core_search.py",)),

@@ -243,12 +243,12 @@ class TestDigits:
         assert decimal(Fraction(10**60 - 1, 10**59), 70) == "9." + "9" * 59 + "0" * 10
         assert decimal(Fraction(10**60 - 1, 10**59), 9) == "1.00000000e+1"
 
-    @pytest.mark.parametrize("digits", [1, 5, 9, 25, 500])
+    @pytest.mark.parametrize("digits", [1, 5, 9, 25, 500, 1000])
     @pytest.mark.parametrize("exponent", [100_000, -100_000])
     def test_numbers_beyond_a_fraction_are_scaled(self, exponent, digits):
         """2^100000 = 9.99002093014384507944032764...e+30102, and 1 / 2^100000, by integers alone."""
-        power = 30_102 + 600
-        whole = 2**100_000 // 10 ** (30_102 - 600) if exponent > 0 else 10 ** (power + 1) // 2**100_000
+        power = 30_102 + 1100
+        whole = 2**100_000 // 10 ** (30_102 - 1100) if exponent > 0 else 10 ** (power + 1) // 2**100_000
         text = mpz(whole).digits()
         kept, rest = int(text[:digits]), text[digits:]
         kept += int(rest[0]) >= 5  # no tie: its digits go on
@@ -258,17 +258,27 @@ class TestDigits:
         mantissa = units[0] + ("." + units[1:] if digits > 1 else "")
         assert decimal(two(exponent), digits) == f"{mantissa}e{ten + carried:+d}"
 
+    def test_up_to_a_size_a_tie_and_what_is_beside_it_are_told_apart(self):
+        """Of (n + 1/2) 10^4996 + 1 and a number of its size, for even n: it rounds up."""
+        with mp.workprec(MANY):
+            for n in range(12344, 12364, 2):
+                tie = (10 * n + 5) * 10**4995
+                beside = [mp.mpf(tie + off) for off in (-1, 0, 1)]
+                with mp.workprec(53):
+                    assert [certified._scaled(v, 5000, 5) for v in beside] == [n, n, n + 1]
+
     def test_fractions_are_exact_however_large(self):
         value = Fraction(10**6000, 3)
         assert decimal(value, 5) == "3.3333e+5999" and decimal(1 / value, 5) == "3.0000e-6000"
         assert decimal(Fraction(25 * 10**6000), 1) == "2e+6001" and decimal(Fraction(35 * 10**6000), 1) == "4e+6001"
 
-    def test_an_exponent_of_thirty_digits(self):
+    @pytest.mark.parametrize("exponent", [10**30, 10**31 + 7])
+    def test_an_exponent_of_thirty_digits(self, exponent):
         with mp.workprec(300):
-            tens = mp.mpf(10) ** 30 * mp.log10(2)
+            tens = exponent * mp.log10(2)
             units = 10 ** (tens - mp.floor(tens))
             written = f"{mp.nstr(units, 9)}e+{mpz(int(mp.floor(tens))).digits()}"
-        assert decimal(mp.ldexp(1, 10**30), 9) == written
+        assert decimal(mp.ldexp(1, exponent), 9) == written
 
     def test_digits_beyond_nine_or_fewer(self):
         assert (significant(5, 1), significant(50, 1), significant(0.5, 1)) == ("5", "5e+1", "0.5")

@@ -77,6 +77,20 @@ class TestWidened:
         assert found.tolist() == [value] and np.signbit(found).tolist() == [np.signbit(value)]
         assert not np.isfinite(value) or exactly(wide.widened(np.array([value]), QUAD)) == [Fraction(value)]
 
+    def test_numbers_with_all_their_bits_are_not_converted_by_numpy(self):
+        """Which takes many times as long; what is beyond them, at either end, is."""
+
+        class Asked(np.ndarray):
+            def astype(self, *_, **__):
+                raise LookupError
+
+        for ordinary in ([2.0**-1022, 1.0], [1.9 * 2.0**1023, 1.0], [-(2.0**-1022)], [0.1, -3.0]):
+            found = wide.widened(np.array([ordinary]).view(Asked), QUAD)
+            assert exactly(found[0]) == [Fraction(v) for v in ordinary]
+        for other in (0.0, 2.0**-1023, np.inf, np.nan):
+            with pytest.raises(LookupError):
+                wide.widened(np.array([[1.0, other]]).view(Asked), QUAD)
+
 
 class TestScalars:
     def test_to_mpmath_exactly(self):
@@ -239,6 +253,20 @@ class TestHighAndLow:
         assert low[2] == float((Fraction(2) ** 1030 - Fraction(largest)) / Fraction(2) ** 978)
         negative, _ = wide.high_and_low(-values[2:4], ulps[2:4])
         assert negative.tolist() == [-largest, -np.inf]
+
+    def test_numbers_with_all_their_bits_need_no_arithmetic(self, monkeypatch):
+        monkeypatch.setattr(wide, "_high_and_low_at_the_ends", None)
+        values = np.array([power_two(-1022, QUAD), quads(1.0)[0], power_two(1022, QUAD)])
+        high, low = wide.high_and_low(values, wide.ulp_of(values, FORMATS["float64"]))
+        assert (high.tolist(), low.tolist()) == ([2.0**-1022, 1.0, 2.0**1022], [0.0] * 3)
+        for beyond in (-1023, 1023):
+            with pytest.raises(TypeError):
+                wide.high_and_low(np.array([power_two(beyond, QUAD)]), values[:1])
+
+    def test_of_an_infinity_in_its_own_ulps_as_much_is_left_out(self):
+        values = np.array([np.inf, -np.inf]).astype(QUAD)
+        high, low = wide.high_and_low(values, wide.ulp_of(values, FORMATS["float64"]))
+        assert high.tolist() == low.tolist() == [np.inf, -np.inf]
 
     def test_blocks_that_lie_at_one_end_only(self):
         """Beside an ordinary number, one that float64 rounds at its ends: below, and above."""

@@ -68,7 +68,7 @@ class Format:
     @cached_property
     def max(self) -> float:
         """Return the largest finite number, whose ordinal is `max_ordinal`."""
-        return float(self.from_ordinal(np.array([self.max_ordinal]))[0])
+        return float(self.from_ordinal(np.array(self.max_ordinal)))
 
     @property
     def cell_shift(self) -> int:
@@ -102,13 +102,13 @@ class Format:
         return self._neighbour(value, -1)
 
     def _neighbour(self, value: float, direction: int) -> float:
-        ordinal = int(self.ordinal(np.array([value]).astype(self.dtype))[0])
+        ordinal = self._exact_ordinal(value)
         if value == 0:  # both zeros are one number
             ordinal = 0 if direction > 0 else -1
         limit = self.max_ordinal
         if not -1 - limit <= ordinal + direction <= limit:
             return math.copysign(math.inf, direction)
-        return float(self.from_ordinal(np.array([ordinal + direction]))[0])
+        return float(self.from_ordinal(np.array(ordinal + direction)))
 
     def cell(self, ordinals: np.ndarray) -> np.ndarray:
         """Return the cell of each ordinal, an int64 in the same order as the inputs."""
@@ -119,12 +119,12 @@ class Format:
 
         A bound of 0 includes +0 only when it is the lower end.
         """
-        start = -1 - self.max_ordinal if lo == -math.inf else int(self._exact_ordinal(lo))
-        stop = self.max_ordinal if hi == math.inf else int(self._exact_ordinal(hi))
+        start = -1 - self.max_ordinal if lo == -math.inf else self._exact_ordinal(lo)
+        stop = self.max_ordinal if hi == math.inf else self._exact_ordinal(hi)
         return start, stop + 1
 
     def _exact_ordinal(self, value: float) -> int:
-        return int(self.ordinal(np.array([value]).astype(self.dtype))[0])
+        return int(self.ordinal(np.array(value).astype(self.dtype)))
 
     # -- exact rounding --------------------------------------------------------------------
 
@@ -153,8 +153,8 @@ class Format:
         negative = v < 0 or (isinstance(exact, str) and exact.strip().startswith("-"))
         if magnitude > self.max_ordinal:
             overflow = math.inf if self.has_inf else math.nan
-            return np.asarray(math.copysign(overflow, -1 if negative else 1)).astype(self.dtype)[()]
-        return self.from_ordinal(np.array([-1 - magnitude if negative else magnitude]))[0]
+            return np.asarray(-overflow if negative else overflow).astype(self.dtype)[()]
+        return self.from_ordinal(np.array(-1 - magnitude if negative else magnitude))[()]
 
     def midpoint(self, a: np.generic, b: np.generic) -> mpmath.mpf:
         """Return the number halfway between two neighbours, exactly; overflow, also to NaN, counts as max + ulp(max)."""

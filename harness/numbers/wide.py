@@ -23,6 +23,7 @@ Array = np.ndarray
 FLOAT64 = np.dtype(np.float64)
 BIAS = 16383  # of quad's exponent field
 _SIGN = 1 << 63
+_FRACTION = (1 << 48) - 1  # of quad's high word: the fraction's upper bits
 
 
 @cache
@@ -51,7 +52,7 @@ def widened(values: Array, wide: np.dtype) -> Array:
     words[..., 1] = (bits & np.uint64(_SIGN - 1)) >> np.uint64(4)
     words[..., 1] += np.uint64((BIAS - 1023) << 48)
     words[..., 1] |= bits & np.uint64(_SIGN)
-    return words.reshape(*values.shape[:-1], -1).view(quad())
+    return words.view(quad()).squeeze(-1)
 
 
 @cache
@@ -91,7 +92,7 @@ def quad_fields(value: np.ndarray) -> tuple[int, int, int]:
     """Split a finite 113-bit number into sign, exponent of the last bit, and integer significand."""
     low, high = (int(v) for v in np.atleast_1d(value).view(np.uint64))
     exponent = high >> 48 & 0x7FFF
-    fraction = (high & (1 << 48) - 1) << 64 | low
+    fraction = (high & _FRACTION) << 64 | low
     if exponent:
         fraction |= 1 << 112
     return high >> 63, max(exponent, 1) - 16383 - 112, fraction
@@ -181,10 +182,10 @@ def near_power(values: Array, bits: int) -> Array:
     if values.dtype == FLOAT64:
         reach = 1 << (53 - bits)
         return ((values.view(np.int64) + reach) & ((1 << 52) - 1)) < 2 * reach
-    words, most = _words(values), (1 << 48) - 1
-    low, high = words[..., 0], words[..., 1] & np.uint64(most)
+    words = _words(values)
+    low, high = words[..., 0], words[..., 1] & np.uint64(_FRACTION)
     reach = 1 << (113 - bits)
-    return ((high == 0) & (low < reach)) | ((high == most) & (low >= 2**64 - reach))
+    return ((high == 0) & (low < reach)) | ((high == _FRACTION) & (low >= 2**64 - reach))
 
 
 def exponents(powers: Array) -> Array:
@@ -201,7 +202,7 @@ def high_and_low(values: Array, ulps: Array) -> tuple[Array, Array]:
     if field.min() < BIAS - 1022 or field.max() > BIAS + 1022:
         return _high_and_low_at_the_ends(values, ulps)
     words = _words(values)
-    sign, fraction = words[..., 1] & np.uint64(_SIGN), words[..., 1] & np.uint64((1 << 48) - 1)
+    sign, fraction = words[..., 1] & np.uint64(_SIGN), words[..., 1] & np.uint64(_FRACTION)
     bits = (
         sign
         | ((field - (BIAS - 1023)) << 52).view(np.uint64)
@@ -230,7 +231,7 @@ def _over_power(values: Array, powers: Array) -> Array:
     words, field = _words(values).copy(), _field(values)
     by = np.where((field == 0) | (field == 0x7FFF), 0, exponents(powers))  # 0, infinity and NaN stay
     words[..., 1] -= (by << 48).view(np.uint64)
-    return words.reshape(*values.shape[:-1], -1).view(values.dtype)
+    return words.view(values.dtype).squeeze(-1)
 
 
 def _words(values: Array) -> Array:
@@ -247,4 +248,4 @@ def _power(field: Array) -> Array:
     """Return the quad array of these exponent fields: powers of two, or 0 where the field is 0."""
     words = np.zeros((*field.shape, 2), np.uint64)
     words[..., 1] = field.view(np.uint64) << np.uint64(48)
-    return words.reshape(*field.shape[:-1], -1).view(quad())
+    return words.view(quad()).squeeze(-1)

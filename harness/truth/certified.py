@@ -35,7 +35,7 @@ from harness import UsageError
 from harness.numbers.formats import Format, to_fraction
 from harness.problems import Problem
 
-START_BITS = 128
+START_BITS = 128  # what a question starts with, and ample beside the bits that a number or a logarithm has already
 # Questions that stay open beyond this are refused.  Ties of rational values, the only ones that no precision decides,
 # are not among them: they are decided in rational numbers.
 LIMIT_BITS = 8192
@@ -112,8 +112,10 @@ def side(problem: Problem, point: Point, boundary: mpmath.mpf) -> int:
         return (difference > 0) - (difference < 0)
     for bits in (START_BITS, 4 * START_BITS) if problem.ends else ():
         ends = problem.ends(point, bits) if problem.ends else None  # one proof is quicker than what Ziv's loop asks for
-        if ends is not None and (ends[0] > boundary or ends[1] < boundary):
-            return 1 if ends[0] > boundary else -1
+        if ends is not None and ends[0] > boundary:
+            return 1
+        if ends is not None and ends[1] < boundary:
+            return -1
 
     def decide(e: Enclosure) -> int | None:
         distance = mp.fsub(e.exact, boundary, exact=True) + e.rest
@@ -165,12 +167,12 @@ def _in_binade(problem: Problem, point: Point, value: mpmath.mpf, bits: int) -> 
     """
     if not mpmath.isfinite(value) or not value:
         return value
-    with mp.workprec(bits + 64):
+    with mp.workprec(bits + START_BITS):
         sign, below = mpmath.sign(value), mp.ldexp(1, mpmath.mag(value) - 1)
         power = below if abs(value) < 1.5 * below else 2 * below
         if abs(abs(value) - power) > mp.ldexp(power, -bits):
             return value
-        inside = side(problem, point, sign * power) * sign < 0
+        inside = side(problem, point, sign * power) == -sign
     if inside == (abs(value) < power):
         return value
     if not inside:
@@ -198,7 +200,7 @@ def decimal(value: mpmath.mpf | Fraction, digits: int) -> str:
     text = mpz(units).digits()  # Python's own text of an integer ends at 4300 digits
     mantissa = text[0] + ("." + text[1:] if digits > 1 else "")
     sign = "-" if value < 0 else ""
-    return f"{sign}{mantissa}e{'+' if exponent > 0 else ''}{mpz(exponent).digits()}" if exponent else sign + mantissa
+    return f"{sign}{mantissa}e{mpz(exponent):+d}" if exponent else sign + mantissa
 
 
 def _scaled(value: mpmath.mpf | Fraction, exponent: int, digits: int) -> int:
@@ -206,11 +208,10 @@ def _scaled(value: mpmath.mpf | Fraction, exponent: int, digits: int) -> int:
     power = digits - 1 - exponent
     if isinstance(value, Fraction) or abs(exponent) <= 5000:
         exact = abs(value if isinstance(value, Fraction) else to_fraction(value))
-        n, d = mpz(exact.numerator), mpz(exact.denominator)
-        n, d = (n * mpz(10) ** power, d) if power > 0 else (n, d * mpz(10) ** -power)
+        n, d = exact.numerator * mpz(10) ** max(power, 0), exact.denominator * mpz(10) ** max(-power, 0)
         whole, rest = divmod(n, d)
         return int(whole + (2 * rest > d or (2 * rest == d and whole % 2)))
-    with mp.workprec(mp.prec + 4 * digits + 64 + power.bit_length()):
+    with mp.workprec(mp.prec + 4 * digits + START_BITS + power.bit_length()):
         return int(mp.nint(abs(value) * mp.exp(power * mp.ln10)))
 
 
@@ -233,9 +234,9 @@ def significant(value: object, digits: int = 9) -> str:
 def _floor_log10(value: mpmath.mpf | Fraction) -> int:
     """Return floor(log10 |v|), perhaps one off next to a power of ten."""
     if isinstance(value, Fraction):
-        with mp.workprec(64):
+        with mp.workprec(START_BITS):
             return int(mp.floor(mp.log10(mp.mpf(abs(value.numerator))) - mp.log10(mp.mpf(value.denominator))))
-    with mp.workprec(max(mp.prec, 64) + int(abs(mpmath.mag(value))).bit_length() + 32):
+    with mp.workprec(int(abs(mpmath.mag(value))).bit_length() + START_BITS):
         return int(mp.floor(mp.log10(abs(value))))
 
 

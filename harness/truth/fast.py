@@ -72,8 +72,8 @@ class Reference:
 
     `value` is in the wide format.  The rest is float64: `high` is the value rounded, `low` what
     that left out, in ulps (None where the wide format is float64), `ulp` = ulp(value) in the
-    working format, `scales` two powers of two whose product is 1 / ulp(value) (one alone could
-    overflow), `ulp_per_value` = ulp / |value|, `most_...` the maximum of
+    working format, `scales` two powers of two of about one size, whose product is 1 / ulp(value)
+    (one alone could overflow), `ulp_per_value` = ulp / |value|, `most_...` the maximum of
     each row, shape (T,), and `rounded` the value rounded to nearest even
     into the working format, with overflow as infinity.  `rounded_working` is that in the
     working format itself.  `parts`, where the values are unbounded, gives the value as exact parts and a rest, see
@@ -150,15 +150,16 @@ def _nearest_float64(high: Array, low: Array, ulp: Array) -> tuple[Array, Array]
 def _sides_by_parts(
     problem: Problem, inputs: list[Array], at: tuple[Array, ...], boundary: Array
 ) -> tuple[Array, Array]:
-    """Return the sign of value - boundary at points, and where an exact part and the rest beside it tell it.
+    """Return where the value is above a boundary at points, and where an exact part and the rest beside it tell.
 
     3 x, of an x of 24 bits, is half-way between two numbers of 24 bits for every fourth x: what is beside it decides.
     """
     assert problem.exact_parts is not None
     first, second, rest, known = _parts_at(problem.exact_parts, inputs, at)
     off = (first - boundary) + second  # the first difference is exact, the two being close
-    clear = known & (abs(off + rest) > (abs(off) + abs(rest)) * 2.0**-18)
-    return np.where(off + rest > 0, 1, -1), clear & (abs(first) <= huge(first.dtype) * 2.0**-80)
+    apart = off + rest
+    clear = known & (abs(apart) > (abs(off) + abs(rest)) * 2.0**-18)
+    return apart > 0, clear & (abs(first) <= huge(first.dtype) * 2.0**-80)
 
 
 def _parts_at(exact_parts: Callable[..., tuple[Array, ...]], inputs: list[Array], at: tuple[Array, ...]) -> list[Array]:
@@ -166,10 +167,10 @@ def _parts_at(exact_parts: Callable[..., tuple[Array, ...]], inputs: list[Array]
     rows, columns = at
     found: list[Array] = []
     for row in distinct(rows):
-        here = np.nonzero(rows == row)[0]
+        here = np.flatnonzero(rows == row)
         of_row = [a[row % len(a)] for a in inputs]
         given = [(a if len(a) == 1 else a[columns[here]])[None, :] for a in of_row]
-        parts = [np.broadcast_to(v, (1, len(here)))[0] for v in exact_parts(*given)]
+        parts = exact_parts(*given)
         found = found or [np.empty(len(rows), v.dtype) for v in parts]
         for whole, part in zip(found, parts):
             whole[here] = part
@@ -182,9 +183,9 @@ def _rounded_by_parts(
     """Round in place what parts decide, and leave the rest open."""
     at = np.nonzero(open_)
     unit, low = ulp[at], np.floor(value[at] / ulp[at])
-    sign, clear = _sides_by_parts(problem, inputs, at, (low + 0.5) * unit)
+    above, clear = _sides_by_parts(problem, inputs, at, (low + 0.5) * unit)
     chosen = tuple(a[clear] for a in at)
-    rounded[chosen] = _overflow(fmt, ((low + (sign > 0)) * unit)[clear].astype(np.float64))
+    rounded[chosen] = _overflow(fmt, ((low + above) * unit)[clear].astype(np.float64))
     open_[chosen] = False
 
 
@@ -193,10 +194,10 @@ def _ulps_by_parts(problem: Problem, fmt: Format, inputs: list[Array], value: Ar
     at = np.nonzero(open_)
     near = value[at]
     power = power_of_two_below(1.25 * abs(near))
-    sign, clear = _sides_by_parts(problem, inputs, at, np.copysign(power, near))
-    above = np.where(near < 0, sign < 0, sign > 0)
+    above, clear = _sides_by_parts(problem, inputs, at, np.copysign(power, near))
+    inside = above == np.signbit(near)  # nearer to 0 than the power of two
     chosen = tuple(a[clear] for a in at)
-    ulp[chosen] = (np.where(above, power, power / 2) * power_two(1 - fmt.precision, value.dtype))[clear]
+    ulp[chosen] = (np.where(inside, power / 2, power) * power_two(1 - fmt.precision, value.dtype))[clear]
     open_[chosen] = False
 
 
@@ -205,27 +206,29 @@ Decide = Callable[[tuple[mpmath.mpf, ...], int, int], object]
 
 def _settle(problem: Problem, inputs: list[Array], value: Array, settled: Array, open_: Array, decide: Decide) -> None:
     """Put in place, at open points, what `decide` says of a point at row t and column n."""
-    x = inputs[0][0]
-    alone = len(inputs) == 2 and inputs[1].shape[1] > 1  # targets vary too
-    for t in np.nonzero(open_.any(axis=1))[0]:
+    (x,), *targets = inputs
+    alone = any(y.shape[1] > 1 for y in targets)  # they vary too
+    for t in np.flatnonzero(open_.any(axis=1)):
 
         def at(n: int, t: int = int(t)) -> object:
             point = tuple(exact_mpf(a[t % a.shape[0], n % a.shape[1]]) for a in inputs)
             return decide(point, t, n)
 
-        columns = np.nonzero(open_[t])[0]
+        columns = np.flatnonzero(open_[t])
         together = np.full(len(columns), False) if alone else abs(x[columns]) >= problem.monotone_beyond
         for run in [*_runs(columns[together], x, value[t]), *columns[~together, None]]:
             _settle_run(settled[t], run, at)
 
 
 def _runs(columns: Array, x: Array, value: Array) -> list[Array]:
-    """Divide columns into runs of equal wide value, each in the order of its inputs.
+    """Divide columns into runs of equal wide value and of inputs of one sign, each in the order of its inputs.
 
-    Where a monotone function lies on one side of a number at both ends of a run, it does so between.
+    Where a monotone function lies on one side of a number at both ends of a run, it does so between.  One that is
+    monotone on either side of 0 may turn there.
     """
     columns = columns[np.argsort(x[columns], kind="stable")]
-    return np.split(columns, np.nonzero(np.diff(value[columns]) != 0)[0] + 1) if columns.size else []
+    ends = (np.diff(value[columns]) != 0) | np.diff(np.signbit(x[columns]))
+    return np.split(columns, np.flatnonzero(ends) + 1) if columns.size else []
 
 
 def _settle_run(settled: Array, run: Array, at: Callable[[int], object]) -> None:
@@ -240,10 +243,10 @@ def _settle_run(settled: Array, run: Array, at: Callable[[int], object]) -> None
 
 def _ulp_at(problem: Problem, fmt: Format, value: Array, point: tuple[mpmath.mpf, ...], t: int, n: int) -> object:
     """Return the ulp of an exact value next to a power of two, below which it is halved."""
-    near = value[t, n : n + 1]
-    power = power_of_two_below(1.25 * abs(near))
-    above = side(problem, point, exact_mpf(np.copysign(power, near)[0])) * np.sign(near[0]) >= 0
-    return (power if above else power / 2)[0] * power_two(1 - fmt.precision, value.dtype)
+    near = value[t, n]
+    (power,) = power_of_two_below(1.25 * abs(value[t, n, None]))
+    inside = side(problem, point, exact_mpf(np.copysign(power, near))) == -np.sign(near)  # nearer to 0
+    return (power / 2 if inside else power) * power_two(1 - fmt.precision, value.dtype)
 
 
 def _rounded_at(
@@ -262,7 +265,7 @@ def _split(value: Array, ulp: Array) -> tuple[Array, Array | None, Array, tuple[
     if value.dtype == FLOAT64:
         return value, None, ulp, (1 / ulp,)
     high, low = high_and_low(value, ulp)
-    exponent = np.clip(exponents(ulp), -1074, 1023)
+    exponent = np.minimum(exponents(ulp), 1023)
     half = exponent // 2
     scales = np.ldexp(1.0, -half), np.ldexp(1.0, half - exponent)
     return high, low, np.ldexp(1.0, exponent), scales
