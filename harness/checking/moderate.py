@@ -121,6 +121,18 @@ def ratio_of(p: ModerateValues, tolerance: float) -> float | None:
         return constant(p.given / p.exact, tolerance) if (p.exact != 0).all() else None
 
 
+def solved(function: Callable[[float], float], ends: tuple[float, float]) -> float:
+    """Return where a function that runs one way is 0 between positive ends; NaN where it is not."""
+    low, high = ends
+    first, last = function(low), function(high)
+    if not (math.isfinite(first) and math.isfinite(last)) or first * last > 0:
+        return math.nan
+    for _ in range(80):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if function(middle) * first > 0 else (low, middle)
+    return math.sqrt(low * high)
+
+
 def written(value: float) -> str:
     """Write a number with four digits, as sentences have it."""
     return f"{value:.4g}"

@@ -22,6 +22,7 @@ from harness.checking.moderate import (
     median,
     rounded,
     same,
+    solved,
     written,
 )
 from harness.checking.recognition import Recognition
@@ -47,6 +48,7 @@ NAMES = {
     "H(p)": ("the entropy of p", "a confidence penalty, or another use of the entropy H", "a use of the entropy H"),
     "x^2": ("the square of the logit", "a penalty on the logit's size", "a penalty on the logit's size"),
     "|x|": ("the size of the logit", "a penalty on the logit's size", "a penalty on the logit's size"),
+    "sum (p_i - t_i)^2": ("the Brier score", "a squared error of the probabilities added", "a mixture with the Brier score"),
     "lse^2": ("the square of the log-sum-exp", "the z-loss added", "the z-loss added"),
 }  # fmt: skip
 
@@ -67,7 +69,7 @@ def _at_true_class(problem: Problem, p: ModerateValues) -> ModerateValues | None
     x = p.x if problem.input == "logit" else np.log(p.x) - np.log1p(-p.x)
     for z in (-x if p.target == 0 else x, -x):
         if same(p.exact, entropy_of(z), 1e-9):
-            return ModerateValues(z, p.target, p.given, p.exact)
+            return ModerateValues(z, p.target or 0.0, p.given, p.exact)  # softplus is the loss of the target 0
     return None
 
 
@@ -84,12 +86,16 @@ def binary_terms(z: Array) -> Mapping[str, Array]:
 
 
 def published_loss(
-    probes: Sequence[ModerateValues], terms: Sequence[Mapping[str, Array]], tolerance: float, floor: float
+    probes: Sequence[ModerateValues],
+    terms: Sequence[Mapping[str, Array]],
+    tolerance: float,
+    floor: float,
+    further: str = DECLARE,
 ) -> Recognition | None:
     """Return which published loss values are, by the true class's logit; None for none that is known here.
 
     `terms` has what may be added, for each of the probes; `tolerance` and `floor` bound relative differences: what a guess may
-    leave open at most, and what roundings alone explain.
+    leave open at most, and what roundings alone explain; `further` is what a user can do with such a loss.
     """
     agrees = lambda fits: _confirmed(probes, fits, tolerance, floor)  # noqa: E731
     guesses: Sequence[Callable[[], str | None]] = (
@@ -101,7 +107,7 @@ def published_loss(
         lambda: _asymmetric(probes, agrees, tolerance),
     )
     said = next((told for guess in guesses if (told := guess()) is not None), None)
-    return None if said is None else Recognition(f"{said}; {DECLARE}")
+    return None if said is None else Recognition(f"{said}; {further}")
 
 
 def _confirmed(probes: Sequence[ModerateValues], fits: Sequence[Array], tolerance: float, floor: float) -> bool:
@@ -143,20 +149,8 @@ def _sum_in_words(a: float, b: float, name: str) -> str:
     sign = "-" if b < 0 else "+" if first else ""
     bare = not first and b == 1 and not name.endswith("2")
     parts = first, sign, "" if abs(b) == 1 else written(abs(b)), name.strip("()") if bare else name
-    where = f", {TRUE}" if "p)" in name else ""
+    where = f", {TRUE}" if "1 - p)" in name else ""
     return f"{' '.join(v for v in parts if v)}{where}: this looks like {called.format(b=written(b))}"
-
-
-def _solved(function: Callable[[float], float], ends: tuple[float, float]) -> float:
-    """Return where a function that runs one way is 0 between positive ends; NaN where it is not."""
-    low, high = ends
-    first, last = function(low), function(high)
-    if not (math.isfinite(first) and math.isfinite(last)) or first * last > 0:
-        return math.nan
-    for _ in range(80):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if function(middle) * first > 0 else (low, middle)
-    return math.sqrt(low * high)
 
 
 def _power(probes: Sequence[ModerateValues], agrees: Agrees, tolerance: float) -> str | None:
@@ -164,7 +158,7 @@ def _power(probes: Sequence[ModerateValues], agrees: Agrees, tolerance: float) -
     chances = [1 / (1 + np.exp(-p.x)) for p in probes]
     at = int(np.argmin(chances[0]))
     least, value = float(chances[0][at]), float(probes[0].given[at])
-    q = rounded(_solved(lambda k: (1 - least**k) / k - value, (1e-3, 4.0)), tolerance)
+    q = rounded(solved(lambda k: (1 - least**k) / k - value, (1e-3, 4.0)), tolerance)
     if math.isnan(q) or not agrees([(1 - p**q) / q for p in chances]):
         return None
     return f"(1 - p^q) / q with q = {written(q)}, {TRUE}: this looks like the generalised cross-entropy"
@@ -183,6 +177,10 @@ def _line(probes: Sequence[ModerateValues], agrees: Agrees, tolerance: float) ->
         return None
     if not agrees([entropy_of(s * p.x + t) for p, (s, t) in zip(probes, lines)]):
         return None
+    if probes[0].target is None:
+        slope, start = lines[0]
+        taken = f"{written(-start)} taken from" if start < 0 else f"{written(start)} added to"
+        return f"the problem with {taken} the label's logit: this looks like a margin" if slope == 1 else None
     told = [_place(p, s, t) for p, (s, t) in zip(probes, lines)]
     if len({place for place, _ in told}) == 1:
         return f"the problem at {told[0][0]} in the place of x: this looks like a shifted logit"
@@ -191,12 +189,11 @@ def _line(probes: Sequence[ModerateValues], agrees: Agrees, tolerance: float) ->
 
 
 def _place(p: ModerateValues, slope: float, start: float) -> tuple[str, str]:
-    """Write s z + t by x, and the target that it belongs to."""
+    """Write s z + t by x, and the target that it belongs to: z is x, or -x at y = 0."""
     shift = -start if p.target == 0 else start
-    name = "z" if p.target is None else "x"
-    scaled = name if slope == 1 else f"{written(slope)} {name}"
+    scaled = "x" if slope == 1 else f"{written(slope)} x"
     sign = "-" if shift < 0 else "+"
-    at = "" if p.target is None else f" for y = {p.target:g}"
+    at = f" for y = {p.target:g}"
     return (scaled if shift == 0 else f"{scaled} {sign} {written(abs(shift))}"), at
 
 
@@ -207,7 +204,7 @@ def _bounded(probes: Sequence[ModerateValues], agrees: Agrees, tolerance: float)
     if not p.given[at] > 0:
         return None
     seen = -math.log(math.expm1(p.given[at]))
-    c = rounded(_solved(lambda c: c * math.tanh(float(p.x[at]) / c) - seen, BOUNDS), 8 * tolerance)
+    c = rounded(solved(lambda c: c * math.tanh(float(p.x[at]) / c) - seen, BOUNDS), 8 * tolerance)
     if math.isnan(c) or not agrees([entropy_of(c * np.tanh(p.x / c)) for p in probes]):
         return None
     return f"the problem at c tanh(x / c), c = {written(c)}: this looks like bounded logits"
@@ -233,8 +230,8 @@ def _of_margin(probes: Sequence[ModerateValues], agrees: Agrees, tolerance: floa
 
 def _asymmetric(probes: Sequence[ModerateValues], agrees: Agrees, tolerance: float) -> str | None:
     """Recognise (1 - p)^gamma times the cross-entropy, gamma another for each class, and 1 - p lowered by a shift at y = 0."""
-    if len(probes) != 2:
-        return None
+    if len(probes) == 1:
+        return _focal(probes[0], agrees, tolerance)
     wrong = [1 / (1 + np.exp(p.x)) for p in probes]
     one = _exponent(probes[1].given, wrong[1], tolerance)
     for shift in (0.0, *SHIFTS):
@@ -248,6 +245,15 @@ def _asymmetric(probes: Sequence[ModerateValues], agrees: Agrees, tolerance: flo
             less = f", and 1 - r the larger of 0 and 1 - p - {written(shift)}" if shift else ""
             return f"{told}{less}: this looks like the asymmetric loss"
     return None
+
+
+def _focal(p: ModerateValues, agrees: Agrees, tolerance: float) -> str | None:
+    """Recognise the focal loss of K classes."""
+    wrong = 1 / (1 + np.exp(p.x))
+    gamma = _exponent(p.given, wrong, tolerance)
+    if math.isnan(gamma) or not agrees([_modulated(wrong, gamma)]):
+        return None
+    return f"{_times('p', gamma)}, {TRUE}: this looks like the focal loss with gamma = {written(gamma)}"
 
 
 def _exponent(values: Array, wrong: Array, tolerance: float) -> float:

@@ -30,6 +30,7 @@ from harness.problems import Problem
 FAR = 2.0**-5  # by which another function differs, relatively, at half of the inputs at least
 AGREEING = 0.25  # the share of inputs at which it may agree with the problem: where the two cross
 MOST_EPS = 2.0**-4  # no one adds a larger eps within a log
+MEANT = f"correct it, or, where it is meant, {DECLARE}"
 STEPS = 64  # of a line through the moderate inputs, along which the difference is looked at
 TURNS = 4.0  # ways up and down that a smooth difference goes, in its largest size: rounding and tables go many more
 
@@ -50,12 +51,12 @@ def unnamed(
     return Recognition(difference(p.given, p.exact, at, tolerance), at=(float(p.x[i]), p.target))
 
 
-def difference(given: Array, exact: Array, at: str, tolerance: float) -> str:
+def difference(given: Array, exact: Array, at: str, tolerance: float, further: str = MEANT) -> str:
     """Write that a function is another one by its values at moderate inputs, of which `at` is where it differs most."""
     off, i, far = _differences(given, exact), farthest(given, exact), least_far(tolerance)
     told = f"it gives {given[i]:.4g} for {exact[i]:.4g} at {at}, and is off by more than {100 * far:.0f} % at {(off > far).sum()}"
     counted = f"{told} of the {len(off)} moderate inputs tried, which no rounding explains"
-    return f"{counted}; correct it, or, where it is meant, {DECLARE}"
+    return f"{counted}; {further}"
 
 
 def least_far(tolerance: float) -> float:
