@@ -26,7 +26,7 @@ Place = tuple[int, "int | None"]  # the row, and the class of a derivative
 Explain = Callable[[Place, Evaluation], Explanation]
 SHOWN = 8  # logits of a row that a sentence has; of more the first few
 FEW = 3
-NOUNS = {"softmax_ce": "loss", "softmax_ce_grad": "gradient"}
+NOUNS = {"softmax_ce": "loss", "softmax_ce_grad": "gradient", "softmax_ce_hess": "Hessian"}
 
 
 def caused(
@@ -69,9 +69,15 @@ def _as_form(
     inputs = tuple(a[i : i + 1] for a in (given.logits, given.labels) if a is not None)
     with np.errstate(all="ignore"):
         computed = float(np.reshape(form(*inputs), -1)[of or 0])
+    if _outcome(computed) != _outcome(why.computed):
+        return why  # at this row it is not alike
     again = lambda *row: follow_vectors(form, *row).reshape(-1)[of or 0]  # noqa: E731
     found = explain_vector(again, noun, fmt, inputs, computed, why.exact)
     return replace(found, like=name, reason=f"behaves like {name}: {found.reason}", not_followed=why.not_followed)
+
+
+def _outcome(value: float) -> str:
+    return "finite" if np.isfinite(value) and value else f"{abs(value)}"
 
 
 def _telling(found: Sequence[Evaluation], kinds: Sequence[str], max_ulp: float) -> list[tuple[str, int]]:

@@ -105,6 +105,11 @@ class ClassSubject:
             result = self._called(part, logits, labels)
             if "loss" not in self.parts and getattr(result, "shape", None) in _flattened(logits):
                 result = np.reshape(result, logits.shape)
+            if getattr(result, "shape", () if isinstance(result, float) else None) == () and len(logits) > 1:
+                raise UsageError(
+                    f"{self.name} returned one number for {len(logits)} rows; return one value for each row, or add "
+                    "--reduction mean (or sum) and it is called for each row by itself"
+                )
             return accepted(result, shaped, self.name)
         found = [self._called(part, *self._row(i, logits, labels)) for i in range(len(logits))]
         if any(np.size(v) != shaped[:1].size for v in found):

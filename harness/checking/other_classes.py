@@ -31,6 +31,7 @@ from harness.problems.classes import HESSIAN, ClassProblem
 
 ROWS = 12
 BOUNDS = (0.5, 1000.0)  # of c in c tanh(x / c)
+SHIFTS = 4  # how often each label is tried, with another row each time
 UNDECLARED = "a function of K classes cannot be declared, so its own errors are not measured"
 Call = Callable[[Array, "Array | None"], Array]
 
@@ -88,7 +89,41 @@ def recognise_classes(problem: ClassProblem, fmt: Format, classes: int, labels: 
             "2 times the diagonal of the second derivatives: XGBoost takes 2 p (1 - p), a bound of the whole matrix, for it; "
             "halve it to have its errors measured"
         )
+    if found_multiple is None and problem.has_target and not problem.each_class:
+        found_multiple = _by_label(fmt, classes, labels, call, at, tolerance)
     return found_multiple or _further(problem, fmt, found[0], at, tolerance)
+
+
+def _by_label(fmt: Format, classes: int, labels: str, call: Call, at: Array, tolerance: float) -> Recognition | None:
+    """Recognise a factor for each label: weights of the classes, or a label that is ignored."""
+    x = moderate_rows(fmt, classes, False)
+    losses = exact_losses(x)
+    ratios: dict[int, list[float]] = {}
+    for shift in range(SHIFTS):
+        label = (at + shift) % classes
+        given_labels = label if labels == "integer" else np.eye(classes)[label].astype(fmt.dtype)
+        with np.errstate(all="ignore"):
+            given = np.asarray(call(x, given_labels)).astype(np.float64)
+        for c, ratio in zip(label, given / losses[np.arange(ROWS), label]):
+            ratios.setdefault(int(c), []).append(float(ratio))
+    known = {c: float(np.median(r)) for c, r in sorted(ratios.items())}
+    if any(
+        not np.isfinite(r).all() or max(abs(v - known[c]) for v in r) > tolerance * max(known[c], 1)
+        for c, r in ratios.items()
+    ):
+        return None
+    ignored = [c for c, factor in known.items() if factor == 0]
+    if ignored and all(abs(factor - 1) <= tolerance for factor in known.values() if factor):
+        which = ", ".join(map(str, ignored))
+        return Recognition(
+            f"0 for every row with the label {which}, the problem elsewhere: this looks like ignore_index = {which}; "
+            "check it with an index that is no class"
+        )
+    factors = ", ".join(written(rounded(factor, tolerance)) for factor in known.values())
+    return Recognition(
+        f"the problem times {factors} for the labels {', '.join(map(str, known))}: this looks like weights of the classes; "
+        "leave them out"
+    )
 
 
 def _further(
