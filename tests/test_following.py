@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
+import harness
 from harness.cli.main import main
 from harness.explain import expansions, explain_function
 from harness.explain.followed import NotFollowed, follow
@@ -519,3 +520,19 @@ def test_a_planted_wrong_rule_of_tensorflow_is_noticed(monkeypatch):
     monkeypatch.setitem(tensorflow_operations.RULES, "Log1p", tensorflow_operations.RULES["Log"])
     found = tensorflow_operations.follow_tensorflow(tf.math.log1p, np.ones(1, np.float32))
     assert abs(float(expansions.value(found.exact)) - found.number) > 0.5
+
+
+def drawing(x, y):
+    return np.log(1 + np.exp(x)) - x * y + np.random.rand(len(x)).astype(x.dtype) * x.dtype.type(0)
+
+
+def drawing_rows(x, c):
+    return np.log(np.exp(x).sum(axis=1)) - x[np.arange(len(x)), c] + 0 * np.random.rand(len(x)).astype(x.dtype)
+
+
+def test_compiled_code_gets_numpy_s_own_arrays():
+    """numpy.random makes its results by np.empty; one of followed values in their place would end the process."""
+    report = harness.check(drawing, "bce_logits", "float16", targets=[0], grid="quick")
+    assert "cannot be followed" not in report.verdict and "rounds to" in report.verdict
+    report = harness.check(drawing_rows, "softmax_ce", "float16", classes=3, grid="quick")
+    assert "overflows to inf" in report.verdict or "cancellation" in report.verdict, report.verdict

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.explain.followed import NotFollowed
+from harness.explain.followed import NotFollowed, asked_for, names_of
 from harness.explain.followed_vectors import FollowedVectors, cast, constants
 from harness.explain.shadow import Shadow
 
@@ -58,10 +58,11 @@ def _array(original: Callable[..., Any], copies: bool) -> Callable[..., Any]:
     return converted
 
 
-def _new(original: Callable[..., Any]) -> Callable[..., Any]:
+def _new(original: Callable[..., Any], names: set[str]) -> Callable[..., Any]:
     def made(*args: Any, **options: Any) -> Any:
         array = original(*args, **options)
-        return constants(array) if array.dtype.kind in "fV" and array.dtype.names is None else array
+        fits = array.dtype.kind in "fV" and array.dtype.names is None and asked_for(names)
+        return constants(array) if fits else array
 
     return made
 
@@ -70,12 +71,13 @@ def _new(original: Callable[..., Any]) -> Callable[..., Any]:
 def _replaced(function: Callable[..., Any]) -> Iterator[None]:
     """Put functions that know followed arrays in the place of NumPy's that make arrays, while a function runs."""
     names = {n: _array(getattr(np, n), n == "array") for n in ("asarray", "array", "ascontiguousarray")}
-    names |= {n: _new(getattr(np, n)) for n in ("zeros", "ones", "empty", "full")}
+    own = getattr(inspect.unwrap(function), "__globals__", {})
+    new = {n: getattr(np, n) for n in ("zeros", "ones", "empty", "full")}
+    names |= {n: _new(f, names_of(f, n, own)) for n, f in new.items()}
     special = vars(sys.modules["scipy.special"]) if "scipy.special" in sys.modules else {}
     of_scipy = {n: _of_scipy(special[n], followed) for n, followed in OF_SCIPY.items() if n in special}
     both = (vars(np), names), (special, of_scipy)
     originals = {id(scope[n]): new for scope, known in both for n, new in known.items()}
-    own = getattr(inspect.unwrap(function), "__globals__", {})
     here = {n: originals[id(v)] for n, v in own.items() if id(v) in originals}
     with ExitStack() as stack:
         for scope, new in (*both, (own, here)):
