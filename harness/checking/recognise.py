@@ -23,7 +23,7 @@ from harness.checking.moderate import (
     moderate_values,
     same,
 )
-from harness.checking.other_inputs import another_problem, mirrored, scaled, squashed, swapped
+from harness.checking.other_inputs import another_problem, mirrored, other_domain, scaled, squashed, swapped
 from harness.checking.other_targets import between_targets, other_targets, signed_labels
 from harness.checking.other_values import by_size, modulated, multiple, reduced, shifted
 from harness.checking.recognition import Recognition
@@ -59,6 +59,7 @@ def recognise(problem: Problem, fmt: Format, call: Call, soft: bool = True) -> R
         guesses += [
             lambda: another_problem(problem, fmt, call, tolerance),
             lambda: swapped(problem, fmt, call, tolerance),
+            lambda: other_domain(problem, fmt, call, hard, tolerance),
         ]
     if tolerance < COARSEST and everywhere:
         guesses += [
