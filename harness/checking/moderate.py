@@ -48,6 +48,8 @@ def moderate_inputs(problem: Problem) -> Array:
     if problem.input == "probability":
         return np.array(PROBABILITIES)
     lo, hi = problem.domain
+    if hi == 0:
+        return -np.array(POSITIVE)
     return np.array(POSITIVE if lo == 0 else LOGITS if math.isinf(lo) else [v for v in LOGITS if lo < v < hi])
 
 
