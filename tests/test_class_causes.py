@@ -44,7 +44,7 @@ def with_eps(x, c):
 
 
 def clipped(x, c):
-    share = np.clip(softmax(x, axis=1), 1e-6, 1)
+    share = np.clip(softmax(x, axis=1), x.dtype.type(1e-6), x.dtype.type(1))
     return -np.log(picked(share, c)).ravel()
 
 
