@@ -206,6 +206,25 @@ def of_hard(x, c, form):
     return form(losses, np.take_along_axis(losses, c[:, None], axis=1)[:, 0]).astype(x.dtype)
 
 
+def of_own(x, c):
+    return np.take_along_axis(x, c[:, None], axis=1)[:, 0]
+
+
+def of_logits(x, c):
+    return of_hard(x, c, lambda every, own: own)
+
+
+def shares(x):
+    return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+
+
+def recognised(function, fmt):
+    """Say which other function of five classes it is, computed in float64 and rounded; "" for none."""
+    call = lambda x, c: np.asarray(function(x.astype(np.float64), c)).astype(x.dtype)  # noqa: E731
+    found = recognise_classes(CLASS_PROBLEMS["softmax_ce"], FORMATS[fmt], 5, "integer", call)
+    return "" if found is None else found.sentence
+
+
 class TestOthers:
     @pytest.mark.parametrize(
         ("function", "said"),
@@ -223,6 +242,41 @@ class TestOthers:
             with np.errstate(all="ignore"):
                 row = check(function, "softmax_ce", fmt, classes=4, grid="quick").rows[-1]
             assert said in row["reason"] and row["cause"] == "another function", row["reason"]
+
+    @pytest.mark.parametrize(
+        ("function", "said"),
+        [
+            (lambda x, c: of_logits(x, c) + 1 - np.exp(-of_logits(x, c)), "PolyLoss (Poly-1) with eps = 1; a function of K classes"),
+            (lambda x, c: (1 - np.exp(-0.7 * of_logits(x, c))) / 0.7, "the generalised cross-entropy"),
+            (lambda x, c: ((shares(x) - np.eye(x.shape[1])[c]) ** 2).sum(axis=1), "sum (p_i - t_i)^2: this looks like the Brier"),
+            (lambda x, c: of_logits(x, c) + 0.1 * (shares(x) * np.log(shares(x))).sum(axis=1), "a confidence penalty"),
+            (lambda x, c: of_logits(x, c) + 0.01 * np.log(np.exp(x).sum(axis=1)) ** 2, "the z-loss added"),
+            (lambda x, c: of_logits(x / 2, c), "a temperature of 2"),
+            (lambda x, c: of_logits(5 * np.tanh(x / 5), c), "c = 5: this looks like bounded logits"),
+            (lambda x, c: of_logits(x - 0.35 * np.eye(x.shape[1])[c], c), "0.35 taken from the label's logit: this looks like a margin"),
+            (lambda x, c: (1 - np.exp(-of_logits(x, c))) ** 2 * of_logits(x, c), "the focal loss with gamma = 2"),
+            (lambda x, c: np.where(c == 2, 0, of_logits(x, c)), "0 for every row with the label 2, the problem elsewhere: this looks like ignore"),
+            (lambda x, c: np.array([1, 2, 0.5, 1, 3])[c] * of_logits(x, c), "times 1, 2, 0.5, 1, 3 for the labels 0, 1, 2, 3, 4: this looks like"),
+            (lambda x, c: of_logits(shares(x), c), "it gives 1.332 for 0.712 at the logits 0.25 -0.25 -0.75 -1.25 1, label 4"),
+        ],
+    )  # fmt: skip
+    def test_a_published_loss_is_named_and_what_has_no_name_is_no_error_either(self, function, said):
+        for fmt in ("float32", "float64"):
+            assert said in recognised(function, fmt)
+
+    @pytest.mark.parametrize(
+        "function",
+        [
+            lambda x, c: -np.log(np.exp(-of_logits(x, c)) + 0.01),
+            lambda x, c: -np.log(np.maximum(np.exp(-of_logits(x, c)), 0.05)),
+            lambda x, c: np.log(np.exp(x.astype(np.float16)).sum(axis=1)) - of_own(x, c),
+            lambda x, c: np.where(of_own(x, c) > 0, of_logits(x, c), of_logits(x, c) + 1),
+        ],
+        ids=["eps", "clip", "float16", "half"],
+    )
+    def test_what_is_wrong_in_places_or_a_little_is_no_other(self, function):
+        for fmt in ("float16", "bfloat16", "float32", "float64"):
+            assert recognised(function, fmt) == ""
 
     @pytest.mark.parametrize("fmt", [*FORMATS])
     def test_what_is_only_inexact_is_no_other(self, fmt):
@@ -297,7 +351,7 @@ class TestCheck:
         asked = {"classes": 3, "grid": "quick"}
         one = check(mean, "softmax_ce", "float32", reduction="mean", **asked)
         assert one.rows[0]["max_ulp"] == check(logsoftmax, "softmax_ce", "float32", **asked).rows[0]["max_ulp"]
-        with pytest.raises(UsageError, match=r"returned a float32|returned \(\)"):
+        with pytest.raises(UsageError, match=r"returned one number for 2 rows.*add --reduction mean"):
             check(mean, "softmax_ce", "float32", **asked)
 
     @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
+import harness
 from harness.cli.main import main
 from harness.explain import expansions, explain_function
 from harness.explain.followed import NotFollowed, follow
@@ -467,6 +468,51 @@ def test_what_tensorflow_does_otherwise_is_named():
             follow_tensorflow(function, ones)
 
 
+def rewritten_functions(tf):
+    """Losses in a tf.function, whose graphs TensorFlow rewrites: log(1 + x) as log1p(x), 1 / x by another operation."""
+    m = tf.math
+    return [
+        (lambda x, y: m.log(1 + tf.exp(x)) - x * y, "exp(100) overflows to inf", 100.0),
+        (lambda x, y: -(y * m.log(1 / (1 + tf.exp(-x))) + (1 - y) * m.log(1 - 1 / (1 + tf.exp(-x)))), "", 19.1),
+        (lambda x, y: tf.maximum(x, 0.0) - x * y + m.log1p(tf.exp(-tf.abs(x))), "", -0.7),
+        (lambda x, y: tf.nn.sigmoid_cross_entropy_with_logits(y, x), "", -0.7),
+        (lambda x, y: (tf.nn.softplus(x[:, None]) - x[:, None] * y[:, None])[:, 0], "", -0.7),
+    ]
+
+
+def sloped(tf, function):
+    def slope(x, y):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            result = function(x, y)
+        return tape.gradient(result, x)
+
+    return slope
+
+
+def test_a_graph_that_tensorflow_rewrites_is_followed_as_it_runs(monkeypatch):
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow is an extra")
+    from harness.explain import tensorflow_operations
+
+    for loss, said, at in rewritten_functions(tf):
+        for of, problem in ((lambda f: f, "bce_logits"), (lambda f: sloped(tf, f), "bce_logits_grad")):
+            for x in (at, -17.25, 0.4, 6.2):
+                found = why(of_tensorflow(of(tf.function(loss))), x, 0.0, PROBLEMS[problem])
+                assert found.not_followed == "", (found, x)
+            if problem == "bce_logits":
+                assert said in why(of_tensorflow(of(tf.function(loss))), at, 0.0).reason
+
+    def no_optimiser(*_):
+        raise ImportError("tf_optimizer")
+
+    monkeypatch.setattr(tensorflow_operations, "_Rewritten", no_optimiser)  # then it is named, with both values
+    found = why(of_tensorflow(tf.function(rewritten_functions(tf)[0][0])), 3.0, 0.0)
+    assert (
+        "a tf.function, which TensorFlow rewrites or compiles before it runs: its operations as written give 3.0485"
+        in found.not_followed
+    )
+
+
 def test_a_planted_wrong_rule_of_tensorflow_is_noticed(monkeypatch):
     tf = pytest.importorskip("tensorflow", reason="TensorFlow is an extra")
     from harness.explain import tensorflow_operations
@@ -474,3 +520,19 @@ def test_a_planted_wrong_rule_of_tensorflow_is_noticed(monkeypatch):
     monkeypatch.setitem(tensorflow_operations.RULES, "Log1p", tensorflow_operations.RULES["Log"])
     found = tensorflow_operations.follow_tensorflow(tf.math.log1p, np.ones(1, np.float32))
     assert abs(float(expansions.value(found.exact)) - found.number) > 0.5
+
+
+def drawing(x, y):
+    return np.log(1 + np.exp(x)) - x * y + np.random.rand(len(x)).astype(x.dtype) * x.dtype.type(0)
+
+
+def drawing_rows(x, c):
+    return np.log(np.exp(x).sum(axis=1)) - x[np.arange(len(x)), c] + 0 * np.random.rand(len(x)).astype(x.dtype)
+
+
+def test_compiled_code_gets_numpy_s_own_arrays():
+    """numpy.random makes its results by np.empty; one of followed values in their place would end the process."""
+    report = harness.check(drawing, "bce_logits", "float16", targets=[0], grid="quick")
+    assert "cannot be followed" not in report.verdict and "rounds to" in report.verdict
+    report = harness.check(drawing_rows, "softmax_ce", "float16", classes=3, grid="quick")
+    assert "overflows to inf" in report.verdict or "cancellation" in report.verdict, report.verdict

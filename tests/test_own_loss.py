@@ -235,9 +235,10 @@ def test_a_loss_is_checked_without_the_packages_of_the_workflow():
         sys.meta_path.insert(0, Absent())
         from harness.cli.main import main
         status = main(["check", "numpy:log1p", "-p", "log1p", "-f", "float16", "-g", "quick"])
-        print("status", status, main(["list", "experiments"]))
+        listed = [main(["list", what]) for what in ("problems", "kernels", "formats", "grids", "systems")]
+        print("status", status, listed, main(["list", "experiments"]))
     """
-    assert "status 0 2" in fresh(block)
+    assert "status 0 [0, 0, 0, 0, 0] 2" in fresh(block)
 
 
 def test_other_loops_than_the_tables_are_named(monkeypatch):
@@ -355,6 +356,17 @@ class TestWays:
         assert check(f"{folder}:mean")[0] == 2
         status, out, _ = check(f"{folder}:mean", "--reduction", "mean")
         assert status == 0 and "PASS" in out
+
+    def test_a_mean_may_be_a_python_float_of_the_format(self, tmp_path):
+        """As scikit-learn's are; one that has more digits than the format, or is asked for one by one, is refused."""
+        (tmp_path / "means.py").write_text(
+            "import numpy as np\n\n\ndef loss(x, y):\n    return float(np.mean(np.logaddexp(0, x) - x * y))\n\n\n"
+            "def wide(x, y):\n    return float(np.mean(np.logaddexp(0, x.astype(float)) - x * y))\n"
+        )
+        assert check(f"{tmp_path}/means.py:loss", "--reduction", "mean")[0] < 2
+        for name, way in (("wide", "--reduction=mean"), ("wide", "--each")):
+            status, _, err = check(f"{tmp_path}/means.py:{name}", way)
+            assert status == 2 and "a Python float, which is float64, for float16 inputs" in err
 
     def test_a_mean_that_takes_too_long_is_told_before(self, folder):
         status, _, err = check(

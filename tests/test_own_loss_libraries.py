@@ -180,7 +180,8 @@ def test_classes_and_explanations_of_a_library(library, tmp_path):
     )
     assert f"arrays of {library}" in said and "as softmax_ce_grad@classes=4 in float32" in said
     assert (
-        "PASS  target other: the largest error found is" in said and "raised" not in said.split("At the label -100")[0]
+        "PASS  softmax_ce@classes=4, target other: the largest error found is" in said
+        and "raised" not in said.split("At the label -100")[0]
     )
     # Operation by operation: the sigmoid is blamed, not the logarithm.
     assert "expit(17.5) rounds to 1 (saturation), then log of zero: the loss 17.5 becomes inf." in said

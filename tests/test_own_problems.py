@@ -139,6 +139,7 @@ class TestCertified:
 WORKED = [
     ("naive_softplus", "softplus_t", "float16", (), False), ("good_softplus", "softplus_t", "bfloat16", (), True),
     ("naive_gaussian", "gaussian_nll", "float16", ("0",), False),
+    ("naive_poly1", "poly1", "float16", ("0",), False), ("good_poly1", "poly1", "bfloat16", ("1",), True),
     ("eps_poisson", "poisson_nll", "float16", ("1",), False), ("good_poisson", "poisson_nll", "float16", ("0",), True),
 ]  # fmt: skip
 
@@ -150,18 +151,18 @@ def test_worked_examples(loss, exact, fmt, targets, passes):
     asked = {"exact": f"{EXAMPLES}:{exact}", "targets": targets or None, "grid": "quick"}
     report = check(f"{EXAMPLES}:{loss}", None, fmt, **asked)
     assert report.passed == passes, report.verdict
-    assert report.rows[0]["problem"] == {"softplus_t": "softplus_t@t=0.5"}.get(exact, exact)
+    assert report.rows[0]["problem"] == {"softplus_t": "softplus_t@t=0.5", "poly1": "poly1@eps=1"}.get(exact, exact)
 
 
 def test_worked_truths_against_formulas_of_their_own():
-    softplus, gaussian, poisson = (
-        asked_problem(None, exact=f"{EXAMPLES}:{n}") for n in ("softplus_t", "gaussian_nll", "poisson_nll")
-    )
+    names = "softplus_t", "gaussian_nll", "poisson_nll", "poly1"
+    softplus, gaussian, poisson, poly1 = (asked_problem(None, exact=f"{EXAMPLES}:{n}") for n in names)
     with mp.workprec(400):
         for x in (-20.5, 0.25, 7.0):
             v = mp.mpf(x)
             assert abs(truth(softplus, (v,)) - 2 * mp.log(2 * mp.cosh(v / 4)) - v / 2) < mp.ldexp(1, -150)
             assert abs(truth(gaussian, (v, mp.mpf(3))) - v / 2 - mp.mpf(9) / 2 / mp.exp(v)) < mp.ldexp(1, -120)
+            assert abs(truth(poly1, (v, mp.mpf(1))) - mp.log1p(mp.exp(-v)) - 1 / (1 + mp.exp(v))) < mp.ldexp(1, -140)
             assert abs(truth(gradient_of(poisson), (v, mp.mpf(5))) - mp.exp(v) + 5) < mp.ldexp(1, -140)
 
 

@@ -72,3 +72,32 @@ def eps_poisson(x, y):
 
 def good_poisson(x, y):
     return np.exp(x) - y * x
+
+
+# -- PolyLoss (Poly-1), Leng et al. 2022, https://arxiv.org/abs/2204.12511: cross-entropy + eps (1 - p) ---
+# p is the probability of the true class: sigmoid(x) for y = 1, 1 - sigmoid(x) for y = 0.
+# Written as the paper has it: 1 - p may cancel, which costs bits and no truth.
+
+
+@harness.problem(
+    name="poly1", parameters={"eps": "1"}, input="logit", domain=(-80.0, 80.0), targets=(0, 1), nonnegative=True
+)
+def poly1(x, y, eps):
+    sigmoid = 1 / (1 + mp.exp(-x))
+    p = y * sigmoid + (1 - y) * (1 - sigmoid)
+    return -mp.log(p) + eps * (1 - p)
+
+
+def naive_poly1(x, y):
+    one, eps = x.dtype.type(1), x.dtype.type(1)
+    p = one / (one + np.exp(-x))
+    p_true = np.where(y == 1, p, one - p)
+    return -np.log(p_true) + eps * (one - p_true)
+
+
+def good_poly1(x, y):
+    one, eps = x.dtype.type(1), x.dtype.type(1)
+    z = np.where(y == 1, -x, x)
+    small = np.exp(-np.abs(z))
+    wrong = np.where(z > 0, one, small) / (one + small)  # 1 - p without a subtraction
+    return np.maximum(z, 0) + np.log1p(small) + eps * wrong

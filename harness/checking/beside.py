@@ -26,6 +26,7 @@ from harness.tables.text import decimal_input
 from harness.tables.usual import range_text, usual_range
 
 COSTS = "What that costs"
+OTHERWISE = ("formula", "branch", "clamp")  # of a formula that is followed: what may make it another function
 LEAST_ABSOLUTE = 1e-3  # of a value, or of 1: what is off by less costs nothing
 
 
@@ -38,7 +39,13 @@ def other_function(called: CalledPart, name: str, targets: np.ndarray | None = N
     found = recognise(called.problem, called.fmt, lambda x, y=None: called.on(x, y, "unpadded"), soft)
     if found is not None and found.of_array:
         raise UsageError(f"{name} is no function of its input alone; {found.sentence}")
-    return found
+    return None if found is not None and found.at is not None and _is_inexact(called, *found.at) else found
+
+
+def _is_inexact(called: CalledPart, x: float, target: float | None) -> bool:
+    """Tell whether what differs at one input is the problem all the same, as its operations show: with an eps, or rounded away."""
+    found = called.explained(called.problem, called.fmt, x, target)
+    return not found.not_followed and found.cause not in OTHERWISE
 
 
 def reasoned(rows: Sequence[Row], other: Recognition | None, called: CalledPart, max_ulp: float) -> list[Row]:

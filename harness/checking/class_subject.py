@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import mpmath
 import numpy as np
 
 from harness import UsageError
@@ -12,8 +14,12 @@ from harness.checking.functions import arranged, find
 from harness.checking.libraries import NumpyArrays, arrays_of, candidates
 from harness.checking.subject import Loaded, Options, called_with
 from harness.checking.surroundings import Surroundings
+from harness.explain.explanation import Explanation, explain_vector
+from harness.explain.followed import NotFollowed
+from harness.explain.operations import table
+from harness.explain.shadow import Shadow
 from harness.numbers.formats import Format
-from harness.problems.classes import ClassProblem
+from harness.problems.classes import HESSIAN, ClassProblem
 from harness.sweep.own import Function, accepted, one_line
 
 Array = np.ndarray
@@ -99,11 +105,49 @@ class ClassSubject:
             result = self._called(part, logits, labels)
             if "loss" not in self.parts and getattr(result, "shape", None) in _flattened(logits):
                 result = np.reshape(result, logits.shape)
+            if getattr(result, "shape", () if isinstance(result, float) else None) == () and len(logits) > 1:
+                raise UsageError(
+                    f"{self.name} returned one number for {len(logits)} rows; return one value for each row, or add "
+                    "--reduction mean (or sum) and it is called for each row by itself"
+                )
             return accepted(result, shaped, self.name)
         found = [self._called(part, *self._row(i, logits, labels)) for i in range(len(logits))]
         if any(np.size(v) != shaped[:1].size for v in found):
             raise UsageError(f"{self.name} returned {np.shape(found[0])} for one row; return {shaped[:1].size} numbers")
         return np.array([np.reshape(v, shaped.shape[1:]) for v in found]).reshape(shaped.shape).astype(self.fmt.dtype)
+
+    def explain(
+        self, part: str, logits: Array, labels: Array | None, place: int, computed: float, exact: mpmath.mpf
+    ) -> Explanation:
+        """Explain one result of a row, `computed` for `exact`: the row's own, or at `place` the derivative in that class."""
+        given = tuple(a for a in self._row(0, logits, labels) if a is not None)
+        noun = {"gradient": "gradient", "hessian": "Hessian"}.get(part) or self._noun()
+        with np.errstate(all="ignore"), self.surroundings.watched():
+            return explain_vector(partial(self._traced, part, place), noun, self.fmt, given, computed, exact)
+
+    def operations(
+        self, part: str, logits: Array, labels: Array | None, place: int, computed: float, exact: mpmath.mpf
+    ) -> str:
+        """Return the table of the operations that one result is made by; see explain/operations.py."""
+        given = tuple(a for a in self._row(0, logits, labels) if a is not None)
+        with np.errstate(all="ignore"), self.surroundings.watched():
+            return table(self._traced(part, place, *given), self.fmt, exact)
+
+    def _traced(self, part: str, place: int, *given: Array) -> Shadow:
+        """Return one result of a part with all that it was made from; NotFollowed where that is not known."""
+        from harness.explain.follow_vectors import follow_vectors  # for what fails alone
+
+        if self.arrays.name != "numpy":
+            raise NotFollowed(f"code of {self.arrays.name} on rows of logits")
+        nodes = follow_vectors(self.parts[part], *given).reshape(-1)
+        found: Shadow = nodes[place if len(nodes) > 1 else 0]
+        return found
+
+    def _noun(self) -> str:
+        """Name what the problem's values are."""
+        if self.problem.name == HESSIAN:
+            return "Hessian"
+        return "value" if not self.problem.has_target else "gradient" if self.problem.each_class else "loss"
 
     def _row(self, i: int, logits: Array, labels: Array | None) -> tuple[Array, Array | None]:
         """Return one row, as `each` wants it: a vector of logits and one label; else as arrays of one row."""

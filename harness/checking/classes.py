@@ -35,6 +35,7 @@ from harness.checking.loops import other_loops
 from harness.checking.other_classes import recognise_classes
 from harness.checking.report import Report
 from harness.checking.subject import Options
+from harness.explain.explanation import Explanation
 from harness.numbers.formats import Format
 from harness.problems.classes import CLASS_PROBLEMS, HESSIAN, ClassProblem
 from harness.problems.weights import Weights
@@ -46,6 +47,7 @@ from harness.truth.certified import decimal, significant
 from harness.truth.errors import SPURIOUS
 from harness.truth.softmax import Evaluation, evaluation
 
+Place = tuple[int, "int | None"]  # a row, and the class of a derivative
 IGNORED = -100  # what torch takes for a label that does not count, if nothing is said
 
 
@@ -89,8 +91,9 @@ def check_classes(
                 given = rows_of_target(fmt, classes, grid, target, labels, smoothing, most)
                 computed = process.ask("evaluate", part, given.logits, given.labels)
                 name = of.of(classes, weights)
+                why = None if other else partial(_why, process.ask, part, of.name, given, max_ulp)
                 found.append(
-                    row_of(subject.name, name, fmt, target, given, computed, not smoothing, of.name == HESSIAN)
+                    row_of(subject.name, name, fmt, target, given, computed, not smoothing, of.name == HESSIAN, why)
                 )
             rows += as_other(found, other, max_ulp)
         notes = [*loaded.notes, *other_loops(), *unknown]
@@ -117,10 +120,12 @@ def row_of(
     computed: Array,
     plain: bool,
     second: bool = False,
+    why: Callable[..., Row] | None = None,
 ) -> Row:
     """Return the contract's row of results: every error against the exact value of its row, or of its row and class.
 
-    Values of every class are first derivatives, or where `second` second ones.
+    Values of every class are first derivatives, or where `second` second ones.  `why(fmt, places, found, kinds)` tells what
+    goes wrong.
     """
     places, values, exact = _places(given, computed, second)
     found = [evaluation(fmt, c, e, open_ties=True) for c, e in zip(values, exact)]
@@ -141,11 +146,33 @@ def row_of(
         row[column] = inputs[kinds.index(outcome)]() if outcome in kinds else ""
     row |= bases(row)
     row["usual_max_ulp"], row["usual_max_ulp_input"] = row["max_ulp"], row["max_ulp_input"]
+    row |= why(fmt, places, found, kinds) if why else {}
     if plain:
-        row["reason"] = _beside(
-            fmt, given, exact, STABLE["hessian" if second else "gradient" if computed.ndim == 2 else "loss"]
-        )
+        form = STABLE["hessian" if second else "gradient" if computed.ndim == 2 else "loss"]
+        row["reason"] = " ".join(filter(None, [str(row["reason"]), f"{_beside(fmt, given, exact, form)}."]))
     return row
+
+
+def _why(
+    ask: Callable[..., Any],
+    part: str,
+    problem: str,
+    given: ClassRows,
+    max_ulp: float,
+    fmt: Format,
+    places: Sequence[Place],
+    found: Sequence[Evaluation],
+    kinds: Sequence[str],
+) -> Row:
+    """Return cause, operation and reason, each result explained where the function is."""
+    from harness.checking.class_causes import caused  # for what fails alone
+
+    def explain(place: Place, result: Evaluation) -> Explanation:
+        i, of = place
+        row = given.logits[i : i + 1], None if given.labels is None else given.labels[i : i + 1]
+        return ask("explain", part, *row, of or 0, float(result.computed), result.exact)
+
+    return caused(fmt, given, places, found, kinds, max_ulp, explain, problem)
 
 
 def _places(

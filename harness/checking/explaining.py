@@ -14,6 +14,7 @@ from harness.explain.shadow import trace
 from harness.kernels import kernel_named
 from harness.numbers.formats import Format
 from harness.problems import Problem, problem_named
+from harness.problems.classes import CLASS_PROBLEMS
 
 
 def explanation(
@@ -28,9 +29,13 @@ def explanation(
     """Return why a kernel or a user's function is wrong at one input: what it computed, each operation, the reason.
 
     `input_` and `target` are decimals or hex floats, rounded into the format.  Code that cannot be followed has no
-    table, and the reason says what was not followed.  Raises UsageError for an unknown problem or function, a target
+    table, and the reason says what was not followed.  Of K classes, `input_` is a row of logits: see class_explaining.py.  Raises UsageError for an unknown problem or function, a target
     that is missing or not asked for, and a number outside the domain; Crash as `check` does.
     """
+    if problem_name in CLASS_PROBLEMS:
+        from harness.checking.class_explaining import class_explanation
+
+        return class_explanation(target_name, problem_name, fmt, input_, target, timeout, options or Options())
     problem = problem_named(problem_name)
     values = _values(problem, fmt, input_, target)
     if ":" not in target_name:

@@ -48,6 +48,8 @@ def moderate_inputs(problem: Problem) -> Array:
     if problem.input == "probability":
         return np.array(PROBABILITIES)
     lo, hi = problem.domain
+    if hi == 0:
+        return -np.array(POSITIVE)
     return np.array(POSITIVE if lo == 0 else LOGITS if math.isinf(lo) else [v for v in LOGITS if lo < v < hi])
 
 
@@ -119,6 +121,18 @@ def ratio_of(p: ModerateValues, tolerance: float) -> float | None:
         return 0.0
     with np.errstate(all="ignore"):
         return constant(p.given / p.exact, tolerance) if (p.exact != 0).all() else None
+
+
+def solved(function: Callable[[float], float], ends: tuple[float, float]) -> float:
+    """Return where a function that runs one way is 0 between positive ends; NaN where it is not."""
+    low, high = ends
+    first, last = function(low), function(high)
+    if not (math.isfinite(first) and math.isfinite(last)) or first * last > 0:
+        return math.nan
+    for _ in range(80):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if function(middle) * first > 0 else (low, middle)
+    return math.sqrt(low * high)
 
 
 def written(value: float) -> str:

@@ -50,6 +50,25 @@ def another_problem(problem: Problem, fmt: Format, call: Call, tolerance: float)
     return None
 
 
+def other_domain(
+    problem: Problem, fmt: Format, call: Call, hard: list[ModerateValues], tolerance: float
+) -> Recognition | None:
+    """Recognise a problem with another domain, where the function is NaN inside this one's: the other sign of the input."""
+    if problem.has_target or any(len(p.x) for p in hard):
+        return None
+    for other in PROBLEMS.values():
+        if other.has_target or other.input != problem.input or other.domain == problem.domain:
+            continue
+        p = moderate_values(other, fmt, call, None)
+        if same(p.given, p.exact, tolerance):
+            told = f"NaN in this problem's domain, and the values of {other.name} in its own"
+            return Recognition(
+                f"{told}: this looks like the other sign of the input; check it with --problem {other.name}",
+                f"--problem {other.name}",
+            )
+    return None
+
+
 def _shared(problem: Problem, other: Problem) -> Array:
     """Return inputs that lie inside both problems' domains."""
     lo, hi = (f(a, b) for f, a, b in zip((max, min), problem.domain, other.domain))

@@ -87,7 +87,22 @@ def between_targets(problem: Problem, fmt: Format, call: Call, tolerance: float)
         if all(same(p.given, exactly(other, p.x, p.target), tolerance) for p in soft):
             told = f"equal at y = 0 and y = 1, but at soft targets the values of {other.name}"
             return Recognition(f"{told}; check it with --problem {other.name}", f"--problem {other.name}")
-    return None
+    return _of_hard_targets(soft, tolerance)
+
+
+def _of_hard_targets(soft: list[ModerateValues], tolerance: float) -> Recognition | None:
+    """Recognise a loss for hard targets alone: the problem at 0 and 1, and far from it between them."""
+    from harness.checking.unnamed import far_apart, farthest
+
+    far = next((p for p in soft if far_apart(p.given, p.exact, tolerance)), None)
+    if far is None:
+        return None
+    i = farthest(far.given, far.exact)
+    told = (
+        f"equal at y = 0 and y = 1, but at y = {far.target:g} {far.given[i]:.4g} for {far.exact[i]:.4g} at {far.x[i]:g}"
+    )
+    return Recognition(f"{told}: this looks like a loss for hard targets; check it with --target 0 --target 1",
+                       "--target 0 --target 1")  # fmt: skip
 
 
 def _linear(problem: Problem) -> bool:

@@ -280,6 +280,9 @@ class Subject:
             got = f"{np.shape(value)}" if known else f"a {type(value).__name__}"
             raise UsageError(f"{self.name} returned {got} for one input; return one number of {dtype}")
         if given != dtype:
+            reduced = self.way == "singly" and isinstance(value, float) and not isinstance(value, np.generic)
+            if reduced and float(np.asarray(value).astype(dtype)) == value:
+                return dtype.type(value)  # float(loss.mean()): a number of the format all the same
             python = isinstance(value, float) and not isinstance(value, np.generic)
             kind = "a Python float, which is float64," if python else f"{given}"
             raise UsageError(

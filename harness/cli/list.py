@@ -10,9 +10,7 @@ from harness.kernels import all_kernels, kernels_of
 from harness.numbers.formats import FORMATS
 from harness.problems import WEIGHTED, known_names, plugins, problem_named
 from harness.problems.classes import CLASS_PROBLEMS
-from harness.studies import study
 from harness.sweep.grid import GRIDS
-from harness.workflow import experiments
 
 EXPERIMENTS = Path("experiments")
 GRID_TEXT = {
@@ -73,6 +71,9 @@ def _systems() -> str:
 
 
 def _experiments() -> str:
+    from harness.studies import study  # these need the extra `workflow`, which a check of one's own loss does without
+    from harness.workflow import experiments
+
     sweeps, studies = experiments.files(EXPERIMENTS)
     found = [(name, experiments.load(p).question) for name, p in sweeps.items()]
     found += [(name, study.load(p).question) for name, p in studies.items()]

@@ -179,6 +179,7 @@ def explain(
     Examples:
       harness explain sigmoid_naive --problem bce_logits --format float32 --input 16.7 --target 0
       harness explain my_loss.py:loss -p bce_logits -f bfloat16 --input -9 --target 0
+      harness explain my_loss.py:cross_entropy -p softmax_ce -f float32 --input "1.5 -inf 0" --target 2
     """
     from harness.checking.explaining import explanation
     from harness.checking.subject import Options

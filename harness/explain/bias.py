@@ -31,6 +31,7 @@ COMPARED: dict[str, Callable[[int], bool]] = {
 }  # fmt: skip
 GUARDS = ("clamp", "added eps")
 LEAST_GAIN_BITS = 1  # a bias is explained if it shrinks by half
+MOST_ALONE = 32  # guards, branches or events that are looked at one by one: a row of logits may have many alike
 EPS_LIMIT = 2.0**-6  # no one adds a larger eps
 
 
@@ -42,12 +43,12 @@ def bias(result: Shadow, truth: Expansion) -> Diagnosis:
     # the branch not taken, as in where(x > 16, x, log1p(exp(min(x, 16)))), is never the cause: the cutoff is.
     pairs = [
         (a if id(a.node) in alive else b, {**with_a, **with_b})
-        for (a, with_a), (b, with_b) in combinations(options, 2)
+        for (a, with_a), (b, with_b) in combinations(options[:MOST_ALONE], 2)
         if id(a.node) in alive or id(b.node) in alive
     ]
     guards = [(finding, changes) for finding, changes in options if finding.cause in GUARDS]
     together = [(guards[0][0], {k: v for _, changes in guards for k, v in changes.items()})] if guards else []
-    for tried in (options, pairs, together):
+    for tried in (options[:MOST_ALONE], pairs, together):
         best, least = None, exponent(gap(result.exact, truth)) - LEAST_GAIN_BITS
         for finding, changes in tried:
             left = exponent(gap(_without(every, changes), truth))
@@ -155,16 +156,23 @@ def _without(every: list[Shadow], changes: Changes) -> Expansion:
 
 def undefined(result: Shadow) -> Diagnosis:
     """Explain why the formula itself, evaluated exactly, is infinite or NaN at these inputs."""
+    events: list[tuple[str, Shadow]] = []
     for node in nodes(result):
         what = event(node)
-        if is_nan(result.exact) and not is_nan(node.exact):  # an infinity on the way to it is harmless
-            continue
-        if what and _reaches(result, node):
+        if what and not (is_nan(result.exact) and not is_nan(node.exact)):  # an infinity on the way to NaN is harmless
+            events.append((what, node))
+    for what, node in events[:MOST_ALONE]:
+        if _reaches(result, [node]):
             return Diagnosis(what, node)
+    # Of a row of logits several elements may each be NaN: all of a kind together are the cause, and the first is named.
+    for what in dict.fromkeys(what for what, _ in events):
+        found = [node for kind, node in events if kind == what]
+        if _reaches(result, found):
+            return Diagnosis(what, found[0])
     return Diagnosis("formula", result)
 
 
-def _reaches(result: Shadow, culprit: Shadow) -> bool:
-    """Tell whether the result would be a number, or another infinity, if the culprit were finite."""
-    one = Shadow("constant", (), np.ones((), culprit.dtype))
-    return gap(_without(nodes(result), {id(culprit): one}), result.exact) != fzero
+def _reaches(result: Shadow, culprits: list[Shadow]) -> bool:
+    """Tell whether the result would be a number, or another infinity, if the culprits were finite."""
+    ones = {id(c): Shadow("constant", (), np.ones((), c.dtype)) for c in culprits}
+    return gap(_without(nodes(result), ones), result.exact) != fzero

@@ -8,6 +8,7 @@ constants as the working format holds them and the branches that the machine too
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -29,7 +30,7 @@ from harness.explain.shadow import Shadow, trace
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem, antiderivative_of, is_hessian
-from harness.sweep.own import Guarded
+from harness.sweep.own import Guarded, one_line
 from harness.truth.certified import significant
 
 CORRECT = 0.5  # a correctly rounded result needs no explanation
@@ -40,6 +41,7 @@ MOST_BITS = 4096
 RESOLVED = mp.ldexp(1, -158)
 
 Call = Callable[..., Any]
+ADDRESS = re.compile(r" at 0x[0-9a-f]+\b")
 
 CAUSES = {**blackbox.CAUSES, **ROUNDING_CAUSES, **BIAS_CAUSES, **EVENTS}
 SENTENCES = {
@@ -82,12 +84,17 @@ class Explanation:
 
 @dataclass(frozen=True)
 class ProblemAt:
-    """Hold what is asked: problem, format, inputs as arrays of size 1, and the truth there."""
+    """Hold what is asked: problem, format, inputs as arrays of size 1, and the truth there.
 
-    problem: Problem
+    Of K classes, the inputs are a row of logits and its label, and there is no problem of one input.  `noun` is what a
+    sentence calls the problem's value: loss, gradient, Hessian or value.
+    """
+
+    problem: Problem | None
     fmt: Format
     inputs: tuple[np.ndarray, ...]
     exact: mpmath.mpf
+    noun: str
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -114,14 +121,14 @@ class ProblemAt:
         ulp = self.fmt.ulp(self.exact if mpmath.isfinite(self.exact) else self.fmt.max)
         return mp.mpf(ulp.denominator) / ulp.numerator  # a power of two
 
-    @property
-    def noun(self) -> str:
-        """Name in a sentence what the problem's value is: loss, gradient, Hessian or value."""
-        if is_hessian(self.problem):
-            return "Hessian"
-        if antiderivative_of(self.problem):
-            return "gradient"
-        return "loss" if self.problem.has_target else "value"
+
+def noun_of(problem: Problem) -> str:
+    """Name in a sentence what a problem's value is: loss, gradient, Hessian or value."""
+    if is_hessian(problem):
+        return "Hessian"
+    if antiderivative_of(problem):
+        return "gradient"
+    return "loss" if problem.has_target else "value"
 
 
 def explain(kernel: Kernel, problem: Problem, fmt: Format, x: object, y: object = None) -> Explanation:
@@ -182,7 +189,7 @@ def _followed(case: ProblemAt, function: Call, computed: np.ndarray) -> tuple[Pr
     except NotFollowed as e:
         return line, None, str(e)
     except Exception as e:  # code that meets another value than an array may raise anything
-        return line, None, f"{type(e).__name__}: {' '.join(str(e).split())}"
+        return line, None, _told(e)
     if result.dtype != case.fmt.dtype or not blackbox.same(result.computed, computed).all():
         return line, None, "followed, it computes something else than by itself"
     return line, result, ""
@@ -196,7 +203,7 @@ def _case(problem: Problem, fmt: Format, x: object, y: object) -> ProblemAt:
         if not math.isfinite(v) or float(np.float64(v).astype(fmt.dtype)) != v:
             raise UsageError(f"{v!r} is not a finite number of {fmt.name}; round it into the format first")
     inputs = tuple(np.full((1, 1), v).astype(fmt.dtype) for v in values)
-    return ProblemAt(problem, fmt, inputs, exact_at(problem.name, tuple(values)))
+    return ProblemAt(problem, fmt, inputs, exact_at(problem.name, tuple(values)), noun_of(problem))
 
 
 def _traced(case: ProblemAt, again: Call, result: Shadow) -> Explanation:
@@ -257,6 +264,7 @@ def _sentence(case: ProblemAt, computed: float, total: mpmath.mpf, told: str) ->
 
 
 def _black_box(case: ProblemAt, function: Guarded, computed: float, why: str) -> Explanation:
+    assert case.problem is not None
     asked = case.problem, case.fmt, case.inputs
     twin = blackbox.twin(*asked, function)
     if twin is not None:
@@ -265,7 +273,45 @@ def _black_box(case: ProblemAt, function: Guarded, computed: float, why: str) ->
         return replace(found, like=twin.name, reason=reason, not_followed=why)
     total = total_ulp(case.fmt, computed, case.exact)
     cause = "rounding" if total <= BUDGET else blackbox.cause(computed, case.exact)
-    cause = cause or ("plateau" if blackbox.flat(*asked, function) else "unknown")
+    return _by_value(case, computed, cause or ("plateau" if blackbox.flat(*asked, function) else "unknown"), why)
+
+
+def _by_value(case: ProblemAt, computed: float, cause: str, why: str) -> Explanation:
+    """Explain a result by what it is: nothing is known of how it came about, or nothing for a reason."""
+    total = total_ulp(case.fmt, computed, case.exact)
     told = f"the result is {blackbox.CAUSES[cause]} (operations that cannot be followed: {why})"
     reason = _sentence(case, computed, total, told)
     return Explanation(computed, case.exact, total, mp.nan, mp.nan, cause, "", (), reason, not_followed=why)
+
+
+def _told(e: Exception) -> str:
+    """Write what stopped following, without the address of an object, which is another one each time."""
+    return ADDRESS.sub("", one_line(e))
+
+
+def explain_vector(
+    again: Callable[..., Shadow],
+    noun: str,
+    fmt: Format,
+    inputs: tuple[np.ndarray, ...],
+    computed: float,
+    exact: mpmath.mpf,
+) -> Explanation:
+    """Explain one result of a function of a row of logits, and its label, which gave `computed` for `exact`.
+
+    `again(*inputs)` follows the function and returns the Shadow of that result; what it raises says what is not followed.
+    `noun` is what the result is: loss, gradient, Hessian or value.
+    """
+    case = ProblemAt(None, fmt, inputs, exact, noun)
+    try:
+        result = again(*inputs)
+    except NotFollowed as e:
+        why = str(e)
+    except Exception as e:  # code that meets another value than an array may raise anything
+        why = _told(e)
+    else:
+        if result.dtype == fmt.dtype and np.array_equal(result.number, computed, equal_nan=True):
+            return _traced(case, again, result)
+        why = "followed, it computes something else than by itself"
+    within = total_ulp(fmt, computed, exact) <= BUDGET
+    return _by_value(case, computed, "rounding" if within else blackbox.cause(computed, exact) or "unknown", why)

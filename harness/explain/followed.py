@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -310,10 +311,23 @@ def _same_or_new(original: Callable[..., Any], copies: bool) -> Callable[..., An
     return converted
 
 
-def _new_array(original: Callable[..., Any]) -> Callable[..., Any]:
+def asked_for(names: set[str]) -> bool:
+    """Tell whether the Python code that has called the caller of this names what it called.
+
+    Compiled code, such as numpy.random's, looks up `np.empty`, too, and takes what it returns for an array unseen.
+    """
+    return not names.isdisjoint(sys._getframe(2).f_code.co_names)
+
+
+def names_of(function: Callable[..., Any], name: str, scope: dict[str, Any]) -> set[str]:
+    """Return the names that code of a module calls a function of NumPy by: its own, and what it is imported as."""
+    return {name, *(n for n, v in list(scope.items()) if v is function)}
+
+
+def _new_array(original: Callable[..., Any], names: set[str]) -> Callable[..., Any]:
     def made(*args: Any, **options: Any) -> Any:
         array = original(*args, **options)
-        fits = array.size == 1 and array.dtype.kind in "fV"
+        fits = array.size == 1 and array.dtype.kind in "fV" and asked_for(names)
         return Followed(Shadow("constant", (), array)) if fits else array
 
     return made
@@ -333,19 +347,21 @@ def _math(original: Callable[..., Any], name: str) -> Callable[..., Any]:
     return computed
 
 
-def _replacements() -> dict[str, dict[str, Callable[..., Any]]]:
+def _replacements(own: dict[str, Any]) -> dict[str, dict[str, Callable[..., Any]]]:
     of_numpy = {n: _same_or_new(getattr(np, n), n == "array") for n in ("asarray", "array", "ascontiguousarray")}
-    of_numpy |= {n: _new_array(getattr(np, n)) for n in ("zeros", "ones", "empty", "full")}
+    new = {n: getattr(np, n) for n in ("zeros", "ones", "empty", "full")}
+    of_numpy |= {n: _new_array(f, names_of(f, n, own)) for n, f in new.items()}
     return {"numpy": of_numpy, "math": {n: _math(getattr(math, n), name) for n, name in MATH.items()}}
 
 
 @contextmanager
 def _replaced(function: Callable[..., Any]) -> Iterator[None]:
     """Put the functions that followed values need in the place of NumPy's and math's while a function runs."""
+    own = getattr(inspect.unwrap(function), "__globals__", {})
+    replaced = _replacements(own)
     with ExitStack() as stack:
-        for module, names in ((np, _replacements()["numpy"]), (math, _replacements()["math"])):
+        for module, names in ((np, replaced["numpy"]), (math, replaced["math"])):
             originals = {id(getattr(module, n)): new for n, new in names.items()}
-            own = getattr(inspect.unwrap(function), "__globals__", {})
             here = {n: originals[id(v)] for n, v in own.items() if id(v) in originals}
             stack.enter_context(_put(vars(module), names))
             stack.enter_context(_put(own, here))

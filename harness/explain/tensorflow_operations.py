@@ -2,9 +2,11 @@
 
 `tf.function` turns a function into a graph of operations, whatever was nested in it (other functions, Keras, the backward
 pass of a gradient tape).  Each operation is run here by itself, as TensorFlow runs code that is not compiled, and gives
-what TensorFlow computes for it and the exact value of what it stands for (see shadow.py).  A function that TensorFlow
-compiles (`jit_compile`), or whose operations its optimiser fuses, may differ in bits from them; then it counts as not
-followed.  TensorFlow is not imported before it is asked for.
+what TensorFlow computes for it and the exact value of what it stands for (see shadow.py).  What a user has put into a
+`tf.function` runs otherwise: TensorFlow's optimiser rewrites its graph, as log(1 + x) into log1p(x).  So where the result is
+not the function's own, the graphs of the functions that are called are rewritten here too, by the same optimiser, and followed
+again.  A function that TensorFlow compiles (`jit_compile`) may differ in bits from both; then it counts as not followed, and
+that is said.  TensorFlow is not imported before it is asked for.
 """
 
 from __future__ import annotations
@@ -110,6 +112,13 @@ def _converted(c: Array, x: Shadow) -> Shadow:
     return x if x.dtype == c.dtype else _node("astype", x, computed=c)
 
 
+def _inserted(c: Array, shape: Shadow, begin: Shadow, end: Shadow, strides: Shadow, g: Shadow) -> Shadow:
+    """Take the gradient of x[:, None] and its like, which is g; that of a part of x has zeros, too."""
+    if g.computed.tobytes() != c.tobytes():
+        raise NotFollowed("TensorFlow's StridedSliceGrad of a part of an array")
+    return g
+
+
 def _alike(name: str) -> Rule:
     return lambda c, *operands: Shadow(name, operands, c)
 
@@ -124,16 +133,43 @@ RULES: Mapping[str, Rule] = {
     "Softplus": _softplus, "SoftplusGrad": _softplus_grad, "SigmoidGrad": _sigmoid_grad, "TanhGrad": _tanh_grad,
     "SqrtGrad": _sqrt_grad,
     "ReluGrad": _relu_grad, "ReciprocalGrad": _reciprocal_grad, "InvGrad": _reciprocal_grad, "AddN": _sum_of, "ClipByValue": _clip,
-    "Cast": _converted,
+    "Cast": _converted, "StridedSliceGrad": _inserted,
     "ZerosLike": lambda c, x: Shadow("constant", (), c), "OnesLike": lambda c, x: Shadow("constant", (), c),
 }  # fmt: skip
 
 
-class _Graph:
-    """Run the operations of a graph on repeated values of one element, and keep what is known of each."""
+class _Rewritten:
+    """Hold a function's graph as TensorFlow's optimiser rewrites it before it runs."""
 
     def __init__(self, tf: Any, graph: Any):
-        self.tf, self.graph = tf, graph
+        from tensorflow.core.protobuf.config_pb2 import ConfigProto
+        from tensorflow.python.grappler import tf_optimizer
+        from tensorflow.python.training.saver import export_meta_graph
+
+        described = export_meta_graph(graph_def=graph.as_graph_def(), graph=graph)
+        described.collection_def["train_op"].node_list.value.extend(o.name for o in graph.outputs)  # what is fetched
+        asked = ConfigProto()
+        options = asked.graph_options.rewrite_options
+        options.min_graph_nodes = -1
+        # This alone trusts the shapes of inputs, as a run does.
+        options.arithmetic_optimization = options.constant_folding = options.AGGRESSIVE
+        rewritten = tf.Graph()
+        with rewritten.as_default():
+            tf.graph_util.import_graph_def(tf_optimizer.OptimizeGraph(asked, described), name="")
+        self.inputs, self.outputs = (
+            [rewritten.get_tensor_by_name(t.name) for t in ends] for ends in (graph.inputs, graph.outputs)
+        )
+        self.get_operations, self._get_function = rewritten.get_operations, graph._get_function
+
+
+class _Graph:
+    """Run the operations of a graph on repeated values of one element, and keep what is known of each.
+
+    With `rewriting`, the functions that it calls are run as TensorFlow's optimiser rewrites them.
+    """
+
+    def __init__(self, tf: Any, graph: Any, rewriting: bool = False):
+        self.tf, self.graph, self.rewriting = tf, graph, rewriting
         self.values: dict[str, Any] = {}
         self.known: dict[str, Shadow | None] = {}
 
@@ -152,7 +188,8 @@ class _Graph:
         nodes = [self.known[i.name] for i in operation.inputs]
         if operation.type in CALLS:
             inner = self.graph._get_function(operation.get_attr("f").name)
-            results, made = _Graph(self.tf, inner.graph)(values, nodes)
+            called = _Rewritten(self.tf, inner.graph) if self.rewriting else inner.graph
+            results, made = _Graph(self.tf, called, self.rewriting)(values, nodes)
         else:
             results = self._run(operation, values)
             made = [self._made(operation.type, values, nodes, r) for r in results]
@@ -211,11 +248,44 @@ def follow_tensorflow(function: Callable[..., Any], *inputs: Array) -> Shadow:
         *(tf.TensorSpec(g.shape, g.dtype) for g in given)
     )
     nodes = [Shadow("input", (), np.reshape(a, 1)) for a in inputs]
-    with np.errstate(all="ignore"):
-        _, made = _Graph(tf, traced.graph)(given, nodes)
-    if len(made) != 1 or made[0] is None:
-        raise NotFollowed("a result that is made of no input, or several results")
-    node = made[0]
+    node = _made_of(tf, traced.graph, given, nodes, False)
+    if any(operation.type in CALLS for operation in traced.graph.get_operations()):
+        node = _as_it_runs(tf, traced.graph, given, nodes, np.asarray(function(*given).numpy()).reshape(-1)[:1], node)
     return (
         node if node.shape == inputs[0].shape else Shadow("positive", (node,), node.computed.reshape(inputs[0].shape))
     )
+
+
+def _made_of(tf: Any, graph: Any, given: Sequence[Any], nodes: Sequence[Shadow], rewriting: bool) -> Shadow:
+    with np.errstate(all="ignore"):
+        _, made = _Graph(tf, graph, rewriting)(given, nodes)
+    if len(made) != 1 or made[0] is None:
+        raise NotFollowed("a result that is made of no input, or several results")
+    return made[0]
+
+
+def _as_it_runs(
+    tf: Any, graph: Any, given: Sequence[Any], nodes: Sequence[Shadow], own: Array, written: Shadow
+) -> Shadow:
+    """Return the result followed as written, or else through the rewritten graphs, whichever is the function's own.
+
+    NotFollowed where neither is.
+    """
+    if _is(written, own):
+        return written
+    try:
+        node = _made_of(tf, graph, given, nodes, True)
+    except NotFollowed:
+        raise
+    except Exception:  # an optimiser of another version
+        node = written
+    if _is(node, own):
+        return node
+    raise NotFollowed(
+        f"a tf.function, which TensorFlow rewrites or compiles before it runs: its operations as written give {written.number:.9g}, "
+        f"what runs {float(own.item()):.9g}"
+    )
+
+
+def _is(node: Shadow, own: Array) -> bool:
+    return bool(np.array_equal(node.computed.reshape(-1), own, equal_nan=True))
