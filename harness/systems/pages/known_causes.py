@@ -7,6 +7,8 @@ from harness.systems.pages.causes import GITHUB, Cause
 P = "1 / (1 + np.exp(-x))"
 CLIP = "np.float32(1e-7), np.float32(1) - np.float32(1e-7)"
 DENSE = "keras Dense(sigmoid) + BinaryCrossentropy"
+# The derivatives of a stable form: that of max(x, 0), the small one of log1p(exp(-|x|)), and y.
+REORDERED = "(1 - np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x)))) - y"
 BACKWARD = "(p - y) / np.maximum((1 - p) * p, {eps}) * (p * (1 - p))"
 
 
@@ -23,6 +25,7 @@ CAUSES: tuple[Cause, ...] = (
         torch_backward("np.float16(1e-12)"),
         "torch", "torch.nn.Linear + Sigmoid + BCELoss", "bce_logits_grad", "float16", "model_autocast_float16", "0", 8.5,
         ("invalid",),
+        since=("April 2024; before, float16 was refused on processors", "read in pull request 123823"),
         issue=(f"{GITHUB}pytorch/pytorch/issues/61098", "users ask why autocast calls this loss unsafe and refuses it, which it does on GPUs (closed)"),
     ),
     Cause(
@@ -31,6 +34,7 @@ CAUSES: tuple[Cause, ...] = (
         torch_backward("np.float32(1e-12)"),
         "torch", "torch.sigmoid + binary_cross_entropy", "bce_logits_grad", "float32", "eager", "0", 17.0,
         ("dead", "faded"),
+        since=("January 2018 at the latest", "read in the sources Sigmoid.c and BCECriterion.c from before they moved; issue 4867 of that month shows them moved"),
         issue=(f"{GITHUB}pytorch/pytorch/issues/24933", "BCELoss of a sigmoid is not BCEWithLogitsLoss (closed)"),
     ),
     Cause(
@@ -81,18 +85,22 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "the gradient of a right prediction is 0 in a graph",
-        "The gradient is σ(x) − 1. σ(x) has rounded to 1; −σ(−x) is the same number without the difference.",
-        f"{P} - y",
+        "The gradient is 1 − y − s with a small s = e^−|x| / (1 + e^−|x|). In eager mode y is taken from 1 first, and s is left. "
+        "The optimizer of graphs adds in another order, (1 − s) − y, in which 1 − s has rounded to 1. With its option "
+        "arithmetic_optimization switched off the value is right.",
+        REORDERED,
         "tensorflow", "tf.nn.sigmoid_cross_entropy_with_logits", "bce_logits_grad", "float32", "graph", "1", 17.5,
         ("faded",),
+        since=("TensorFlow 2.12.0 at the latest", "run with that release"),
     ),
     Cause(
         "the gradient of a right prediction is 0 in a model compiled as a graph",
-        "In a graph the sigmoid is taken back and the loss computed from the logit, whose gradient is σ(x) − 1.",
-        f"{P} - y",
+        "In a graph the sigmoid is taken back and the loss computed from the logit. Its gradient is 1 − y − s with a small "
+        "s = e^−|x| / (1 + e^−|x|), which the optimizer of graphs adds in the order (1 − s) − y: 1 − s has rounded to 1.",
+        REORDERED,
         "tf_keras", "tf_keras Dense(sigmoid) + BinaryCrossentropy", "bce_logits_grad", "float32", "model_graph", "1", 17.5,
         ("faded",),
-        since=("TensorFlow 1.14 at the latest", "read in issue 31930"),
+        since=("TensorFlow 2.12.0 at the latest", "run with that release; that the sigmoid is taken back is read in issue 31930 of 1.14"),
         issue=(f"{GITHUB}tensorflow/tensorflow/issues/118313", "graph and eager mode differ, since only one takes it back (open)"),
     ),
     Cause(
