@@ -411,6 +411,8 @@ def test_a_rows_bibtex_is_that_of_the_command(opened):
 def test_rows_of_the_atlas_are_low_and_names_break_behind_their_parts(opened):
     tab = opened().open("#atlas")
     assert max(tab.evaluate("[...document.querySelectorAll('tbody tr')].map((r) => r.offsetHeight)")) < 130
+    fits = "(e => e.scrollWidth <= e.clientWidth)(document.querySelector('.scroll'))"
+    assert tab.evaluate(fits)
     tab.evaluate("document.querySelectorAll('tbody details').forEach((d) => { d.open = true; })")
     assert (
         max(tab.evaluate("[...document.querySelectorAll('tbody tr')].map((r) => r.offsetHeight)")) > 130

@@ -6,7 +6,7 @@ const rowed = (table, line, id) => h("a", { href: report.href("rows", { table, r
 /** Return texts of which only the number shows until it is opened, so that rows of a table stay low. */
 const folded = (texts, what) => (texts.length > 1 ? h("details", {}, h("summary", {}, `${texts.length} ${what}`), list(texts)) : list(texts));
 const list = (texts) => (texts.length > 1 ? h("ul", {}, texts.map((t) => h("li", {}, t))) : texts.join(""));
-const worst = (found) => found.map((f) => `${f.half ? f.half + ": " : ""}${numbers.signed(f.error)}`).join("; ");
+const worst = (found) => found.map((f) => h("div.line", {}, `${f.half ? f.half + ": " : ""}${numbers.signed(f.error)}`));
 const rank = (facts) => ["safe", "safe for hard targets", "limited", "unsafe"].indexOf(facts.verdict);
 
 report.views.atlas = (place, params, go) => {
@@ -46,7 +46,7 @@ report.views.systems = (place, params, go) => {
     filters: [{ key: "library", label: "Library", of: (r) => r.card.library }, { key: "format", label: "Format", of: (r) => r.fmt }, { key: "from", label: "From", of: (r) => r.card.input }, { key: "verdict", label: "Verdict", of: (r) => r.facts.verdict }],
     columns: [
       { key: "library", label: "library", value: (r) => r.card.library },
-      { key: "call", label: "call", kind: "name", value: (r) => [opened(r.card, r.fmt), r.card.also ? h("div.quiet", {}, "= ", report.name(r.card.also)) : ""] },
+      { key: "call", label: "call", kind: "call", value: (r) => [opened(r.card, r.fmt), r.card.also ? h("div.quiet", {}, "= ", report.name(r.card.also)) : ""] },
       { key: "from", label: "from", value: (r) => r.card.input },
       { key: "format", label: "format", value: (r) => r.fmt },
       { key: "verdict", label: "verdict", value: (r) => report.badge(r.facts), sort: (r) => rank(r.facts) },
@@ -90,7 +90,7 @@ report.views.rows = async (place, params, go) => {
         { key: "max", label: "largest error", value: (r) => numbers.ulps(r.max_ulp, fmt(r), lower(r)), sort: (r) => (r.max_ulp ? Number(r.max_ulp) : "") },
         { key: "at", label: "at input", kind: "number", value: (r) => (r.max_ulp_input ? numbers.short(numbers.from_hex(r.max_ulp_input), { precision: 53 }).slice(0, 12) : ""), sort: (r) => numbers.from_hex(r.max_ulp_input) },
         { key: "safe", label: "safe range", kind: "number", value: (r) => ends(r), sort: null },
-        { key: "spurious", label: "NaN, inf, zero, sign", value: (r) => ["spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign"].map((c) => r[c]).join(", "), sort: null },
+        { key: "spurious", label: "NaN, inf, zero, sign", kind: "kept", value: (r) => ["spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign"].map((c) => r[c]).join(", "), sort: null },
       ] : []),
     ],
   });
