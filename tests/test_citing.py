@@ -159,7 +159,7 @@ def test_a_librarys_call_is_shown_by_its_name_and_a_verdict_by_its_range(capsys)
 @pytest.mark.parametrize(
     ("text", "set_"),
     [
-        ("[-1.087e-07, 3.403e+38]", r"[$-1.087{\times}10^{-7}$, $3.403{\times}10^{38}$]"),
+        ("[-1.087e-07, 3.403e+38]", r"[$-1.087{\times}\allowbreak 10^{-7}$, $3.403{\times}\allowbreak 10^{38}$]"),
         ("stops at -14.5, off by 1e-07.", r"stops at $-$14.5, off by $10^{-7}$."),
         ("sigmoid_clip_1e-7", r"sigmoid\_clip\_1e-7"),
         (

@@ -252,7 +252,7 @@ def _with_numbers(text: str, write: Callable[[str], str]) -> str:
 def _in_mathematics(number: re.Match[str]) -> str:
     if number["exp"] is None:
         return f"$-${number[0][1:]}"
-    factor = "" if number["digits"] == "1" else rf"{number['digits']}{{\times}}"
+    factor = "" if number["digits"] == "1" else rf"{number['digits']}{{\times}}\allowbreak "
     return f"${number['minus'] or ''}{factor}10^{{{int(number['exp'])}}}$"
 
 
