@@ -219,6 +219,17 @@ def test_a_citation_says_what_is_needed(capsys):
         assert words in said
 
 
+def test_a_citation_names_the_input_and_the_call_as_a_reader_does():
+    of = {
+        name: writer.read(TABLES / f"{name}.csv").iloc[-1]["id"]
+        for name in ("probabilities", "logits", "systems", "softmax")
+    }
+    said = {name: citation.note(citation.found(Path("results"), identifier_)) for name, identifier_ in of.items()}
+    assert " at p = " in said["probabilities"] and " at x = " in said["logits"]
+    assert "==" not in said["systems"] and ":bce" not in said["systems"]
+    assert re.search(r" at x = [a-z]+\w*:\d+:\d+;", said["softmax"])  # the name of a vector
+
+
 @pytest.fixture()
 def two(tmp_path):
     """Two result sets of one table, alike."""

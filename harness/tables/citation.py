@@ -16,6 +16,7 @@ import yaml
 
 from harness import UsageError, __version__
 from harness.kernels import kernels_of
+from harness.problems import PROBLEMS
 from harness.sweep.grid import GRIDS
 from harness.tables import writer
 from harness.tables.basis import SEARCH
@@ -116,8 +117,11 @@ def note(cited: Citation) -> str:
     target = f", target {row['target']}" if row["target"] else ""
     inputs = "every input" if row["exhaustive"] == "true" else f"a sample ({row['grid']} grid)"
     inputs = "found by search" if row["grid"] == SEARCH else inputs
-    figure = largest(row)
-    error = f"max error {figure} ulp at x = {decimal_input(row['max_ulp_input'])}" if figure else "nothing finite"
+    problem = PROBLEMS.get(row["problem"].partition("@")[0])  # functions of several inputs are in no such list
+    figure, variable = largest(row), "p" if problem and problem.input == "probability" else "x"
+    error = (
+        f"max error {figure} ulp at {variable} = {decimal_input(row['max_ulp_input'])}" if figure else "nothing finite"
+    )
     ranged = f"; within 4 ulp on {safe(row)}" if row["safe_lo"] else ""
     return (
         f"{row['problem']} by {measured(row)} in {row['format']}{target}: {error}{ranged}; {row['points']} points, "

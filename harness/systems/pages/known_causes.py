@@ -12,6 +12,12 @@ REORDERED = "(1 - np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x)))) - y"
 BACKWARD = "(p - y) / np.maximum((1 - p) * p, {eps}) * (p * (1 - p))"
 
 
+# A float16 probability whose loss is computed in float32, the slope cast back to float16.
+P16 = "np.float16(1 / (1 + np.exp(-np.float32(x))))"
+AUTOCAST = f"(lambda p, q: np.float16((q - y) / np.maximum((1 - q) * q, np.float32(1e-12))) * (p * (1 - p)))({P16}, np.float32({P16}))"
+SINCE_FLOAT16 = ("November 2023, when autocast on processors took float16", "read in pull request 112484")
+
+
 def torch_backward(eps: str) -> str:
     """Return the gradient by the logit that binary_cross_entropy and the sigmoid give together."""
     return f"(lambda p: {BACKWARD.format(eps=eps)})({P})"
@@ -20,13 +26,40 @@ def torch_backward(eps: str) -> str:
 CAUSES: tuple[Cause, ...] = (
     Cause(
         "the gradient of a wrong prediction is NaN under autocast to float16",
-        "The backward divides by max((1 − p) p, 1e-12). In float16 1e-12 is 0; once p has rounded to 1 this is 1 / 0, and "
-        "the sigmoid's derivative 0 times infinity is NaN.",
-        torch_backward("np.float16(1e-12)"),
+        "Autocast computes the loss in float32, of a float16 probability that has rounded to 1. The backward divides by "
+        "max((1 − p) p, 1e-12): the slope 1e12 is infinite when it is cast back to float16, and the sigmoid's derivative 0 "
+        "times infinity is NaN.",
+        AUTOCAST,
         "torch", "torch.nn.Linear + Sigmoid + BCELoss", "bce_logits_grad", "float16", "model_autocast_float16", "0", 8.5,
         ("invalid",),
-        since=("April 2024; before, float16 was refused on processors", "read in pull request 123823"),
+        since=SINCE_FLOAT16,
         issue=(f"{GITHUB}pytorch/pytorch/issues/61098", "users ask why autocast calls this loss unsafe and refuses it, which it does on GPUs (closed)"),
+    ),
+    Cause(
+        "the gradient of a wrong prediction is infinite under autocast to float16",
+        "Autocast computes the loss in float32, of a float16 probability. Its slope, −1 / p, is beyond float16's largest "
+        "number, 65504, when it is cast back, and stays infinite when it is multiplied by the sigmoid's derivative.",
+        AUTOCAST,
+        "torch", "torch.nn.Linear + Sigmoid + BCELoss", "bce_logits_grad", "float16", "model_autocast_float16", "1", -11.5,
+        ("invalid",),
+        since=SINCE_FLOAT16,
+        issue=(f"{GITHUB}pytorch/pytorch/issues/61098", "users ask why autocast calls this loss unsafe and refuses it, which it does on GPUs (closed)"),
+    ),
+    Cause(
+        "the gradient of a very wrong prediction is exactly 0",
+        "Below x = −88.7 e^−x is infinite in float32: the sigmoid is 0, and so is its derivative p (1 − p).",
+        torch_backward("np.float32(1e-12)"),
+        "torch", "torch.sigmoid + binary_cross_entropy", "bce_logits_grad", "float32", "eager", "1", -90.0,
+        ("dead",),
+        since=("January 2018 at the latest", "read in the sources Sigmoid.c and BCECriterion.c from before they moved; issue 4867 of that month shows them moved"),
+    ),
+    Cause(
+        "the loss of a right prediction is 0 in mixed precision",
+        "The sigmoid is taken in bfloat16, in which 1 + e^−6.5 is 1: p is 1, and the loss in float32 is −log 1.",
+        f"-np.log(np.float32({P.replace('1 /', 'x.dtype.type(1) /').replace('(1 +', '(x.dtype.type(1) +')}))",
+        "torch", "torch.nn.Linear + Sigmoid + BCELoss", "bce_logits", "bfloat16", "model_autocast_bfloat16", "1", 6.5,
+        ("cancelled",),
+        since=("PyTorch 1.10 at the latest", "read in the documentation of 2.1, which dates autocast on processors"),
     ),
     Cause(
         "the gradient of a confidently wrong prediction is exactly 0",
@@ -121,6 +154,23 @@ CAUSES: tuple[Cause, ...] = (
         ("dead",),
         since=("Keras 3.0.0, the first with this backend", "read in its source"),
         issue=(f"{GITHUB}keras-team/keras/issues/9664", "a clipped probability has the gradient 0 (closed)"),
+    ),
+    Cause(
+        "the gradient of a wrong prediction is infinite in mixed precision",
+        "The loss is computed in float32, of a float16 probability. Its slope, −1 / p, is beyond float16's largest number, "
+        "65504, when it is cast back. With Keras's loss scaling, which the line switches off, fit() leaves out the step.",
+        AUTOCAST,
+        "keras-tensorflow", DENSE, "bce_logits_grad", "float16", "model_mixed_eager", "1", -11.5,
+        ("invalid",),
+    ),
+    Cause(
+        "the gradient is halved where the probability meets the clip",
+        "The sigmoid at 16 is the very number 1 − 1e-7 in float32, at which the probability is clipped. JAX takes the "
+        "derivative of a minimum of two equal numbers as one half.",
+        f"(lambda p: np.float32(1 - (p == np.float32(1) - np.float32(1e-7)) / 2) / (1 - p) * (p * (1 - p)))({P})",
+        "keras-jax", DENSE, "bce_logits_grad", "float32", "model_jit", "0", 16.0,
+        ("off",),
+        since=("Keras 3.0.0, the first with this backend", "run with that release and JAX 0.4.30"),
     ),
     Cause(
         "the gradient of a wrong prediction dies at a logit of 6 in mixed precision",
