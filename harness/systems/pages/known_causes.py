@@ -59,7 +59,7 @@ CAUSES: tuple[Cause, ...] = (
         f"-np.log(np.float32({P.replace('1 /', 'x.dtype.type(1) /').replace('(1 +', '(x.dtype.type(1) +')}))",
         "torch", "torch.nn.Linear + Sigmoid + BCELoss", "bce_logits", "bfloat16", "model_autocast_bfloat16", "1", 6.5,
         ("cancelled",),
-        since=("PyTorch 1.10 at the latest", "read in the documentation of 2.1, which dates autocast on processors"),
+        since=("PyTorch 1.10, the first with autocast on processors", "read in the first documentation of torch.cpu.amp, and in that of 2.1"),
     ),
     Cause(
         "the gradient of a confidently wrong prediction is exactly 0",
