@@ -21,7 +21,7 @@ from harness.bounds.figure import FigureData, bounds_figure, chosen, stairs
 from harness.bounds.function_errors import MEASURED_AS
 from harness.bounds.job import bounds_job, figure_names
 from harness.cli.main import main
-from harness.figures import style
+from harness.figures import legible, style
 from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
 from harness.sweep import stored
@@ -336,6 +336,21 @@ def test_infinite_bounds_are_marked_and_unmeasured_cells_left_blank() -> None:
     for name, here in (("bound", np.isfinite(found.bound)), ("none", np.isinf(found.bound))):
         x, y = (np.asarray(v) for v in lines[f"k float16 {name}"].get_data())
         assert here.any() and set(x[np.isfinite(y)]) == {*found.left[here], *found.right[here]}
+
+
+@pytest.mark.parametrize("kernels", [1, 2, 3])
+def test_the_panels_of_one_format_stand_side_by_side_and_none_is_stretched(kernels: int) -> None:
+    data = FigureData(
+        PROBLEMS["bce_logits"], "0", compared({f"kernel_{i}": [1.0, 9.0] for i in range(kernels)}), {"float16": True}
+    )
+    with style.context():
+        drawn = bounds_figure(data)
+        boxes = [ax.get_window_extent() for ax in drawn.axes]
+        assert legible.overlapping(drawn) == [] and legible.beyond(drawn) == []
+    assert len({round(b.y0) for b in boxes}) == 1 and max(b.width / b.height for b in boxes) < 2.1
+    as_wide_as_the_page = data.title  # negative control: in one line this title does not fit a single panel
+    drawn.texts[0].set_text(as_wide_as_the_page)
+    assert (legible.beyond(drawn) != []) == (kernels == 1)
 
 
 def test_the_bound_is_drawn_above_the_measurement(swept: tuple[Experiment, list[Path]], tmp_path: Path) -> None:

@@ -99,7 +99,8 @@ def test_tolerances_are_those_of_the_libraries_tests() -> None:
 
 
 def test_a_tolerance_decides_by_the_error(every: list[probes.Returned]) -> None:
-    fault = next(f for c, f in causes.found(CAUSES, every) if f.kind == "cancelled" and c.library == "torch")
+    torch = [f for c, f in causes.found(CAUSES, every) if f.kind == "cancelled" and c.library == "torch"]
+    fault = next(f for f in torch if f.returned.fmt.name == "float32")
     tests = tolerance(fault)
     assert not tests.notices(fault) and replace(tests, absolute=1e-7).notices(fault)
     nan = next(f for _, f in causes.found(CAUSES, every) if math.isnan(f.value))
@@ -120,7 +121,26 @@ def test_the_line_prints_the_value(cause: Cause, every: list[probes.Returned]) -
     assert np.isclose(float(printed[-1]), fault.value, rtol=1e-5, atol=0, equal_nan=True)
 
 
+def test_graphs_are_wrong_by_the_order_in_which_their_optimizer_adds() -> None:
+    """What the two causes say of it, at every tenth of a logit; switched off it is as in eager mode."""
+    tf = pytest.importorskip("tensorflow")
+    x = tf.constant(np.arange(0.1, 20, 0.1), tf.float32)
+    y, e = tf.ones_like(x), tf.exp(-x)
+    small = (e * tf.math.reciprocal(1 + e)).numpy()  # as the library computes it
+
+    def gradient(arithmetic: bool) -> np.ndarray:
+        tf.config.optimizer.set_experimental_options({"arithmetic_optimization": arithmetic})
+        loss = tf.nn.sigmoid_cross_entropy_with_logits
+        return tf.function(lambda x, y: tf.gradients(loss(labels=y, logits=x), x)[0])(x, y).numpy()
+
+    try:
+        assert np.array_equal(gradient(True), (1 - small) - 1) and np.array_equal(gradient(False), -small)
+        assert not np.array_equal((1 - small) - 1, -small)  # negative control
+    finally:
+        tf.config.optimizer.set_experimental_options({"arithmetic_optimization": True})
+
+
 def test_since_when_is_told_with_how_it_is_known() -> None:
     told = [cause.since for cause in CAUSES if cause.since is not None]
-    assert len(told) >= 12
+    assert len(told) >= len(CAUSES) - 1
     assert all(version and re.match(r"(read in|run with) ", known_by) for version, known_by in told)

@@ -1,6 +1,7 @@
 """Rows for papers: their identifiers, how they are chosen, set in LaTeX, cited and compared."""
 
 import json
+import re
 import runpy
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ from harness import UsageError
 from harness.cli.main import main
 from harness.tables import citation, difference, writer
 from harness.tables.identity import identifier
-from harness.tables.latex import CM, column, escaped, fitted, to_latex
+from harness.tables.latex import CM, _breakable, _cell, column, escaped, fitted, to_latex
 from harness.tables.selection import chosen
 from harness.workflow import files
 
@@ -115,6 +116,69 @@ def test_rows_in_each_form(capsys):
     assert all("lse_log1p" in text for text in plain.values())
 
 
+def asked_for(capsys, *words):
+    """What a command prints that succeeds."""
+    assert main(list(words)) == 0
+    return capsys.readouterr().out
+
+
+def test_a_caption_names_what_no_column_does(capsys):
+    shown = ["rows", "exhaustive_logits", "--columns", "kernel,max_ulp,spurious", "--latex", "--where"]
+    one, all_ = (asked_for(capsys, *shown, condition) for condition in ("target == 0", "max_ulp < 3"))
+    assert "float32 over every input, target 0." in one and "target 0" not in all_  # negative control
+    assert "NaN 1020169704" in one and one.count("float32 over") == 1
+
+
+@pytest.mark.parametrize("table", sorted(p.stem for p in TABLES.glob("*.csv")))
+def test_some_rows_of_every_table_can_be_had(table, capsys, tmp_path):
+    """Shown as a reader would: no underscore in a heading, no hex float, no number of more than ten digits but a count."""
+    frame = writer.read(TABLES / f"{table}.csv")
+    path = tmp_path / f"{table}.csv"
+    path.write_text(writer.to_csv(frame.iloc[[0, -1]].to_dict("records"), list(frame.columns)), encoding="utf-8")
+    said = asked_for(capsys, "rows", str(path), "--markdown").split("\n\n")[0]
+    assert not re.search(r"\b0x[01]\.", said) and "_" not in said.splitlines()[0]
+    assert not re.search(r"(?!0\.9{10})\d\.\d{10}", said)  # a target is told whole
+
+
+def test_a_librarys_call_is_shown_by_its_name_and_a_verdict_by_its_range(capsys):
+    calls = asked_for(capsys, "rows", "systems", "--where", "library == optax and target == 0")
+    assert "optax.sigmoid_binary_cross_entropy |" in calls and ":bce_logits:" not in calls
+    atlas = asked_for(
+        capsys, "rows", "atlas", "--where", "problem == bce and format == float16", "--latex", "--width", "column"
+    )
+    assert (
+        "{safe range}" in atlas and "instead}" in atlas and "safe for hard targets & all" in atlas and "≤" not in atlas
+    )
+    named = asked_for(
+        capsys, "rows", "logits", "--columns", "id,points", "--where", "format == float32 and target == 0"
+    )
+    assert all(len(line.split("|")[1].strip()) == 10 for line in named.splitlines()[2:] if line.startswith("|"))
+    assert "| 261783" in named
+
+
+@pytest.mark.parametrize(
+    ("text", "set_"),
+    [
+        ("[-1.087e-07, 3.403e+38]", r"[$-1.087{\times}\allowbreak 10^{-7}$, $3.403{\times}\allowbreak 10^{38}$]"),
+        ("stops at -14.5, off by 1e-07.", r"stops at $-$14.5, off by $10^{-7}$."),
+        ("sigmoid_clip_1e-7", r"sigmoid\_clip\_1e-7"),
+        (
+            "5e12345678 1234567e89 2026-11-26 2.21.0 1-1e-15 float32",
+            "5e12345678 1234567e89 2026-11-26 2.21.0 1-1e-15 float32",
+        ),
+    ],
+)
+def test_powers_of_ten_are_typeset_and_names_stay(text, set_):
+    assert _cell(text, column("c", [text])).replace(r"\allowbreak{}", "") == set_
+    assert "e" not in re.sub(r"\\[a-z]+", "", _cell("3.403e+38 ", column("c", ["3.403e+38 ", "a"])))
+
+
+def test_words_break_behind_signs_and_inside_only_where_they_must():
+    narrow, wide = (_breakable("sigmoid_clip BCEWithLogitsLoss", em) for em in (6.0, 20.0))
+    assert wide == r"sigmoid\_\allowbreak{}clip BCEWithLogitsLoss"
+    assert narrow == r"sigmoid\_\allowbreak{}clip BCEWith\allowbreak{}LogitsLoss"
+
+
 @pytest.mark.parametrize(
     "asked",
     [["rows", "nothing"], ["rows", "logits", "--columns", "max_ulb"], ["rows", "logits", "--where", "format == f"], ["cite", "zz"],
@@ -153,6 +217,17 @@ def test_a_citation_says_what_is_needed(capsys):
         "date ",
     ):
         assert words in said
+
+
+def test_a_citation_names_the_input_and_the_call_as_a_reader_does():
+    of = {
+        name: writer.read(TABLES / f"{name}.csv").iloc[-1]["id"]
+        for name in ("probabilities", "logits", "systems", "softmax")
+    }
+    said = {name: citation.note(citation.found(Path("results"), identifier_)) for name, identifier_ in of.items()}
+    assert " at p = " in said["probabilities"] and " at x = " in said["logits"]
+    assert "==" not in said["systems"] and ":bce" not in said["systems"]
+    assert re.search(r" at x = [a-z]+\w*:\d+:\d+;", said["softmax"])  # the name of a vector
 
 
 @pytest.fixture()

@@ -199,6 +199,19 @@ def test_texts_and_marks_that_overlap_are_noticed() -> None:
     assert legible.beyond(figure) == ["third"]
 
 
+@pytest.mark.parametrize("limits", [(-3.0, 5.0), (5.0, -3.0)])
+def test_the_frame_cuts_no_mark_and_no_input_outside_is_marked(limits: tuple[float, float]) -> None:
+    ax = Figure(figsize=(2, 1)).add_axes((0.1, 0.1, 0.8, 0.8))
+    ax.set_xlim(*limits)
+    for end in ax.get_xlim():
+        style.marks(ax, "spurious_nan", np.array([end, 0.0, 40.0]), 0.5, "#000000", "mark")
+    half = ax.lines[0].get_markersize() / 2 * ax.figure.dpi / 72
+    box = ax.get_window_extent()
+    at = [ax.transData.transform([(x, 0.5)])[0, 0] for drawn in ax.lines for x in drawn.get_xdata()]
+    assert len(at) == 4 and all(box.x0 + half <= x <= box.x1 - half for x in at)
+    assert not box.x0 + half <= ax.transData.transform([(limits[0], 0.5)])[0, 0] <= box.x1 - half  # negative control
+
+
 def test_a_curve_is_drawn_where_it_is_away_from_another() -> None:
     flat, step = np.zeros(9), np.array([0, 0, 0, 0, 3, 3, 0, np.nan, 0.2])
     assert list(away(step, flat, 0.5)) == [False, False, False, True, True, True, True, True, True]

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import runpy
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,17 @@ def test_the_crate_names_every_table_and_has_the_same_bytes_each_time(tmp_path):
     assert first == second and '"tables/one.csv"' in first
     (tables / "one.csv").write_text("a\n2\n", encoding="utf-8")
     assert json.dumps(crate(tmp_path, Path("CITATION.cff"))) != first  # negative control
+
+
+def wrong_with(tags: list[str], changes: str) -> list[str]:
+    """What keeps a commit with these tags from being the release that its files say it is."""
+    found = [f"tag {tag}, but version {__version__}" for tag in tags if tag != f"v{__version__}"]
+    return found + ["changes that are in no release"] * (bool(tags) and "## Unreleased" in changes)
+
+
+def test_a_tag_is_the_version_and_leaves_no_change_unreleased():
+    told = subprocess.run(["git", "tag", "--points-at", "HEAD"], capture_output=True, text=True)
+    tags = [tag for tag in told.stdout.split() if re.match(r"v\d", tag)]  # none where there is no repository
+    assert wrong_with(tags, Path("CHANGELOG.md").read_text(encoding="utf-8")) == []
+    assert wrong_with([f"v{__version__}"], "## 1.0.0 (2026-11-26)") == []
+    assert len(wrong_with(["v0.0.0"], "## Unreleased")) == 2  # negative control

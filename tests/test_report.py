@@ -31,6 +31,7 @@ from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.job import sweep_job
 from harness.systems.pages import probes
+from harness.tables import citation
 from harness.tables.atlas.verdicts import SAFE, VERDICTS
 from harness.tables.strongest import Known
 from harness.truth.certified import decimal, truth
@@ -394,6 +395,39 @@ def test_filter_sort_and_save(opened):
     assert saved == [r for r in rows_of("exhaustive_logits") if r["kernel"] == "lse_log1p"]
 
 
+def test_a_rows_bibtex_is_that_of_the_command(opened):
+    seen = opened()
+    for name, number in (("systems", 700), ("logits", 0)):
+        row = rows_of(name)[number]
+        tab = seen.open(f"#rows?table={name}&row={number + 2}")
+        with tab.expect_download() as given:
+            tab.click("text=Save its BibTeX entry")
+        saved = Path(given.value.path()).read_text(encoding="utf-8").strip()
+        assert saved == citation.bibtex(citation.found(ROOT / "results", row["id"]))
+        assert saved != citation.bibtex(citation.found(ROOT / "results", rows_of(name)[number + 1]["id"]))
+    assert "(torch, " in citation.bibtex(citation.found(ROOT / "results", "889ccc9000"))
+
+
+def test_rows_of_the_atlas_are_low_and_names_break_behind_their_parts(opened):
+    tab = opened().open("#atlas")
+    assert max(tab.evaluate("[...document.querySelectorAll('tbody tr')].map((r) => r.offsetHeight)")) < 130
+    fits = "(e => e.scrollWidth <= e.clientWidth)(document.querySelector('.scroll'))"
+    assert tab.evaluate(fits)
+    tab.evaluate("document.querySelectorAll('tbody details').forEach((d) => { d.open = true; })")
+    assert (
+        max(tab.evaluate("[...document.querySelectorAll('tbody tr')].map((r) => r.offsetHeight)")) > 130
+    )  # negative control
+    assert tab.evaluate("report.name('torch.nn.a_b(x)').filter((p) => typeof p === 'string')") == [
+        "torch.",
+        "nn.",
+        "a_",
+        "b(",
+        "x)",
+    ]
+    tab = opened().open("#systems?q=nn.BCEWithLogitsLoss&format=float32")
+    assert "torch.nn.functional.binary_cross_entropy_with_logits" in tab.inner_text("tbody")
+
+
 # The text of one point of the first curve, and where it stands in the window.
 PLACED = """() => {
   const plot = document.querySelector(".plot"), { xaxis, yaxis } = plot._fullLayout;
@@ -453,7 +487,7 @@ TASKS = {
         "", [("click", "label:text-is('bfloat16')"), ("choose", "#what", "sigmoid_clip_1e-7")], "Safe range",
     ),
     "What do I use in place of torch.sigmoid + binary_cross_entropy?": (
-        "", [("choose", "#what", "torch.sigmoid + binary_cross_entropy"), ("click", ".facts section:has-text('Use instead') a")],
+        "", [("choose", "#what", "torch.sigmoid + binary_cross_entropy = torch.nn.Sigmoid + BCELoss"), ("click", ".facts section:has-text('Use instead') a")],
         "torch.nn.functional.binary_cross_entropy_with_logits in float32",
     ),
     "How far apart are a formula and what to use instead?": (
@@ -462,6 +496,13 @@ TASKS = {
     "Which calls of scikit-learn are unsafe?": (
         "", [("click", "nav >> text=Systems"), ("choose", "label:has-text('Library') select", "sklearn"), ("choose", "label:has-text('Verdict') select", "unsafe")],
         "Systems: the losses",
+    ),
+    "What does torch's BCEWithLogitsLoss cost in bfloat16?": (
+        "", [("click", "label:text-is('bfloat16')"), ("choose", "#what", "torch.nn.functional.binary_cross_entropy_with_logits = torch.nn.BCEWithLogitsLoss")],
+        "The same as torch.nn.BCEWithLogitsLoss.",
+    ),
+    "Is a clip at 1e-7 safe in float32 for training?": (
+        "", [("choose", "#what", "sigmoid_clip_1e-7"), ("click", "text=Does it matter for training?")], "All questions",
     ),
     "How do I cite the row behind a card?": (
         "", [("click", "summary:has-text('behind this card')"), ("click", ".card details a")], "Cite as:",

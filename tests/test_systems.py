@@ -219,3 +219,24 @@ def test_agreement_counts_across_zero_in_float64() -> None:
     assert agreement(system, np.tanh(x), x).max_steps == 0
     assert agreement(system, -np.tanh(x), x).max_steps > 2**62
     assert agreement(system, np.nextafter(np.tanh(x), 2), x).max_steps == 1
+
+
+def test_a_module_computes_what_its_function_does():
+    """Every name that the pages give beside a call is the same function, bit for bit; its neighbour is not."""
+    torch = pytest.importorskip("torch")
+    from harness.systems.adapters import torch_
+
+    functions = {name: function for name, function, *_ in torch_.CALLS}
+    of = {name: typed for name, _, _, typed, *_ in torch_.CALLS}
+    assert set(torch_.MODULES) == set(functions)
+    for name, also in torch_.MODULES.items():
+        modules = [getattr(torch.nn, part.removeprefix("torch.nn.")) for part in also.split(" + ")]
+        x = torch.linspace(0.001, 0.999, 501) if of[name] == "bce" else torch.linspace(-30, 30, 501)
+        y = (torch.arange(501) % 2).float()
+        result = x
+        for made in modules[:-1]:
+            result = made()(result)
+        two = of[name].startswith("bce")
+        last = modules[-1](reduction="none")(result, y) if two else modules[-1]()(result)
+        assert torch.equal(last, functions[name](x, y) if two else functions[name](x)), name
+        assert not torch.equal(last, functions[name](x + 0.001, y) if two else functions[name](x + 0.001))

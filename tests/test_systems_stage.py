@@ -22,7 +22,7 @@ from harness.systems import adapters, job, registry
 from harness.systems.commands import command
 from harness.systems.measure import alone, inputs
 from harness.systems.measure.rows import COLUMNS, flushed
-from harness.systems.pages import FIGURES, advice, faults, findings_page, probes, surprises, systems_page
+from harness.systems.pages import FIGURES, advice, faults, findings_page, notation, probes, surprises, systems_page
 from harness.systems.pages import known as strengthened
 from harness.systems.run.supervise import Request, evaluate
 from harness.tables import writer
@@ -525,3 +525,18 @@ def test_a_library_is_run_without_what_changes_numpys_promotion():
         for text in (script, "import sys, harness.numbers.wide as w; w.quad(); print('numpy_quaddtype' in sys.modules)")
     ]
     assert shown == ["False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (1 - 1e-13, "1 − 1e−13"),
+        (1 - 1e-16, "1 − 1e−16"),
+        (0.99999999, "0.99999999"),
+        (1 - 2.0**-40, "0.9999999999990905"),
+        (-14.5, "−14.5"),
+    ],
+)
+def test_rows_of_nines_are_written_by_what_is_missing(x: float, text: str) -> None:
+    found = notation.given({"format": "float64", "problem": "bce"}, x)
+    assert found == text and eval(found.replace("−", "-")) == x

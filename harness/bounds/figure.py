@@ -35,6 +35,7 @@ GOOD, BAD = 2, 1  # how many kernels are drawn, of the best and of the worst
 # Light area under a dark line: told apart in grey as well.
 AREA, LINE, NONE_FINITE = "#9CCDEB", "#000000", "#D55E00"
 GAP = 5  # steps of the axis without an input, over which no line is drawn
+WIDE, NARROW = 11.0, 5.6  # inches: the figure, and one that has a single panel
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def bounds_figure(data: FigureData) -> Figure:
     """Draw bounds and measurements of the chosen kernels."""
     names, formats = chosen(data.compared), [FORMATS[f] for f in data.compared]
     layout = _layout(len(names), len(formats))
-    figure = layout.figure(data.title)
+    narrow = layout.width == NARROW
+    figure = layout.figure(data.title.replace(" lie ", "\nlie ") if narrow else data.title)
     beside = len(formats) == 1  # one format: a column for each kernel
     for row, column in layout.places():
         name, fmt = names[column if beside else row], formats[0 if beside else column]
@@ -141,15 +143,19 @@ def bounds_figure(data: FigureData) -> Figure:
             layout.key(ax, name, _ratios(data, name))
     if beside and not layout.paper:
         head = style.format_title(formats[0], data.exhaustive[formats[0].name])
-        figure.text(1 - 0.2 / layout.width, 1 - 0.1 / layout.height, head, va="top", ha="right", fontsize=9)
+        figure.text(
+            0.12 / layout.width, 1 - (0.54 if narrow else 0.32) / layout.height, head, va="top", ha="left", fontsize=9
+        )
     _legend(figure)
     return figure
 
 
 def _layout(kernels: int, formats: int) -> Layout:
     if formats == 1:
-        return Layout(11.0, 1, kernels, 2.4, left=0.62, right=0.2, top=0.78, bottom=0.95, gap_x=0.45, gap_y=0.2)
-    return Layout(11.0, kernels, formats, 1.55, left=0.62, right=2.25, top=0.62, bottom=0.78, gap_x=0.36, gap_y=0.2)
+        # One panel alone is not stretched over the page.
+        wide, top, low = (WIDE, 1.0, 0.95) if kernels > 1 else (NARROW, 1.22, 1.15)
+        return Layout(wide, 1, kernels, 2.4, left=0.62, right=0.2, top=top, bottom=low, gap_x=0.45, gap_y=0.2)
+    return Layout(WIDE, kernels, formats, 1.55, left=0.62, right=2.25, top=0.62, bottom=0.78, gap_x=0.36, gap_y=0.2)
 
 
 def _ratios(data: FigureData, name: str) -> list[tuple[None, str]]:
@@ -203,10 +209,11 @@ def _legend(figure: Figure) -> None:
         Patch(facecolor=AREA, lw=0, label="largest error measured in it"),
         Line2D([], [], color=NONE_FINITE, lw=5.0, solid_capstyle="butt", label="no finite bound"),
         style.no_bit_handle(" or more"),
-        Line2D([], [], ls="none", label="blank: nothing finite computed, or a pole"),
+        Patch(facecolor=style.WHITE, edgecolor="#BBBBBB", lw=0.4, label="blank: nothing finite computed, or a pole"),
     ]
+    columns = len(handles) if figure.get_figwidth() > NARROW else 2
     figure.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0.03, 0.0), ncols=len(handles), frameon=False,
+        handles=handles, loc="lower left", bbox_to_anchor=(0.03, 0.0), ncols=columns, frameon=False,
         columnspacing=1.3, handletextpad=0.4,
     )  # fmt: skip
 

@@ -234,7 +234,9 @@ class Layout:
             self.paper.keys += [Line2D([], [], color=c, lw=w, ls=d, label=label) for c, w, d, label in looks]
             return
         step, left = self.points_up(LINE), 1 + self.points_across(8)
-        stroke, text = left + self.points_across(20), left + self.points_across(25)
+        stroke = left + self.points_across(20)
+        # Labels stand in one line, behind the strokes where there are any.
+        text = left + self.points_across(25) if any(look is not None for look, _ in entries) else left
         y = 1.0
         for part in title.split(" + ") if len(title) > WIDE else [title]:
             ax.text(left, y, part, transform=ax.transAxes, weight="bold", va="center_baseline")

@@ -53,7 +53,7 @@ LINES = (
     ("#000000", 1.5, (0, (3, 1.6))),
     ("#E69F00", 1.4, (0, (1.1, 1.1))),
     ("#0072B2", 0.9, "solid"),
-    ("#009E73", 0.9, (0, (3, 1, 1, 1))),
+    ("#009E73", 0.9, (0, (5, 4, 1, 4))),  # gaps that the thin line before it shows through
     ("#CC79A7", 0.9, (0, (1, 1))),
 )
 # Outcome: name in a legend, marker, face and hatch colours, hatch.
@@ -154,10 +154,16 @@ def ink(index: int) -> str:
 
 
 def marks(ax: Axes, outcome: str, at: Array, height: float, colour: str, label: str) -> None:
-    """Draw an outcome's markers in a line, at most MARKS along a panel; nothing where it does not occur."""
+    """Draw an outcome's markers in a line, at most MARKS along a panel; nothing where it does not occur.
+
+    Those of the outermost inputs stand inside the frame, which would cut them in half.
+    """
+    lo, hi = sorted(ax.get_xlim())
+    at = at[(lo <= at) & (at <= hi)]
     if not at.size:
         return
-    lo, hi = ax.get_xlim()
+    inside = 0.4 * (hi - lo) / MARKS
+    at = np.clip(at, lo + inside, hi - inside)
     part = ((at - lo) / (hi - lo) * MARKS).astype(int)
     thin = at[np.unique(part, return_index=True)[1]]
     _, marker, *_ = OUTCOME_LOOK[outcome]

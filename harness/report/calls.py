@@ -65,6 +65,7 @@ def _card(call: KnownCall, there: Sequence[KnownCall], lines: dict[int, int], ta
         "key": f"{call.library}/{call.name}",
         "kind": "call",
         "name": call.name,
+        "also": call.also,
         "library": call.library,
         "problem": (antiderivative_of(call.problem) or call.problem).name,
         "input": call.problem.input,

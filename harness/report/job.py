@@ -153,7 +153,8 @@ def citation(path: Path) -> dict[str, str]:
     """Return title, version and date of the project's CITATION.cff; empty texts where it says none."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     found = {
-        key: re.search(rf"^{key}: *(.+)$", text, re.MULTILINE) for key in ("title", "version", "date-released", "url")
+        key: re.search(rf"^{key}: *(.+)$", text, re.MULTILINE)
+        for key in ("title", "version", "date-released", "repository-code")
     }
     return {
         key: json.loads(m[1]) if m and m[1].startswith('"') else m[1].strip("'") if m else ""

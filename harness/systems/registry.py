@@ -42,7 +42,7 @@ class Point:
 class System:
     """Describe one loss of one library as users call it.
 
-    `name` is the library's own name of the function; `mode` says how it is called (eager, jit,
+    `name` is the library's own name of the function, `also` another public name of the same; `mode` says how it is called (eager, jit,
     model, ...).  `load` imports the library and returns the call, which gives losses per element,
     in whatever format the library returns.  `replica` names the kernel that is its documented
     formula (see replicas.kernel_of).  `notes` say where it differs from the replica, and why.
@@ -70,6 +70,7 @@ class System:
     )  # arguments that change the loss, such as pos_weight: advice may not drop them
     alone: bool = True  # may be called on one element; not where it is compiled anew, for seconds, for each length
     command: Callable[[Point], str | None] | None = None
+    also: str = ""
     taught: bool = False
     public: bool = True
     by_default: bool = False

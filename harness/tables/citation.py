@@ -16,6 +16,7 @@ import yaml
 
 from harness import UsageError, __version__
 from harness.kernels import kernels_of
+from harness.problems import PROBLEMS
 from harness.sweep.grid import GRIDS
 from harness.tables import writer
 from harness.tables.basis import SEARCH
@@ -86,7 +87,8 @@ def _released(results: Path) -> dict[str, str]:
 def text(cited: Citation) -> str:
     """Return all that `harness cite` prints: the row, how it was measured, a line to paste, BibTeX and the command."""
     row = cited.row
-    cells = [f"  {name:<22} {value}" for name, value in row.items() if value != ""]
+    width = max(map(len, row))
+    cells = [f"  {name:<{width}} {value}" for name, value in row.items() if value != ""]
     return "\n".join(
         [
             f"Row {row['id']} of results/tables/{cited.table}.csv",
@@ -103,17 +105,26 @@ def text(cited: Citation) -> str:
     )
 
 
+def measured(row: Mapping[str, str]) -> str:
+    """Return what a row measured, as a text names it: a kernel, or a library's call with the library and how it was run."""
+    mode = row.get("mode", "").replace("_", " ")
+    return f"{row['system']} ({row['library']}, {mode})" if row.get("system") else row["kernel"]
+
+
 def note(cited: Citation) -> str:
     """Return the sentence that stands below a table with this figure: format, grid, points, basis, versions."""
     row = cited.row
     target = f", target {row['target']}" if row["target"] else ""
     inputs = "every input" if row["exhaustive"] == "true" else f"a sample ({row['grid']} grid)"
     inputs = "found by search" if row["grid"] == SEARCH else inputs
-    figure = largest(row)
-    error = f"max error {figure} ulp at x = {decimal_input(row['max_ulp_input'])}" if figure else "nothing finite"
+    problem = PROBLEMS.get(row["problem"].partition("@")[0])  # functions of several inputs are in no such list
+    figure, variable = largest(row), "p" if problem and problem.input == "probability" else "x"
+    error = (
+        f"max error {figure} ulp at {variable} = {decimal_input(row['max_ulp_input'])}" if figure else "nothing finite"
+    )
     ranged = f"; within 4 ulp on {safe(row)}" if row["safe_lo"] else ""
     return (
-        f"{row['problem']} by {row['kernel']} in {row['format']}{target}: {error}{ranged}; {row['points']} points, "
+        f"{row['problem']} by {measured(row)} in {row['format']}{target}: {error}{ranged}; {row['points']} points, "
         f"{inputs}; {measured_with(cited)}; row {row['id']}."
     )
 
@@ -121,7 +132,7 @@ def note(cited: Citation) -> str:
 def measured_with(cited: Citation) -> str:
     """Return what a figure depends on besides its input: versions, C library and CPU features."""
     row = cited.row
-    system = [f"{row['library']} {row['version']}"] if row.get("version") else []
+    system = [row["version"].replace("==", " ")] if row.get("version") else []
     return ", ".join([*system, versions(cited.described.get("provenance", {}), cited.released["version"])])
 
 
@@ -139,7 +150,7 @@ def bibtex(cited: Citation) -> str:
     row, release = cited.row, cited.released
     made = cited.described.get("provenance", {})
     fields = {
-        "title": f"{{{{Row {row['id']}: {row['problem']}, {row['kernel']}, {row['format']}}}}}",
+        "title": f"{{{{Row {row['id']}: {row['problem']}, {measured(row)}, {row['format']}}}}}",
         "author": "{{The harness authors}}",
         "publisher": "{xent-harness}",
         "version": f"{{{release['version']}}}",

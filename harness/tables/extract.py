@@ -1,7 +1,9 @@
 """Rows of a table for a paper or a page: chosen, in few columns, in the form that is asked for.
 
 Without a choice of columns the table is shown as its Markdown file shows it; columns that are named are those of the
-CSV, with three digits and inputs in decimal, but in CSV, which keeps every digit.  `safe` stands for the safe range.
+CSV, with three digits and inputs in decimal, but in CSV, which keeps every digit.  `safe` stands for the safe range,
+`spurious` for the counts of spurious outcomes.  Tables of other columns than the contract's are shown whole, but for
+columns that are empty.
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ import pandas as pd
 
 from harness import UsageError
 from harness.tables import contract, writer
+from harness.tables.basis import EVERY_INPUT
 from harness.tables.citation import versions
 from harness.tables.identity import IDENTITY
 from harness.tables.latex import to_latex
 from harness.tables.rows import CONTRACT
 from harness.tables.selection import chosen, columns_in
-from harness.tables.text import averaged, decimal_input, largest, percent, safe, short
-from harness.tables.views import Cells, Column
+from harness.tables.text import OUTCOME_LABELS, averaged, decimal_input, largest, percent, safe, short, spurious
+from harness.tables.views import Cells, Column, as_it_is, needed, plain
 from harness.tables.views import shown as view
 from harness.workflow import files
 
@@ -29,7 +32,13 @@ WRITTEN: dict[str, Callable[[Cells], str]] = {
     "mean_ulp": averaged("mean_ulp"),
     "correctly_rounded": averaged("correctly_rounded", percent),
     "safe": safe,
+    "spurious": spurious,
 }
+MADE_OF = {"safe": ["safe_lo", "safe_hi"], "spurious": list(OUTCOME_LABELS)}  # columns of the CSV
+# What is shown of a library's call, whose `kernel` repeats the rest.
+OF_CALLS = (*plain("library", "system", "mode"), *contract.VIEW[:1], *contract.VIEW[2:])
+NAMES = ("id", "kernel", "system", "library", "version", "claim", "statement")  # whatever they look like
+UNSEEN = ("library", "system", "kernel", "mode", "target")
 HEADINGS = {
     "max_ulp": "max error (ulp)",
     "max_ulp_input": "at input",
@@ -53,21 +62,41 @@ def extract(path: Path, condition: str | None, names: Sequence[str] | None, form
     read, told = shown(frame, names), below(frame, path)
     if form == "markdown":
         return read.to_markdown(index=False, disable_numparse=True) + f"\n\n{told}\n"
-    title = caption(frame, path.stem)
+    title = ", ".join([caption(frame, path), *_unseen(frame, read)])
     if form == "latex":
         return to_latex(read, title, path.stem, width) + f"% Below the table: {in_latex(told)}\n"
     return _html(read, title, told)
 
 
+def _hard_range(row: Cells) -> str:
+    """Write the range that is safe for hard targets, of a row with a verdict."""
+    known = {"grid": "", "mean_ulp": "of none", "exhaustive": row["safe_basis_hard"] == EVERY_INPUT}
+    return safe({**row, **known, "safe_lo": row["safe_lo_hard"], "safe_hi": row["safe_hi_hard"]})
+
+
+OF_VERDICTS = (
+    *plain("problem", "kernel", "format", "verdict"),
+    Column("safe range", _hard_range),
+    Column("use instead", "use_instead"),
+    Column("what fails", "failure", lambda text: text.replace("<=", "≤").replace(">=", "≥")),
+)
+
+
 def _columns_of(name: str) -> list[str]:
-    return ["safe_lo", "safe_hi"] if name == "safe" else [name]
+    return MADE_OF.get(name, [name])
 
 
 def shown(frame: pd.DataFrame, names: Sequence[str] | None) -> pd.DataFrame:
     """Return what people read of rows: the columns of the Markdown table, or those named, and `id`."""
     swept = list(frame.columns[: len(CONTRACT)]) == list(CONTRACT)
+    if names is None and swept and "system" in frame.columns:
+        return view(frame, needed(frame, OF_CALLS))
+    if names is None and swept:
+        return contract.readable(frame)
+    if names is None and "verdict" in frame.columns and "use_instead" in frame.columns:
+        return view(frame, OF_VERDICTS)
     if names is None:
-        return contract.readable(frame) if swept else frame
+        return view(frame, [Column(n.replace("_", " "), n, _source(n)[1]) for n in frame.columns if any(frame[n])])
     columns_in(frame, [c for n in names for c in _columns_of(n)])
     named = [Column(HEADINGS.get(n, n), *_source(n)) for n in names]
     if "id" in frame.columns and "id" not in names:
@@ -79,7 +108,9 @@ def _source(name: str) -> tuple[Any, Any]:
     """Return where a column's text comes from and how it is written."""
     if name in WRITTEN:
         return WRITTEN[name], str
-    return name, decimal_input if name.endswith("_input") else _written
+    if name in NAMES:
+        return name, as_it_is
+    return name, decimal_input if name.endswith("_input") else short if name.endswith("_ulp") else _written
 
 
 def _written(cell: str) -> str:
@@ -92,11 +123,23 @@ def _written(cell: str) -> str:
         return cell
 
 
-def caption(frame: pd.DataFrame, table: str) -> str:
-    """Return a caption that says what was measured of which problems in which formats."""
+def caption(frame: pd.DataFrame, path: Path) -> str:
+    """Return a caption that says what was measured of which problems in which formats; of other tables, their title."""
     if set(IDENTITY) <= set(frame.columns):
         return contract.caption(frame)
-    return f"Rows of the table {table}"
+    told = path.with_suffix(".md")
+    title = files.read_text(told, "a table").partition("\n")[0] if told.is_file() else ""
+    return title[2:] if title.startswith("# ") and not title.endswith("?") else f"Rows of the table {path.stem}"
+
+
+def _unseen(frame: pd.DataFrame, read: pd.DataFrame) -> list[str]:
+    """Return what is the same in all rows and in no column that is shown: without it a reader would take rows for more."""
+    alike = [c for c in UNSEEN if c in frame.columns and c not in read.columns and frame[c].nunique() == 1]
+    return [
+        f"{c} {frame[c].iloc[0]}"
+        for c in alike
+        if frame[c].iloc[0] and not (c == "kernel" and "system" in frame.columns)
+    ]
 
 
 def below(frame: pd.DataFrame, path: Path) -> str:

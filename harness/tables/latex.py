@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -27,13 +27,17 @@ CM = {"column": 8.5, "page": 17.8}  # a column of two, and both
 POINTS = 28.45  # of TeX, a centimetre
 SIZES = (("footnotesize", 8.0), ("scriptsize", 7.0))  # the largest first
 SEPARATION = 3.0  # points, on each side of a column
-DROPPED = ("correctly rounded", "mean (ulp)", "spurious", "at input", "safe range")
-CONSTANTS = ("problem", "kernel", "format", "target")
-KEPT = ("id", "kernel", "system")
+DROPPED = ("what fails", "correctly rounded", "mean (ulp)", "spurious", "at input", "safe range")
+CONSTANTS = ("library", "mode", "problem", "kernel", "format", "target")
+KEPT = ("id", "kernel", "system", "max error (ulp)")
 LONG = 24  # characters: a column with a longer cell wraps
 NARROWEST = 12  # characters of a column that wraps
 LINES = 44  # of text in a part
 NUMBER = re.compile(r"(?P<sign>[≥≤<>~≈] ?)?(?P<minus>[-−]?)(?P<whole>\d+)(\.(?P<part>\d+))?(e(?P<exp>[+-]?\d+))?")
+# In a text: a number with an exponent, or a negative one.  Not a part of a name, of a version, or of an identifier.
+IN_TEXT = re.compile(
+    r"(?<![\w.,^*/-])((?P<minus>-)?(?P<digits>\d(?:\.\d+)?)e\+?(?P<exp>-?\d{1,4})|-\d+(?:\.\d+)?)(?!\.?\w)"
+)
 COMPARED = {"≥": r"\ge ", "≤": r"\le ", "<": "<", ">": ">", "~": r"\sim ", "≈": r"\approx "}
 PACKAGES = (
     r"% needs: \usepackage{array,booktabs,graphicx,siunitx,textcomp}  (siunitx 3; T1 fonts: \usepackage[T1]{fontenc})"
@@ -46,7 +50,7 @@ def to_latex(shown: pd.DataFrame, caption: str, label: str, width: str = "page")
     What is the same in every row goes into the caption.  Where the text is narrower than the width, the table shrinks.
     """
     told, shown = _without_constants(shown)
-    caption = ", ".join([caption.rstrip("."), *told])
+    caption = ", ".join([caption.rstrip("."), *(text for name, text in told if not _says(caption, name, text))])
     columns, size, lost = fitted([column(str(name), shown[name]) for name in shown.columns], CM[width])
     frame = shown[[c.heading for c in columns]]
     _share(columns, CM[width] * POINTS / size)
@@ -60,11 +64,17 @@ def to_latex(shown: pd.DataFrame, caption: str, label: str, width: str = "page")
     return f"{PACKAGES}\n{dropped}" + "\\clearpage\n".join(texts)
 
 
-def _without_constants(shown: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    """Return what CONSTANTS say where it is the same in every row, in words, and the frame without them."""
+def _without_constants(shown: pd.DataFrame) -> tuple[list[tuple[str, str]], pd.DataFrame]:
+    """Return what CONSTANTS say where it is the same in every row, by column, and the frame without them."""
     alike = [c for c in CONSTANTS if c in shown.columns and len(shown) > 1 and shown[c].nunique() == 1]
-    told = [f"{c} {shown[c].iloc[0]}" for c in alike if shown[c].iloc[0]]
+    told = [(c, f"{c} {shown[c].iloc[0]}") for c in alike if shown[c].iloc[0]]
     return told, shown.drop(columns=alike)
+
+
+def _says(caption: str, name: str, text: str) -> bool:
+    """Tell whether a caption names a problem or a format already."""
+    value = text.removeprefix(f"{name} ").replace("_", " ")
+    return name in ("problem", "format") and re.search(rf"\b{re.escape(value)}\b", caption) is not None
 
 
 @dataclass
@@ -217,11 +227,11 @@ def _heading(c: TypesetColumn) -> str:
 def _cell(text: str, c: TypesetColumn) -> str:
     """Write a cell: a number as siunitx reads it, a comparison before it; other text with its signs escaped."""
     if not c.numeric:
-        return _breakable(text) if c.wraps else escaped(text)
+        return _breakable(text, c.em) if c.wraps else _with_numbers(text, escaped)
     found = NUMBER.fullmatch(text)
     if not found:
         return f"{{{escaped(text)}}}" if text else "{}"
-    number = text[len(found["sign"] or "") :].replace("−", "-").replace("e+", "e")
+    number = re.sub(r"e\+?(-?)0*(?=\d)", r"e\1", text[len(found["sign"] or "") :].replace("−", "-"))
     return COMPARED.get((found["sign"] or "").strip(), "") + number
 
 
@@ -230,10 +240,38 @@ def escaped(text: str) -> str:
     return "".join(LATEX.get(c, r"\textbackslash{}" if c == "\\" else c) for c in text)
 
 
-def _breakable(text: str) -> str:
-    """Write long text with places to break its long words: after signs, and every six characters."""
-    words = []
-    for word in text.split(" "):
-        pieces = re.findall(r"[^_/.,:=()\[\]-]{0,6}[_/.,:=()\[\]-]?", word) if len(word) > 8 else [word]
-        words.append(r"\allowbreak{}".join(escaped(piece) for piece in pieces if piece))
-    return " ".join(words)
+def _with_numbers(text: str, write: Callable[[str], str]) -> str:
+    """Write a text with its powers of ten and minus signs in mathematics, and what stands between by a function."""
+    written, end = [], 0
+    for m in IN_TEXT.finditer(text):
+        written += [write(text[end : m.start()]), _in_mathematics(m)]
+        end = m.end()
+    return "".join([*written, write(text[end:])])
+
+
+def _in_mathematics(number: re.Match[str]) -> str:
+    if number["exp"] is None:
+        return f"$-${number[0][1:]}"
+    factor = "" if number["digits"] == "1" else rf"{number['digits']}{{\times}}\allowbreak "
+    return f"${number['minus'] or ''}{factor}10^{{{int(number['exp'])}}}$"
+
+
+def _breakable(text: str, em: float) -> str:
+    """Write long text with places to break its long words: after signs, and inside a piece that is wider than the column."""
+    return " ".join(_with_numbers(word, lambda part: _parted(part, em)) for word in text.split(" "))
+
+
+def _parted(word: str, em: float) -> str:
+    """Return a word, or what stands between the numbers in it, with the places where it may be broken."""
+    pieces = re.findall(r"[^_/.,:=()\[\]-]*[_/.,:=()\[\]-]?", word) if len(word) > 8 else [word]
+    return r"\allowbreak{}".join(escaped(part) for piece in pieces if piece for part in _halved(piece, em))
+
+
+def _halved(piece: str, em: float) -> list[str]:
+    """Return a piece of a word in halves as wide as a column, before a capital letter where there is one."""
+    if em_of(piece) < 0.95 * em or len(piece) < 4:
+        return [piece]
+    middle = len(piece) // 2
+    capitals = [i for i in range(2, len(piece) - 1) if piece[i].isupper() and piece[i - 1].islower()]
+    at = min(capitals, key=lambda i: abs(i - middle), default=middle)
+    return [*_halved(piece[:at], em), *_halved(piece[at:], em)]

@@ -57,8 +57,11 @@ def percent(fraction: object) -> str:
 
 
 def decimal_input(text: str) -> str:
-    """Write a hex float with four significant digits, which tell an input roughly and not exactly."""
-    return "" if text == "" else f"{float.fromhex(text):.4g}"
+    """Write a hex float with four significant digits, which tell an input roughly and not exactly.
+
+    What is none, such as the name of a vector, stays as it is.
+    """
+    return f"{float.fromhex(text):.4g}" if text.lstrip("+-").startswith(("0x", "0X")) else text
 
 
 def at_least(row: Mapping[str, object]) -> str:
@@ -92,7 +95,7 @@ def safe(row: Mapping[str, object]) -> str:
     ⊆ before it where the inputs were a sample: it is then an outer bound, as inputs between those visited may fail.
     Nothing where nothing was swept, as in the rows of a search.
     """
-    if row["safe_lo"] == "" and row["grid"] == "rows":  # of K logits, which have no range
+    if row["safe_lo"] == "" and row["grid"] in ("rows", "vectors"):  # of K logits, which have no range
         return ""
     if row["safe_lo"] == "":
         return "none" if row["mean_ulp"] != "" else ""

@@ -2,6 +2,7 @@
 "use strict";
 const INPUTS = { logit: "a logit x", probability: "a probability p", input: "another number" };
 const CLASSES = { safe: "safe", "safe for hard targets": "hard", limited: "limited", unsafe: "unsafe" };
+const TRAINED = ["bce_logits", "bce"]; // losses that the study of training ran
 const BASES = { proved: "proved", every_input: "over every input", search: "found by a search", sample: "on a sample" };
 const VERDICTS = {
   safe: "within 4 ulp at every input visited and every tested target",
@@ -39,7 +40,7 @@ report.views.choose = (place, params, go) => {
   const groups = Object.groupBy ? Object.groupBy(cards, group) : cards.reduce((g, c) => ((g[group(c)] ??= []).push(c), g), {});
   const select = h("select", { id: "what", onchange: (e) => go("choose", { input, format: fmt, what: e.target.value }, "what") },
     Object.entries(groups).map(([label, members]) =>
-      h("optgroup", { label }, members.map((c) => h("option", { value: c.key, selected: c === card }, c.name)))));
+      h("optgroup", { label }, members.map((c) => h("option", { value: c.key, selected: c === card }, c.also ? `${c.name} = ${c.also}` : c.name)))));
   place.replaceChildren(
     h("div.controls", {},
       report.choice({ name: "input", legend: "I have", options: inputs, value: input, pick: (v) => go("choose", { input: v, format: fmt }, "input") }),
@@ -52,8 +53,8 @@ const group = (c) => (c.kind === "call" ? c.library : c.problem.startsWith("bce"
 /** Return the card of a formula or call in a format. */
 report.shown_card = (card, fmt) => {
   const facts = card.formats[fmt];
-  const title = h("h2", {}, h("code", {}, card.name), ` in ${fmt}`);
-  const from = h("p.quiet", {}, card.kind === "call" ? `${card.version}, from ${INPUTS[card.input]}` : `A formula of ${card.problem}, from ${INPUTS[card.input]}. Source: ${card.source}`);
+  const title = h("h2", {}, h("code", {}, report.name(card.name)), ` in ${fmt}`);
+  const from = h("p.quiet", {}, card.kind === "call" ? `${card.also ? `The same as ${card.also}. ` : ""}${card.version}, from ${INPUTS[card.input]}` : `A formula of ${card.problem}, from ${INPUTS[card.input]}. Source: ${card.source}`);
   const formula = card.formula ? h("div.formula", { html: card.formula, tabindex: 0, role: "region", "aria-label": "Formula" }) : "";
   if (!facts) return h("article.card", { "aria-live": "polite" }, title, from, formula, h("p", {}, `Not measured in ${fmt}. Measured in: ${Object.keys(card.formats).join(", ")}.`));
   if (!facts.verdict) return h("article.card", { "aria-live": "polite" }, title, from, formula, h("p", {}, report.badge(facts)));
@@ -73,7 +74,8 @@ report.shown_card = (card, fmt) => {
     h("p.actions", {},
       h("a", { href: report.href("curves", { problem: card.problem, format: fmt, what: card.key }) }, "Error curve"),
       facts.instead ? h("a", { href: report.href("curves", { problem: card.problem, format: fmt, what: [card.key, other(card, facts).key].join("~") }) }, "Compare with what to use instead") : "",
-      card.instead?.key ? h("a", { href: report.href("curves", { problem: card.problem, format: fmt, what: [card.key, card.instead.key].join("~") }) }, "Compare with what to use instead") : ""),
+      card.instead?.key ? h("a", { href: report.href("curves", { problem: card.problem, format: fmt, what: [card.key, card.instead.key].join("~") }) }, "Compare with what to use instead") : "",
+      TRAINED.includes(card.problem) ? h("a", { href: report.href("questions", { name: "training" }) }, "Does it matter for training?") : ""),
     sources(facts));
 };
 
@@ -83,13 +85,13 @@ const other = (card, facts) => report.card(`${card.problem}/${facts.instead}`);
 const instead = (card, facts, fmt) => {
   if (card.kind === "formula") {
     const better = facts.instead ? other(card, facts) : null;
-    return better ? [h("p.big", {}, h("a", { href: report.href("choose", { input: card.input, format: fmt, what: better.key }) }, better.name)), h("p.quiet", {}, better.formats[fmt]?.judged ?? "")]
+    return better ? [h("p.big", {}, h("a", { href: report.href("choose", { input: card.input, format: fmt, what: better.key }) }, report.name(better.name))), h("p.quiet", {}, better.formats[fmt]?.judged ?? "")]
       : h("p.big", {}, facts.verdict.startsWith("safe") ? "Nothing: this is safe." : "Nothing here has a better verdict.");
   }
   const found = card.instead.key ? report.card(card.instead.key) : null;
   if (!found) return h("p.big", {}, facts.verdict.startsWith("safe") ? "Nothing: this is safe." : "No other call of this library is clearly better.");
   const told = [card.instead.hard ? "for hard targets, of (1 − 2y)x" : "", card.instead.dropped.length ? `where ${card.instead.dropped.join(", ")} is not needed` : "", `judged in ${card.default}`];
-  return [h("p.big", {}, h("a", { href: report.href("choose", { format: fmt, what: found.key }) }, found.name)), h("p.quiet", {}, told.filter((t) => t).join("; "))];
+  return [h("p.big", {}, h("a", { href: report.href("choose", { format: fmt, what: found.key }) }, report.name(found.name))), h("p.quiet", {}, told.filter((t) => t).join("; "))];
 };
 
 const firsts = (facts, card) => {

@@ -64,7 +64,7 @@ const chooser = (offered, chosen, keep, redraw) => {
       limit(); keep([...now]); report.focus = `draw-${id}`; redraw();
     }, id: `draw-${id}` });
     boxes.push(input);
-    return h("label", {}, input, label);
+    return h("label", {}, input, h("span", {}, report.name(label)));
   };
   const shown = Object.entries(groups).map(([name, members]) => [h("strong", {}, name), members.map(box)]);
   limit();

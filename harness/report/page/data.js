@@ -78,6 +78,12 @@ report.save = (name, text, type = "text/csv") => {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 };
 
+/** Return a name that may be broken behind its points, underscores and brackets, and nowhere else. */
+report.name = (text) => text.split(/(?<=[._(])/).flatMap((part, i) => (i ? [h("wbr"), part] : [part]));
+
+/** Return a BibTeX entry, as `harness cite` prints it: {field: text}, of which empty ones are left out. */
+report.bibtex = (key, fields) => [`@dataset{${key},`, ...Object.entries(fields).filter(([, v]) => v).map(([name, v]) => `  ${name.padEnd(9)} = {${v.replaceAll(/[_%&]/g, "\\$&")}},`), "}"].join("\n");
+
 /** Make an element: h("p.quiet", {id: "a"}, "text", child, [more]); an attribute on… is a listener. */
 const h = (what, attributes = {}, ...children) => {
   const [tag, ...classes] = what.split(".");

@@ -42,11 +42,13 @@ report.views.claims = async (place, params, go) => {
   });
 };
 
+const PLACE = "the address from which you have the table";
+
 report.views.cite = (place) => {
   const { citation, tables, version } = report.core;
-  const year = citation["date-released"].slice(0, 4);
-  const entry = ["@dataset{xent-harness,", `  title = {${citation.title}},`, `  author = {{The harness authors}},`, `  version = {${citation.version || version}},`,
-    ...(year ? [`  date = {${citation["date-released"]}},`] : []), ...(citation.url ? [`  url = {${citation.url}},`] : []), "}"].join("\n");
+  const day = citation["date-released"];
+  const entry = report.bibtex("xent-harness", { title: `{${citation.title}}`, author: "{The harness authors}", publisher: "xent-harness",
+    version: citation.version || version, year: day.slice(0, 4), date: day, url: citation["repository-code"] || PLACE });
   const rows = Object.entries(tables).map(([name, told]) => ({ name, ...told }));
   place.replaceChildren(h("h2", {}, "How to cite"),
     h("p", {}, "Cite the version, the table and its row. The first digits of a table’s sources name the code that measured it; they change when a measurement may change, and not with a text."),

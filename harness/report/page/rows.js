@@ -1,10 +1,12 @@
 /* Tables: the atlas, the systems, and every table row by row, each row with its identifier and its raw data. */
 "use strict";
 
-const opened = (card, fmt) => h("a", { href: report.href("choose", { input: card.input, format: fmt, what: card.key }) }, card.name);
+const opened = (card, fmt) => h("a", { href: report.href("choose", { input: card.input, format: fmt, what: card.key }) }, report.name(card.name));
 const rowed = (table, line, id) => h("a", { href: report.href("rows", { table, row: line }) }, id || `${table} ${line}`);
+/** Return texts of which only the number shows until it is opened, so that rows of a table stay low. */
+const folded = (texts, what) => (texts.length > 1 ? h("details", {}, h("summary", {}, `${texts.length} ${what}`), list(texts)) : list(texts));
 const list = (texts) => (texts.length > 1 ? h("ul", {}, texts.map((t) => h("li", {}, t))) : texts.join(""));
-const worst = (found) => found.map((f) => `${f.half ? f.half + ": " : ""}${numbers.signed(f.error)}`).join("; ");
+const worst = (found) => found.map((f) => h("div.line", {}, `${f.half ? f.half + ": " : ""}${numbers.signed(f.error)}`));
 const rank = (facts) => ["safe", "safe for hard targets", "limited", "unsafe"].indexOf(facts.verdict);
 
 report.views.atlas = (place, params, go) => {
@@ -24,7 +26,7 @@ report.views.atlas = (place, params, go) => {
       { key: "safe", label: "safe range", kind: "number", value: (r) => numbers.signed(r.facts.safe), sort: null },
       { key: "usual", label: "largest error, usual range", value: (r) => worst(r.facts.usual), sort: null },
       { key: "instead", label: "use instead", kind: "name", value: (r) => (r.facts.instead ? opened(report.card(`${r.card.problem}/${r.facts.instead}`), r.fmt) : "") },
-      { key: "fails", label: "what fails", kind: "text", value: (r) => list(r.facts.clauses.map(numbers.signed)), sort: null },
+      { key: "fails", label: "what fails", value: (r) => folded(r.facts.clauses.map(numbers.signed), "statements"), sort: null },
       { key: "id", label: "row", kind: "kept", value: (r) => rowed("atlas", r.facts.line, r.facts.id) },
     ],
   });
@@ -44,7 +46,7 @@ report.views.systems = (place, params, go) => {
     filters: [{ key: "library", label: "Library", of: (r) => r.card.library }, { key: "format", label: "Format", of: (r) => r.fmt }, { key: "from", label: "From", of: (r) => r.card.input }, { key: "verdict", label: "Verdict", of: (r) => r.facts.verdict }],
     columns: [
       { key: "library", label: "library", value: (r) => r.card.library },
-      { key: "call", label: "call", kind: "name", value: (r) => opened(r.card, r.fmt) },
+      { key: "call", label: "call", kind: "call", value: (r) => [opened(r.card, r.fmt), r.card.also ? h("div.quiet", {}, "= ", report.name(r.card.also)) : ""] },
       { key: "from", label: "from", value: (r) => r.card.input },
       { key: "format", label: "format", value: (r) => r.fmt },
       { key: "verdict", label: "verdict", value: (r) => report.badge(r.facts), sort: (r) => rank(r.facts) },
@@ -52,7 +54,7 @@ report.views.systems = (place, params, go) => {
       ...Object.keys(FAULTS).map(at),
       { key: "flushed", label: "flushed to 0", kind: "number", value: (r) => String(r.facts.flushed ?? ""), sort: (r) => r.facts.flushed ?? "" },
       { key: "usual", label: "largest error, |x| ≤ 20", value: (r) => worst(r.facts.usual ?? []), sort: null },
-      { key: "instead", label: "use instead", kind: "name", value: (r) => (r.card.instead.key ? h("a", { href: report.href("choose", { format: r.fmt, what: r.card.instead.key }) }, r.card.instead.name) : "") },
+      { key: "instead", label: "use instead", kind: "name", value: (r) => (r.card.instead.key ? h("a", { href: report.href("choose", { format: r.fmt, what: r.card.instead.key }) }, report.name(r.card.instead.name)) : "") },
       { key: "id", label: "rows", value: (r) => h("details", {}, h("summary", {}, `${r.facts.rows.length}`), list(r.facts.rows.map(([t, line, target, , id]) => h("span", {}, rowed(t, line, id), target ? ` y = ${target}` : "")))), sort: null },
     ],
   });
@@ -88,7 +90,7 @@ report.views.rows = async (place, params, go) => {
         { key: "max", label: "largest error", value: (r) => numbers.ulps(r.max_ulp, fmt(r), lower(r)), sort: (r) => (r.max_ulp ? Number(r.max_ulp) : "") },
         { key: "at", label: "at input", kind: "number", value: (r) => (r.max_ulp_input ? numbers.short(numbers.from_hex(r.max_ulp_input), { precision: 53 }).slice(0, 12) : ""), sort: (r) => numbers.from_hex(r.max_ulp_input) },
         { key: "safe", label: "safe range", kind: "number", value: (r) => ends(r), sort: null },
-        { key: "spurious", label: "NaN, inf, zero, sign", value: (r) => ["spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign"].map((c) => r[c]).join(", "), sort: null },
+        { key: "spurious", label: "NaN, inf, zero, sign", kind: "kept", value: (r) => ["spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign"].map((c) => r[c]).join(", "), sort: null },
       ] : []),
     ],
   });
@@ -105,7 +107,20 @@ const one = (place, table, name, line) => {
   place.append(h("h3", {}, row.id ? `Row ${row.id}` : `Line ${line}`),
     h("p.actions", {},
       h("button", { type: "button", onclick: () => report.save(`${name}-${row.id || line}.csv`, report.csv(table.columns, [row])) }, "Save this row (CSV)"),
-      h("a", { href: report.href("rows", { table: name }) }, "All rows of this table")),
+      h("button", { type: "button", onclick: () => report.save(`${name}-${row.id || line}.bib`, entry(row, line, name) + "\n", "text/plain") }, "Save its BibTeX entry"),
+      h("a", { href: report.href("rows", { table: name }) }, "All rows of this table"), h("a", { href: report.href("cite") }, "How to cite")),
     h("p", {}, "Cite as: ", h("code", {}, cite)),
     h("dl.row", {}, table.columns.filter((c) => row[c] !== "").map((c) => [h("dt", {}, c), h("dd", {}, row[c])])));
+};
+
+/** Return the BibTeX entry of a row, the same that `harness cite` prints. */
+const entry = (row, line, table) => {
+  const { citation, tables, version } = report.core, day = citation["date-released"];
+  const named = row.system ? `${row.system} (${row.library}, ${row.mode.replaceAll("_", " ")})` : row.kernel;
+  const what = [row.problem, named, row.format].filter((v) => v).join(", ");
+  return report.bibtex(`xent-harness:${row.id || `${table}-${line}`}`, {
+    title: `{${row.id ? `Row ${row.id}` : `${table}, line ${line}`}${what ? `: ${what}` : ""}}`, author: "{The harness authors}", publisher: "xent-harness",
+    version: citation.version || version, year: day.slice(0, 4), date: day, url: citation["repository-code"] || PLACE,
+    note: `results/tables/${table}.csv, ${row.id ? `row ${row.id}` : `line ${line}`}; sources ${tables[table].sources}`,
+  });
 };

@@ -109,7 +109,7 @@ def _legend(figure: Figure) -> None:
     labels = [style.outcome_label(o) for o in MARKED]
     figure.legend(handles=handles, labels=labels, loc="lower left", bbox_to_anchor=(0.01, 0.24 / figure.get_figheight()),
                   ncols=4, frameon=False, columnspacing=1.4)  # fmt: skip
-    note = "Below the dashed line 1 − eps rounds to 1.  Both axes go by powers of two of eps and of min(p, 1 − p)."
+    note = "Below the dashed line 1 − eps rounds to 1.  Both axes go by powers of two: of eps, with larger steps below, and of min(p, 1 − p)."
     figure.text(0.02, 0.14 / figure.get_figheight(), note, va="center")
 
 
@@ -140,7 +140,10 @@ def best_curves(frames: Frames) -> Figure:
     handles = [style.line_handle(i, label) for i, label in enumerate(labels)]
     place = (0.01, 0.22 / figure.get_figheight())
     figure.legend(handles=handles, loc="lower left", bbox_to_anchor=place, ncols=4, frameon=False)
-    note = "Worst error within |logit| ≤ 10.  Right of the dashed line 1 − eps rounds to 1.  At the top edge: infinite."
+    note = (
+        "Worst error within |logit| ≤ 10.  Right of the dashed line 1 − eps rounds to 1.  At the top edge: infinite.  "
+        "eps goes by powers of two, with larger steps at the right."
+    )
     figure.text(0.02, 0.14 / figure.get_figheight(), note, va="center")
     return figure
 

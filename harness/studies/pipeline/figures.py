@@ -30,15 +30,17 @@ PARTS = {
 }
 PARTS_NOTE = """\
 Dashed line: 2^(p−1) ulp, no bit right.
-Farther up, errors stop short of the edge.
+Larger errors than fit are drawn just
+below the upper edge.
 Gaps: infinite or NaN.
 Triangles: p is 0 or 1, and the exact
-loss there infinite."""
+loss there is infinite."""
 DIGITS_NOTE = """\
-Grey line: the digits of the probability's format.
-Fewest digits in each cell of logits.
-Formulas are drawn where they are away from
-the exact logit by a twentieth or more."""
+Grey line: the digits that the format of
+the probability holds. Drawn are the
+fewest digits in each cell of logits,
+a formula's where they differ from the
+exact logit's by 5 % of the grey line's."""
 AXIS = InputAxis(PROBLEMS["bce_logits"])
 LOWEST = -3.0  # log2 of the least error shown, in ulp
 ABOVE = 3.0  # binades above 2^p in view: more is drawn at the edge

@@ -304,7 +304,11 @@ def _marks(ax: Axes, rows: Rows, frame: pd.DataFrame, limits: tuple[float, float
 
 
 def _error_legend(figure: Figure) -> None:
-    marks = [*((label, marker) for label, marker in FIGURES_OF_ERROR.values()), ("beyond", ">"), ("not finite", "^")]
+    marks = [
+        *((label, marker) for label, marker in FIGURES_OF_ERROR.values()),
+        ("beyond the axis", ">"),
+        ("not finite", "^"),
+    ]
     handles = [
         Line2D([], [], ls="none", marker=m, ms=4, mec="#000000", label=label,
                mfc="none" if label in ("99th percentile", "not finite") else "#000000")

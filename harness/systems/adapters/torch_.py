@@ -206,6 +206,15 @@ CALLS: tuple[tuple[str, Function, str, str, bool, tuple[str, ...], tuple[str, ..
     ("torch.nn.functional.softplus", _softplus, "", "softplus", False, ("torch",) * 3, ()),
     ("torch.nn.functional.logsigmoid", _logsigmoid, "", "log_sigmoid", False, ("torch_inside32",) * 3, ()),
 )
+# The modules that call a function and do nothing else: what most people write.
+MODULES = {
+    "torch.nn.functional.binary_cross_entropy": "torch.nn.BCELoss",
+    "torch.nn.functional.binary_cross_entropy_with_logits": "torch.nn.BCEWithLogitsLoss",
+    "torch.sigmoid + binary_cross_entropy": "torch.nn.Sigmoid + BCELoss",
+    "torch.sigmoid": "torch.nn.Sigmoid",
+    "torch.nn.functional.softplus": "torch.nn.Softplus",
+    "torch.nn.functional.logsigmoid": "torch.nn.LogSigmoid",
+}
 MODES = (("eager", _eager), ("autocast_bfloat16", _autocast("bfloat16")), ("compile", _compiled))
 # name, function, the same as it is typed, replicas of value and gradient
 MODELS = (
@@ -243,6 +252,7 @@ def _calls(library: str) -> list[System]:
                         mode,
                         load(function, wrap, gradient),
                         replicas[gradient][i],
+                        also=MODULES[name],
                         command=_printing(typed, gradient) if typed and eager else None,
                         taught=taught,
                         by_default=taught and eager,

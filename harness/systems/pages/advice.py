@@ -93,6 +93,11 @@ class KnownCall:
         """Return what was measured: False for the function itself, True for its gradient."""
         return frozenset(is_gradient(str(r["problem"])) for r in self.rows)
 
+    @property
+    def also(self) -> str:
+        """Return another public name of the call, empty where it has none."""
+        return system_of(self.rows[0]).also
+
     @cached_property
     def options(self) -> frozenset[str]:
         """Return the call's arguments that change the loss, such as pos_weight."""
@@ -154,6 +159,7 @@ def line(call: KnownCall, every: Sequence[KnownCall]) -> str:
     return render(
         TEMPLATE,
         name=call.name,
+        also=call.also,
         reasons="" if call.returned else _reasons(call),
         faults={k: _fault(k, call.faults[k], call) if k in kinds else None for k in KINDS},
         flushed=_flushed(call),

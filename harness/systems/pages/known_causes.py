@@ -7,7 +7,15 @@ from harness.systems.pages.causes import GITHUB, Cause
 P = "1 / (1 + np.exp(-x))"
 CLIP = "np.float32(1e-7), np.float32(1) - np.float32(1e-7)"
 DENSE = "keras Dense(sigmoid) + BinaryCrossentropy"
+# The derivatives of a stable form: that of max(x, 0), the small one of log1p(exp(-|x|)), and y.
+REORDERED = "(1 - np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x)))) - y"
 BACKWARD = "(p - y) / np.maximum((1 - p) * p, {eps}) * (p * (1 - p))"
+
+
+# A float16 probability whose loss is computed in float32, the slope cast back to float16.
+P16 = "np.float16(1 / (1 + np.exp(-np.float32(x))))"
+AUTOCAST = f"(lambda p, q: np.float16((q - y) / np.maximum((1 - q) * q, np.float32(1e-12))) * (p * (1 - p)))({P16}, np.float32({P16}))"
+SINCE_FLOAT16 = ("November 2023, when autocast on processors took float16", "read in pull request 112484")
 
 
 def torch_backward(eps: str) -> str:
@@ -18,12 +26,40 @@ def torch_backward(eps: str) -> str:
 CAUSES: tuple[Cause, ...] = (
     Cause(
         "the gradient of a wrong prediction is NaN under autocast to float16",
-        "The backward divides by max((1 − p) p, 1e-12). In float16 1e-12 is 0; once p has rounded to 1 this is 1 / 0, and "
-        "the sigmoid's derivative 0 times infinity is NaN.",
-        torch_backward("np.float16(1e-12)"),
+        "Autocast computes the loss in float32, of a float16 probability that has rounded to 1. The backward divides by "
+        "max((1 − p) p, 1e-12): the slope 1e12 is infinite when it is cast back to float16, and the sigmoid's derivative 0 "
+        "times infinity is NaN.",
+        AUTOCAST,
         "torch", "torch.nn.Linear + Sigmoid + BCELoss", "bce_logits_grad", "float16", "model_autocast_float16", "0", 8.5,
         ("invalid",),
+        since=SINCE_FLOAT16,
         issue=(f"{GITHUB}pytorch/pytorch/issues/61098", "users ask why autocast calls this loss unsafe and refuses it, which it does on GPUs (closed)"),
+    ),
+    Cause(
+        "the gradient of a wrong prediction is infinite under autocast to float16",
+        "Autocast computes the loss in float32, of a float16 probability. Its slope, −1 / p, is beyond float16's largest "
+        "number, 65504, when it is cast back, and stays infinite when it is multiplied by the sigmoid's derivative.",
+        AUTOCAST,
+        "torch", "torch.nn.Linear + Sigmoid + BCELoss", "bce_logits_grad", "float16", "model_autocast_float16", "1", -11.5,
+        ("invalid",),
+        since=SINCE_FLOAT16,
+        issue=(f"{GITHUB}pytorch/pytorch/issues/61098", "users ask why autocast calls this loss unsafe and refuses it, which it does on GPUs (closed)"),
+    ),
+    Cause(
+        "the gradient of a very wrong prediction is exactly 0",
+        "Below x = −88.7 e^−x is infinite in float32: the sigmoid is 0, and so is its derivative p (1 − p).",
+        torch_backward("np.float32(1e-12)"),
+        "torch", "torch.sigmoid + binary_cross_entropy", "bce_logits_grad", "float32", "eager", "1", -90.0,
+        ("dead",),
+        since=("January 2018 at the latest", "read in the sources Sigmoid.c and BCECriterion.c from before they moved; issue 4867 of that month shows them moved"),
+    ),
+    Cause(
+        "the loss of a right prediction is 0 in mixed precision",
+        "The sigmoid is taken in bfloat16, in which 1 + e^−6.5 is 1: p is 1, and the loss in float32 is −log 1.",
+        f"-np.log(np.float32({P.replace('1 /', 'x.dtype.type(1) /').replace('(1 +', '(x.dtype.type(1) +')}))",
+        "torch", "torch.nn.Linear + Sigmoid + BCELoss", "bce_logits", "bfloat16", "model_autocast_bfloat16", "1", 6.5,
+        ("cancelled",),
+        since=("PyTorch 1.10, the first with autocast on processors", "read in the first documentation of torch.cpu.amp, and in that of 2.1"),
     ),
     Cause(
         "the gradient of a confidently wrong prediction is exactly 0",
@@ -31,6 +67,7 @@ CAUSES: tuple[Cause, ...] = (
         torch_backward("np.float32(1e-12)"),
         "torch", "torch.sigmoid + binary_cross_entropy", "bce_logits_grad", "float32", "eager", "0", 17.0,
         ("dead", "faded"),
+        since=("January 2018 at the latest", "read in the sources Sigmoid.c and BCECriterion.c from before they moved; issue 4867 of that month shows them moved"),
         issue=(f"{GITHUB}pytorch/pytorch/issues/24933", "BCELoss of a sigmoid is not BCEWithLogitsLoss (closed)"),
     ),
     Cause(
@@ -81,18 +118,22 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "the gradient of a right prediction is 0 in a graph",
-        "The gradient is σ(x) − 1. σ(x) has rounded to 1; −σ(−x) is the same number without the difference.",
-        f"{P} - y",
+        "The gradient is 1 − y − s with a small s = e^−|x| / (1 + e^−|x|). In eager mode y is taken from 1 first, and s is left. "
+        "The optimizer of graphs adds in another order, (1 − s) − y, in which 1 − s has rounded to 1. With its option "
+        "arithmetic_optimization switched off the value is right.",
+        REORDERED,
         "tensorflow", "tf.nn.sigmoid_cross_entropy_with_logits", "bce_logits_grad", "float32", "graph", "1", 17.5,
         ("faded",),
+        since=("TensorFlow 2.12.0 at the latest", "run with that release"),
     ),
     Cause(
         "the gradient of a right prediction is 0 in a model compiled as a graph",
-        "In a graph the sigmoid is taken back and the loss computed from the logit, whose gradient is σ(x) − 1.",
-        f"{P} - y",
+        "In a graph the sigmoid is taken back and the loss computed from the logit. Its gradient is 1 − y − s with a small "
+        "s = e^−|x| / (1 + e^−|x|), which the optimizer of graphs adds in the order (1 − s) − y: 1 − s has rounded to 1.",
+        REORDERED,
         "tf_keras", "tf_keras Dense(sigmoid) + BinaryCrossentropy", "bce_logits_grad", "float32", "model_graph", "1", 17.5,
         ("faded",),
-        since=("TensorFlow 1.14 at the latest", "read in issue 31930"),
+        since=("TensorFlow 2.12.0 at the latest", "run with that release; that the sigmoid is taken back is read in issue 31930 of 1.14"),
         issue=(f"{GITHUB}tensorflow/tensorflow/issues/118313", "graph and eager mode differ, since only one takes it back (open)"),
     ),
     Cause(
@@ -113,6 +154,23 @@ CAUSES: tuple[Cause, ...] = (
         ("dead",),
         since=("Keras 3.0.0, the first with this backend", "read in its source"),
         issue=(f"{GITHUB}keras-team/keras/issues/9664", "a clipped probability has the gradient 0 (closed)"),
+    ),
+    Cause(
+        "the gradient of a wrong prediction is infinite in mixed precision",
+        "The loss is computed in float32, of a float16 probability. Its slope, −1 / p, is beyond float16's largest number, "
+        "65504, when it is cast back. With Keras's loss scaling, which the line switches off, fit() leaves out the step.",
+        AUTOCAST,
+        "keras-tensorflow", DENSE, "bce_logits_grad", "float16", "model_mixed_eager", "1", -11.5,
+        ("invalid",),
+    ),
+    Cause(
+        "the gradient is halved where the probability meets the clip",
+        "The sigmoid at 16 is the very number 1 − 1e-7 in float32, at which the probability is clipped. JAX takes the "
+        "derivative of a minimum of two equal numbers as one half.",
+        f"(lambda p: np.float32(1 - (p == np.float32(1) - np.float32(1e-7)) / 2) / (1 - p) * (p * (1 - p)))({P})",
+        "keras-jax", DENSE, "bce_logits_grad", "float32", "model_jit", "0", 16.0,
+        ("off",),
+        since=("Keras 3.0.0, the first with this backend", "run with that release and JAX 0.4.30"),
     ),
     Cause(
         "the gradient of a wrong prediction dies at a logit of 6 in mixed precision",

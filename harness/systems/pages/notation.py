@@ -9,6 +9,7 @@ from harness.problems import problem_named
 from harness.tables.rows import Row
 
 DIGITS = 6
+NINES = 12  # characters that a reader counts
 
 
 def number(value: mpmath.mpf | float) -> str:
@@ -24,9 +25,12 @@ def number(value: mpmath.mpf | float) -> str:
 
 
 def given(row: Row, x: float) -> str:
-    """Write an input by the fewest digits that name it in its format."""
+    """Write an input by the fewest digits that name it in its format, long rows of nines by what is missing from 1."""
     fmt = format_named(str(row["format"]))
-    return fmt.short(x).removesuffix(".0").replace("-", "−")
+    text = fmt.short(x).removesuffix(".0")
+    if len(text) > NINES and set(text[2:]) == {"9"} and 1 - float(f"1e-{len(text) - 2}") == x:
+        text = f"1 − 1e-{len(text) - 2:02}"
+    return text.replace("-", "−")
 
 
 def variable(row: Row) -> str:

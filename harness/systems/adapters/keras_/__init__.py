@@ -192,17 +192,19 @@ def printing_model(keras: str, layers: tuple[str, str, bool], mode: str, gradien
     `keras` is the import name; `layers` are the last layer's activation, further layers, and from_logits.
     """
     activation, further, logits = layers
-    step = STEP[mode.rpartition("_")[2]]
+    step, mixed = STEP[mode.rpartition("_")[2]], "mixed" in mode
 
     def write(at: Point) -> str:
-        policy = f"{keras}.mixed_precision.set_global_policy('{'mixed_' if 'mixed' in mode else ''}{at.fmt}'); "
+        policy = f"{keras}.mixed_precision.set_global_policy('{'mixed_' if mixed else ''}{at.fmt}'); "
         stack = f"{keras}.Input((1,)), {keras}.layers.Dense(1, {activation}, kernel_initializer='ones'){further}"
         model = f"import {keras}, numpy as np; {policy}m = {keras}.Sequential([{stack}]); "
         loss = f"loss={keras}.losses.BinaryCrossentropy(from_logits={logits}), {step}"
         data = f"np.array([[{at.x}]]), np.array([[{at.y}.]])"
         if not gradient:
             return f"{model}m.compile({loss}); print(m.evaluate({data}, verbose=0))"
-        descent = f"m.compile({keras}.optimizers.SGD(1.0), {loss}); m.fit({data}, verbose=0)"
+        # Scaled, the gradient of float16 is not the one that was measured, and an infinite one moves nothing.
+        plain = ", auto_scale_loss=False" if mixed and at.fmt == "float16" and keras == "keras" else ""
+        descent = f"m.compile({keras}.optimizers.SGD(1.0), {loss}{plain}); m.fit({data}, verbose=0)"
         return f"{model}{descent}; print(float(-m.get_weights()[1][0]))"
 
     return write
