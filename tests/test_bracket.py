@@ -147,7 +147,7 @@ def writer_path(name):
 
 
 BOUNDED = {
-    **KEY, "bounded": "", "max_bound_ulp": "", "safe_inner_lo": "-0x1p+5", "safe_inner_hi": "0x1p+6",
+    **KEY, "cells": "", "bounded": "", "max_bound_ulp": "", "function_errors": "", "safe_inner_lo": "-0x1p+5", "safe_inner_hi": "0x1p+6",
     "safe_premises": "IEEE 754; exp <= 1.25 ulp at every argument; signs; bias; reference",
 }  # fmt: skip
 

@@ -133,7 +133,7 @@ class TestRefusals:
         "arguments",
         [
             ["exp", "--input", "1e999999"],
-            ["bce_logits_grad", "--logit", "1e-300000", "--target", "0.35", "--digits", "1"],  # next to a tie
+            ["bce_logits_grad", "--logit", "1e-999999", "--target", "0.35", "--digits", "1"],  # next to a tie
         ],
     )
     def test_what_takes_too_long_is_refused_in_one_sentence(self, capsys, monkeypatch, arguments):
