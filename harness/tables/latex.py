@@ -20,7 +20,7 @@ LATEX = {
     "≥": r"$\ge$", "≤": r"$\le$", "<": "$<$", ">": "$>$", "−": "$-$", "±": r"$\pm$", "×": r"$\times$",
     "·": r"$\cdot$", "σ": r"$\sigma$", "γ": r"$\gamma$", "κ": r"$\kappa$", "α": r"$\alpha$", "ε": r"$\epsilon$",
     "∞": r"$\infty$", "√": r"$\surd$", "→": r"$\to$", "←": r"$\leftarrow$", "⌈": r"$\lceil$", "⌉": r"$\rceil$",
-    "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "₂": "$_2$", "⁻": "$^-$", "⊆": r"$\subseteq$", "≈": r"$\approx$",
+    "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "₂": "$_2$", "⁻": "$^-$", "⊆": r"$\subseteq$", "⊇": r"$\supseteq$", "≈": r"$\approx$",
     "≠": r"$\ne$", "…": r"\dots{}", "–": "--", "½": r"$\frac12$", "|": r"$|$", '"': r"\textquotedbl{}",
 }  # fmt: skip
 CM = {"column": 8.5, "page": 17.8}  # a column of two, and both
@@ -264,7 +264,9 @@ def _breakable(text: str, em: float) -> str:
 def _parted(word: str, em: float) -> str:
     """Return a word, or what stands between the numbers in it, with the places where it may be broken."""
     pieces = re.findall(r"[^_/.,:=()\[\]-]*[_/.,:=()\[\]-]?", word) if len(word) > 8 else [word]
-    return r"\allowbreak{}".join(escaped(part) for piece in pieces if piece for part in _halved(piece, em))
+    before_number = [""] if word.endswith("(") else []
+    parts = [escaped(part) for piece in pieces if piece for part in _halved(piece, em)]
+    return r"\allowbreak{}".join(parts + before_number)
 
 
 def _halved(piece: str, em: float) -> list[str]:
