@@ -31,6 +31,7 @@ TRACE = 2.0**-12
 APART = 4
 COARSEST = 0.25  # for a format of 8 bits: too few for more than multiples of the problem
 LEAST = 6  # values that a guess must hold at
+BOUNDS = (0.5, 1000.0)  # of c in c tanh(x / c)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.checking.moderate import (
     APART,
+    BOUNDS,
     COARSEST,
     ROUNDINGS,
     TRACE,
@@ -30,7 +31,6 @@ from harness.numbers.formats import Format
 from harness.problems.classes import HESSIAN, ClassProblem
 
 ROWS = 12
-BOUNDS = (0.5, 1000.0)  # of c in c tanh(x / c)
 SHIFTS = 4  # how often each label is tried, with another row each time
 UNDECLARED = "a function of K classes cannot be declared, so its own errors are not measured"
 Call = Callable[[Array, "Array | None"], Array]

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from harness.checking.moderate import (
+    BOUNDS,
     LEAST,
     ROUNDINGS,
     Array,
@@ -34,7 +35,6 @@ TRUE = "p being the probability of the true class"
 # A guess may be off by so much of what it explains, and by the roundings of a sensible formula.
 LEFT = 1 / 64
 SHIFTS = (0.05, 0.1, 0.2, 0.02, 0.01)  # by which an asymmetric loss lowers the probability of a negative example
-BOUNDS = (0.5, 1000.0)  # of c in c tanh(x / c)
 # What is added to the cross-entropy, and what it is called then: alone, beside the whole cross-entropy, beside a part of it.
 NAMES = {
     "(1 - p)": (

@@ -39,7 +39,7 @@ def unnamed(
     problem: Problem, fmt: Format, call: Call, hard: Sequence[ModerateValues], tolerance: float
 ) -> Recognition | None:
     """Return that `call` is no form of the problem, and where it differs most; None where it may be one."""
-    if any(_with_eps(p, tolerance) for p in hard):
+    if any(within_log(p.given, p.exact, tolerance) for p in hard):
         return None
     found = [p for p in hard if far_apart(p.given, p.exact, tolerance) and _smooth(problem, fmt, call, p, tolerance)]
     if not found:
@@ -88,10 +88,6 @@ def within_log(given: Array, exact: Array, tolerance: float) -> bool:
     eps = np.exp(-given) - np.exp(-exact)
     middle = median(eps)
     return bool(0 < middle <= MOST_EPS and np.abs(eps - middle).max() <= max(middle / 4, tolerance))
-
-
-def _with_eps(p: ModerateValues, tolerance: float) -> bool:
-    return within_log(p.given, p.exact, tolerance)
 
 
 def _smooth(problem: Problem, fmt: Format, call: Call, p: ModerateValues, tolerance: float) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.explain.followed import NotFollowed, asked_for, names_of
+from harness.explain.followed import NotFollowed, asked_for, names_of, put
 from harness.explain.followed_vectors import FollowedVectors, cast, constants
 from harness.explain.shadow import Shadow
 
@@ -81,23 +81,13 @@ def _replaced(function: Callable[..., Any]) -> Iterator[None]:
     here = {n: originals[id(v)] for n, v in own.items() if id(v) in originals}
     with ExitStack() as stack:
         for scope, new in (*both, (own, here)):
-            stack.enter_context(_put(scope, new))
+            stack.enter_context(put(scope, new))
         yield
 
 
 def _of_scipy(original: Callable[..., Any], followed: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function of SciPy that takes followed arrays, too: by the operations that SciPy runs."""
     return lambda a, *args, **options: (followed if isinstance(a, FollowedVectors) else original)(a, *args, **options)
-
-
-@contextmanager
-def _put(scope: dict[str, Any], names: dict[str, Any]) -> Iterator[None]:
-    before = {n: scope[n] for n in names}
-    scope.update(names)
-    try:
-        yield
-    finally:
-        scope.update(before)
 
 
 def follow_vectors(function: Callable[..., Any], *inputs: Array) -> Any:

@@ -14,7 +14,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -37,7 +37,36 @@ class NotFollowed(TypeError):
     """Raised where a function does what cannot be followed; the message names it."""
 
 
-class Followed(NDArrayOperatorsMixin):
+class FollowedArray(NDArrayOperatorsMixin):
+    """Stand for an array in a user's code.  What would make plain numbers or arrays of it raises NotFollowed."""
+
+    @property
+    def computed(self) -> Array:
+        """Return the array that NumPy computed for it."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.computed)
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, key: Any) -> Self:
+        raise NotImplementedError
+
+    def __bool__(self) -> bool:
+        return bool(self.computed)
+
+    def __float__(self) -> float:
+        raise NotFollowed("a Python number is made of a followed value, as float() and the math module do")
+
+    __int__ = __index__ = __float__  # type: ignore[assignment]
+
+    def __array__(self, *_: Any, **__: Any) -> Array:
+        raise NotFollowed("a plain array is made of a followed value, as compiled functions do")
+
+
+class Followed(FollowedArray):
     """Stand for an array of one element, or of none where a mask left nothing, in a user's code.
 
     `node` is the Shadow that it holds at the moment; `weak` tells that it stands for a Python number, which takes
@@ -46,6 +75,11 @@ class Followed(NDArrayOperatorsMixin):
 
     def __init__(self, node: Shadow, weak: bool = False):
         self.node, self.weak = node, weak
+
+    @property
+    def computed(self) -> Array:
+        """Return the content's number, as NumPy computed it."""
+        return self.node.computed
 
     @property
     def dtype(self) -> np.dtype:
@@ -71,23 +105,6 @@ class Followed(NDArrayOperatorsMixin):
     def T(self) -> Followed:  # NumPy's name
         """Return the value itself: of one element the transpose is the element."""
         return self
-
-    def __len__(self) -> int:
-        return len(self.node.computed)
-
-    def __iter__(self) -> Iterator[Followed]:
-        return (self[i] for i in range(len(self)))
-
-    def __bool__(self) -> bool:
-        return bool(self.node.computed)
-
-    def __float__(self) -> float:
-        raise NotFollowed("a Python number is made of a followed value, as float() and the math module do")
-
-    __int__ = __index__ = __float__  # type: ignore[assignment]
-
-    def __array__(self, *_: Any, **__: Any) -> Array:
-        raise NotFollowed("a plain array is made of a followed value, as compiled functions do")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -363,13 +380,13 @@ def _replaced(function: Callable[..., Any]) -> Iterator[None]:
         for module, names in ((np, replaced["numpy"]), (math, replaced["math"])):
             originals = {id(getattr(module, n)): new for n, new in names.items()}
             here = {n: originals[id(v)] for n, v in own.items() if id(v) in originals}
-            stack.enter_context(_put(vars(module), names))
-            stack.enter_context(_put(own, here))
+            stack.enter_context(put(vars(module), names))
+            stack.enter_context(put(own, here))
         yield
 
 
 @contextmanager
-def _put(scope: dict[str, Any], names: dict[str, Any]) -> Iterator[None]:
+def put(scope: dict[str, Any], names: dict[str, Any]) -> Iterator[None]:
     """Give names other values for a while; all others in the scope stay as the code inside leaves them."""
     before = {n: scope[n] for n in names}
     scope.update(names)

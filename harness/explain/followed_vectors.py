@@ -8,14 +8,13 @@ own loops; a sum along a row is a chain of additions with NumPy's result at its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from harness.explain.counterparts import OPERATIONS
-from harness.explain.followed import NotFollowed, chosen
+from harness.explain.followed import FollowedArray, NotFollowed, chosen
 from harness.explain.shadow import Shadow
 
 Array = np.ndarray
@@ -36,34 +35,18 @@ IN_ORDER = 8  # terms that NumPy adds one after the other
 METHODS = (*REDUCED, *MOVING, *TELLING, "mean", "clip", "flatten", "dot")
 
 
-class FollowedVectors(NDArrayOperatorsMixin):
+class FollowedVectors(FollowedArray):
     """Stand for an array in a user's code; `values` are NumPy's, `nodes` the Shadows of its elements, in the same shape."""
 
     def __init__(self, values: Array, nodes: Nodes):
         self.values, self.nodes = values, nodes
 
+    computed = property(lambda self: self.values)
     dtype = property(lambda self: self.values.dtype)
     shape = property(lambda self: self.values.shape)
     size = property(lambda self: self.values.size)
     ndim = property(lambda self: self.values.ndim)
     T = property(lambda self: np.transpose(self))
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __iter__(self) -> Iterator[FollowedVectors]:
-        return (self[i] for i in range(len(self)))
-
-    def __bool__(self) -> bool:
-        return bool(self.values)
-
-    def __float__(self) -> float:
-        raise NotFollowed("a Python number is made of a followed value, as float() and the math module do")
-
-    __int__ = __index__ = __float__  # type: ignore[assignment]
-
-    def __array__(self, *_: Any, **__: Any) -> Array:
-        raise NotFollowed("a plain array is made of a followed value, as compiled functions do")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in ("values", "nodes"):

@@ -118,7 +118,7 @@ def note(cited: Citation) -> str:
     inputs = "every input" if row["exhaustive"] == "true" else f"a sample ({row['grid']} grid)"
     inputs = "found by search" if row["grid"] == SEARCH else inputs
     problem = PROBLEMS.get(row["problem"].partition("@")[0])  # functions of several inputs are in no such list
-    figure, variable = largest(row), "p" if problem and problem.input == "probability" else "x"
+    figure, variable = largest(row), problem.variable if problem else "x"
     error = (
         f"max error {figure} ulp at {variable} = {decimal_input(row['max_ulp_input'])}" if figure else "nothing finite"
     )

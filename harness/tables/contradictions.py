@@ -10,7 +10,7 @@ claim no more than the strongest table.  `harness verify` looks for each of thes
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from harness.tables.advice import unheld
 from harness.tables.basis import EVERY_INPUT, PROVED, SEARCH
 from harness.tables.prose import exceeded
 from harness.tables.strongest import Ends, Known, SafeRange, TableRow, intersection, is_contract, outer_bounds
+
+Placed = tuple[str, Mapping[str, str]]  # where a row stands, and the row
 
 HARD = ("", "0", "1")
 ROUNDED = Decimal(1 + 1e-8)  # maxima have nine digits: two of one truth may differ in the last
@@ -38,13 +40,14 @@ def contradictions(results: Path) -> list[str]:
     found += [*brackets(known), *premises(known)]
     if (tables / "atlas.csv").is_file():
         found += atlas(tables / "atlas.csv", known)
-    bounded = [p for p in paths if p.stem.startswith("bounds_")]
-    found += bounds_of_two(bounded)
-    for path in paths:
-        if path in bounded:
-            found += bounds(path, known)
-        if is_contract(path):
-            found += cures(path, known)
+    bounded = [
+        (f"{path.name}:{line}", row)
+        for path in paths
+        if path.stem.startswith("bounds_")
+        for line, row in enumerate(writer.read(path).to_dict("records"), 2)
+    ]
+    found += [*bounds(bounded, known), *bounds_of_two(bounded)]
+    found += [text for path in paths if is_contract(path) for text in cures(path, known)]
     found += systems(tables / "systems.csv", tables / "systems_exhaustive.csv")
     readme = results.parent / "README.md"
     written = [*([readme] if readme.is_file() else []), *sorted((results.parent / "docs").rglob("*.md"))]
@@ -201,31 +204,29 @@ def statements(failure: str) -> Iterator[tuple[str, Decimal]]:
             yield from ((target, Decimal(found)) for target in targets)
 
 
-def bounds(path: Path, known: Known) -> Iterator[str]:
+def bounds(rows: Sequence[Placed], known: Known) -> Iterator[str]:
     """Tell where an a priori bound that is finite everywhere lies below the largest error known."""
-    for i, row in enumerate(writer.read(path).to_dict("records")):
+    for where, row in rows:
         if not row["bounded"] or Decimal(row["bounded"]) != 1 or not row["max_bound_ulp"]:
             continue
         largest = known.figures(*_key(row), row["target"]).maximum
         if largest and Decimal(largest.ulp) > Decimal(row["max_bound_ulp"]):
-            yield (
-                f"{path.name}:{i + 2}: {' '.join(_key(row))}, target {row['target'] or 'none'}, is bounded by"
-                f" {row['max_bound_ulp']} ulp, {largest.table} has {largest.ulp}"
-            )
+            yield f"{where}: {_bounded(row)}, {largest.table} has {largest.ulp}"
 
 
-def bounds_of_two(paths: Sequence[Path]) -> Iterator[str]:
+def bounds_of_two(rows: Sequence[Placed]) -> Iterator[str]:
     """Tell where two tables derive other bounds of one kernel in as many cells, from errors of functions known as well."""
     first: dict[tuple[str, ...], tuple[str, str]] = {}
-    for path in paths:
-        for i, row in enumerate(writer.read(path).to_dict("records")):
-            of = (*_key(row), *(str(row[c]) for c in ("target", "cells", "bounded", "function_errors")))
-            where, bound = first.setdefault(of, (f"{path.name}:{i + 2}", str(row["max_bound_ulp"])))
-            if bound != row["max_bound_ulp"]:
-                yield (
-                    f"{path.name}:{i + 2}: {' '.join(_key(row))}, target {row['target'] or 'none'}, is bounded by"
-                    f" {row['max_bound_ulp']} ulp, in {where} by {bound}"
-                )
+    for where, row in rows:
+        of = (*_key(row), *(row[c] for c in ("target", "cells", "bounded", "function_errors")))
+        there, bound = first.setdefault(of, (where, row["max_bound_ulp"]))
+        if bound != row["max_bound_ulp"]:
+            yield f"{where}: {_bounded(row)}, in {there} by {bound}"
+
+
+def _bounded(row: Mapping[str, str]) -> str:
+    """Say by how much a row of bounds is bounded."""
+    return f"{' '.join(_key(row))}, target {row['target'] or 'none'}, is bounded by {row['max_bound_ulp']} ulp"
 
 
 def cures(path: Path, known: Known) -> Iterator[str]:
@@ -255,7 +256,7 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def _key(row: dict) -> tuple[str, str, str]:  # type: ignore[type-arg]
+def _key(row: Mapping[str, str]) -> tuple[str, str, str]:
     return row["problem"], row["kernel"], row["format"]
 
 

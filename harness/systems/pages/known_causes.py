@@ -15,6 +15,14 @@ BACKWARD = "(p - y) / np.maximum((1 - p) * p, {eps}) * (p * (1 - p))"
 # A float16 probability whose loss is computed in float32, the slope cast back to float16.
 P16 = "np.float16(1 / (1 + np.exp(-np.float32(x))))"
 AUTOCAST = f"(lambda p, q: np.float16((q - y) / np.maximum((1 - q) * q, np.float32(1e-12))) * (p * (1 - p)))({P16}, np.float32({P16}))"
+SINCE_THNN = (
+    "January 2018 at the latest",
+    "read in the sources Sigmoid.c and BCECriterion.c from before they moved; issue 4867 of that month shows them moved",
+)
+NOT_WITH_LOGITS = (
+    f"{GITHUB}pytorch/pytorch/issues/24933",
+    "BCELoss of a sigmoid is not BCEWithLogitsLoss (closed)",
+)
 SINCE_FLOAT16 = ("November 2023, when autocast on processors took float16", "read in pull request 112484")
 
 
@@ -51,7 +59,7 @@ CAUSES: tuple[Cause, ...] = (
         torch_backward("np.float32(1e-12)"),
         "torch", "torch.sigmoid + binary_cross_entropy", "bce_logits_grad", "float32", "eager", "1", -90.0,
         ("dead",),
-        since=("January 2018 at the latest", "read in the sources Sigmoid.c and BCECriterion.c from before they moved; issue 4867 of that month shows them moved"),
+        since=SINCE_THNN,
     ),
     Cause(
         "the loss of a right prediction is 0 in mixed precision",
@@ -67,8 +75,8 @@ CAUSES: tuple[Cause, ...] = (
         torch_backward("np.float32(1e-12)"),
         "torch", "torch.sigmoid + binary_cross_entropy", "bce_logits_grad", "float32", "eager", "0", 17.0,
         ("dead", "faded"),
-        since=("January 2018 at the latest", "read in the sources Sigmoid.c and BCECriterion.c from before they moved; issue 4867 of that month shows them moved"),
-        issue=(f"{GITHUB}pytorch/pytorch/issues/24933", "BCELoss of a sigmoid is not BCEWithLogitsLoss (closed)"),
+        since=SINCE_THNN,
+        issue=NOT_WITH_LOGITS,
     ),
     Cause(
         "the gradient shrinks where the prediction is most wrong",
@@ -87,7 +95,7 @@ CAUSES: tuple[Cause, ...] = (
         "torch", "torch.sigmoid + binary_cross_entropy", "bce_logits", "float32", "eager", "0", 17.0,
         ("plateau",),
         since=("early 2020; in December 2019 it stopped at 27.6", "read in issue 31453 and pull request 33160"),
-        issue=(f"{GITHUB}pytorch/pytorch/issues/24933", "BCELoss of a sigmoid is not BCEWithLogitsLoss (closed)"),
+        issue=NOT_WITH_LOGITS,
     ),
     Cause(
         "the loss of a right prediction, y = 0, is lost from the stable function",

@@ -35,7 +35,7 @@ def given(row: Row, x: float) -> str:
 
 def variable(row: Row) -> str:
     """Return x for a logit, p for a probability."""
-    return "p" if problem_named(str(row["problem"])).input == "probability" else "x"
+    return problem_named(str(row["problem"])).variable
 
 
 def input_name(row: Row) -> str:

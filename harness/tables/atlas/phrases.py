@@ -30,7 +30,7 @@ class Phrases:
     def __init__(self, problem: Problem, fmt: Format, cases: list[Case]):
         self.problem, self.fmt, self.grid = problem, fmt, cases[0].grid
         self.case = {None if c.target is None else float(c.target): c for c in cases}
-        self.variable = "p" if problem.input == "probability" else "x"
+        self.variable = problem.variable
 
     def side(self, found: Sequence[Failure], safe: Ends) -> list[str]:
         """Write a target's failures on one side, nearest to the centre first.
