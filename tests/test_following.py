@@ -94,7 +94,7 @@ def test_what_is_followed_computes_what_the_code_computes(function, fmt):
             with np.errstate(all="ignore"):
                 expected = function(*(a.copy() for a in given))
             found = follow(function, *given)
-            assert found.dtype == dtype and found.shape == (1,)
+            assert found.dtype == expected.dtype and found.shape == (1,)
             np.testing.assert_array_equal(found.computed.astype(np.float64), expected.astype(np.float64))
 
 

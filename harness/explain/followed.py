@@ -241,9 +241,12 @@ def _where(condition: Any, a: Any, b: Any) -> Followed:
     return Followed(chosen(like._shadow(condition), *known))
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **options: Any) -> Any:
+def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **options: Any) -> Any:
+    """Compute min(max(a, low), high) in the format of np.clip: it has no bfloat16 or float8, and returns float32."""
     low, high = options.get("min", a_min), options.get("max", a_max)
-    value = a if low is None else np.maximum(a, low)
+    foreign = isinstance(a, FollowedArray) and a.computed.dtype.type.__module__ != "numpy"
+    value: Any = a.astype(np.float32) if foreign else a
+    value = value if low is None else np.maximum(value, low)
     value = value if high is None else np.minimum(value, high)
     if out is None:
         return value
@@ -296,7 +299,7 @@ def _copyto(target: Followed, source: Any, casting: str = "same_kind", where: An
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "where": _where, "clip": _clip, "nan_to_num": _nan_to_num, "select": _select, "piecewise": _piecewise,
+    "where": _where, "clip": clip, "nan_to_num": _nan_to_num, "select": _select, "piecewise": _piecewise,
     "full_like": _full, "zeros_like": lambda a, *r, **o: _full(a, 0, *r, **o), "copyto": _copyto,
     "ones_like": lambda a, *r, **o: _full(a, 1, *r, **o), "empty_like": lambda a, *r, **o: _full(a, 0, *r, **o),
     "putmask": lambda a, mask, values: _copyto(a, values, where=mask),

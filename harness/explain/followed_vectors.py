@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.explain.counterparts import OPERATIONS
-from harness.explain.followed import FollowedArray, NotFollowed, chosen
+from harness.explain.followed import FollowedArray, NotFollowed, chosen, clip
 from harness.explain.shadow import Shadow
 
 Array = np.ndarray
@@ -252,16 +252,6 @@ def _where(condition: Any, a: Any, b: Any) -> FollowedVectors:
     return _made(found, _each(chosen, *(np.broadcast_to(v.nodes, found.shape) for v in (whether, yes, no))))
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **options: Any) -> Any:
-    low, high = options.get("min", a_min), options.get("max", a_max)
-    value = a if low is None else np.maximum(a, low)
-    value = value if high is None else np.minimum(value, high)
-    if out is None:
-        return value
-    out[...] = value
-    return out
-
-
 def _mean(a: Any, axis: Any = None, **options: Any) -> FollowedVectors:
     found = np.asarray(np.mean(_plain(a), axis=axis, **options))
     total = np.sum(a, axis=axis, keepdims=bool(options.get("keepdims", False)))
@@ -294,7 +284,7 @@ def _sorted(a: Any, axis: int = -1, **_: Any) -> Any:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "where": _where, "clip": _clip, "mean": _mean, "nan_to_num": _nan_to_num, "full_like": _full, "sort": _sorted,
+    "where": _where, "clip": clip, "mean": _mean, "nan_to_num": _nan_to_num, "full_like": _full, "sort": _sorted,
     "zeros_like": lambda a, *r, **o: _full(a, 0, *r, **o), "ones_like": lambda a, *r, **o: _full(a, 1, *r, **o),
     "empty_like": lambda a, *r, **o: _full(a, 0, *r, **o),
     "dot": lambda a, b: _dot(a, b), "inner": lambda a, b: _dot(a, b),

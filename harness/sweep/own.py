@@ -51,7 +51,8 @@ def accepted(result: Any, x: np.ndarray, name: str) -> np.ndarray:
             f"{name} returned {result.shape} for an input of shape {x.shape}; return one value for each input"
         )
     if result.dtype != x.dtype:
-        raise UsageError(f"{name} returned {result.dtype} for {x.dtype} inputs; compute and return {x.dtype}")
+        clip = "" if x.dtype.type.__module__ == "numpy" else " (np.clip does not: np.minimum and np.maximum do)"
+        raise UsageError(f"{name} returned {result.dtype} for {x.dtype} inputs; compute and return {x.dtype}{clip}")
     if not result.flags.writeable:
         raise UsageError(f"{name} returned a read-only array, a view of other memory; return a copy of it")
     return result
