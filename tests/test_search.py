@@ -16,7 +16,7 @@ from harness.kernels import Kernel, kernel_named, like
 from harness.numbers.division import changes
 from harness.numbers.formats import format_named
 from harness.problems import problem_named
-from harness.search import along, search_worst
+from harness.search import along, race, search_worst
 from harness.search.along import ExactValues, LineSearch
 from harness.search.exchange import exchange
 from harness.search.interpolation import run_errors
@@ -448,6 +448,32 @@ def test_the_worst_inputs_race_to_their_worst_targets(own):
     ).max()
     assert spent < 1 << 18
     assert (ulp[0] > sampled + 0.003) == own
+
+
+def test_targets_lie_where_the_exact_value_is_just_below_a_power_of_two():
+    problem, kernel = problem_named("bce_logits"), kernel_named("bce_logits", "logaddexp_pair")
+    run = BoxSearch(problem, kernel, FLOAT32, lambda p: tuple(FLOAT32.from_ordinal(q)[None] for q in p), 1 << 10, 0)
+    x = np.array([0.55, -3.0, 20.0, 0.0], np.float32)
+    y = race._below_powers(run, np.stack([FLOAT32.ordinal(x), np.zeros(4, np.int64)]), (4, 400))
+    assert np.isnan(y[3]).all() or not ((y[3] > 0) & (y[3] < 1)).any()  # L(0, y) is log 2 whatever y is
+    y = y[:3].astype(np.float32).astype(float)
+    value = np.logaddexp(0, x[:3, None].astype(float)) - y * x[:3, None]
+    inside = (y >= 0) & (y <= 1)
+    left = (np.exp2(np.ceil(np.log2(value))) / value - 1)[inside]  # of the power of two above
+    assert inside.mean() > 0.9
+    assert np.mean(left < 8 * 2.0**-24) > 0.4 and np.mean(left < 2.0**-10) > 0.7
+
+
+def test_an_error_that_carries_over_a_power_of_two_is_found(monkeypatch):
+    """Negative control: the same search without targets just below powers of two finds less."""
+
+    def found():
+        problem, kernel = problem_named("bce_logits"), kernel_named("bce_logits", "logaddexp_pair")
+        return search_worst(problem, kernel, FLOAT32, None, 1 << 18, 2).ulp
+
+    carried = found()
+    monkeypatch.setattr(race, "_below_powers", lambda run, points, shape: np.full(shape, np.nan))
+    assert carried > 3.23 > found() + 0.1
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 Part of the error of a loss is its input's own: softplus(x) is off by what it is off by, whatever weight the target gives
 it.  The worst inputs for one target are therefore bad for most, and with the right one, whose roundings and whose place
 below a power of two add to it, worst of all.  A line of inputs shows the first; how the target adds to it looks random.
-So many inputs begin with few targets each, and each time the best of them go on with more, half of these beside their best.
+So many inputs begin with few targets each, and each time the best of them go on with more: some beside their best, some
+anywhere, and some where the exact value is just below a power of two, above which a computed value is rounded to twice
+as much.
 
 Inputs are taken from every cell, since the worst of all crowd in one place and another may suit more targets; and from
 lines of several targets, since of two functions that a loss adds up, the targets 0 and 1 each show one alone.
@@ -15,13 +17,14 @@ import numpy as np
 
 from harness.numbers.formats import Format
 from harness.search.space import BoxSearch
+from harness.truth.fast import evaluate
 
 Array = np.ndarray
 
-OF_CELL = 8  # of the inputs of a cell, the worst so many take part
+OF_CELL = 256  # of the inputs of a cell, the worst so many take part
 PART = 2  # and have the largest of their errors divided by so much at least
 FEWER, LAST = 4, 32  # one in FEWER goes on, until there are so many
-LEAST = 64  # targets for each input at first
+LEAST = 16  # targets for each input at first
 REACH = 2.0**26  # ordinals: how far from its best target another one lies at most, in float32 eight binades
 
 
@@ -48,27 +51,37 @@ class WorstInputs:
         order = np.lexsort((-self.ulp, self.ordinals))
         order = order[np.append(True, np.diff(self.ordinals[order]) != 0)] if order.size else order
         ordinals, ulp = self.ordinals[order], self.ulp[order]
-        cells = self.fmt.cell(ordinals)
-        by_cell = np.lexsort((-ulp, cells))
-        rank = np.arange(len(by_cell)) - np.searchsorted(cells, cells)  # both are in the order of cells
-        last = by_cell[rank == OF_CELL - 1]
+        cells, rank = self.fmt.cell(ordinals), ranks(self.fmt, ordinals, ulp)
+        last = rank == OF_CELL - 1
         self._least[cells[last]] = ulp[last]
-        chosen = np.sort(by_cell[rank < OF_CELL])
+        chosen = rank < OF_CELL
         self.ordinals, self.ulp, self._kept = ordinals[chosen], ulp[chosen], len(chosen)
+
+
+def ranks(fmt: Format, ordinals: Array, ulp: Array) -> Array:
+    """Return how many inputs of the same cell have larger errors, for each; of equals, the earlier counts as larger."""
+    cells = fmt.cell(ordinals)
+    order, place = np.lexsort((-ulp, cells)), np.sort(cells)
+    rank = np.empty(len(cells), np.int64)
+    rank[order] = np.arange(len(cells)) - np.searchsorted(place, place)
+    return rank
 
 
 def raced(run: BoxSearch, points: Array, ulp: Array, evaluations: int) -> tuple[Array, Array]:
     """Return the best of pairs (2, n) with the targets that suit their inputs, the worst error first, and their errors.
 
     `points` has each input with a target, `ulp` the error there; about so many evaluations are spent, the same in each
-    round, though LEAST targets an input at least.
+    round, though LEAST targets an input at least: as many inputs of each cell take part as that can pay for once.
     """
     far = ulp * PART < ulp.max(initial=0.0)
     points, ulp = points[:, ~far], ulp[~far]
+    rank = ranks(run.fmt, points[0], ulp)
+    taking_part = rank < max(1, np.searchsorted(np.cumsum(np.bincount(rank)), evaluations // LEAST))
+    points, ulp = points[:, taking_part], ulp[taking_part]
     rounds = 1 + int(np.ceil(np.log(max(1, points.shape[1] / LAST)) / np.log(FEWER)))
     for left in range(rounds, 0, -1):
         n = points.shape[1]
-        targets = _targets(run, points[1], max(LEAST, evaluations // rounds // max(1, n)))
+        targets = _targets(run, points, max(LEAST, evaluations // rounds // max(1, n)))
         errors = run.visit(np.stack([np.repeat(points[0], targets.shape[1]), targets.ravel()])).reshape(targets.shape)
         best = errors.argmax(axis=1)
         top = errors[np.arange(n), best]
@@ -79,18 +92,43 @@ def raced(run: BoxSearch, points: Array, ulp: Array, evaluations: int) -> tuple[
     return points, ulp
 
 
-def _targets(run: BoxSearch, best: Array, count: int) -> Array:
-    """Return so many targets for each input, (n, count): evenly over (0, 1), near its ends, and beside its best target.
+def _targets(run: BoxSearch, points: Array, count: int) -> Array:
+    """Return so many targets for each pair (2, n) of an input with its best target, (n, count), a third of each sort.
 
-    A third each; near the ends the binades of the distance are alike.  An input whose best target is 0 or 1 has none beside.
+    They lie evenly over (0, 1) and near its ends, where the binades of the distance are alike; beside the best target;
+    and where the exact value is just below a power of two.
     """
-    fmt, shape = run.fmt, (len(best), count)
+    fmt, best, shape = run.fmt, points[1], (points.shape[1], count)
     one = int(fmt.ordinal(np.array(1, fmt.dtype)))
     near = np.exp2(-fmt.precision * run.rng.random(shape))
     values = np.choose(run.rng.integers(0, 4, shape), [run.rng.random(shape), run.rng.random(shape), near, 1 - near])
-    elsewhere = fmt.ordinal(values.astype(fmt.dtype))
     away = run.rng.uniform(-1, 1, shape) * REACH ** run.rng.random(shape)
     beside = best[:, None] + np.rint(away).astype(np.int64)
     soft = (best > 0) & (best < one)
-    chosen = soft[:, None] & (run.rng.integers(0, 3, shape) == 0)
-    return np.clip(np.where(chosen, beside, elsewhere), 0, one)
+    sort = run.rng.integers(0, 3, shape)
+    below = _below_powers(run, points, shape)
+    values = np.where((sort == 1) & (below > 0) & (below < 1), below, values)
+    return np.clip(np.where(soft[:, None] & (sort == 0), beside, fmt.ordinal(values.astype(fmt.dtype))), 0, one)
+
+
+def _below_powers(run: BoxSearch, points: Array, shape: tuple[int, int]) -> Array:
+    """Return targets at which the exact value is just below a power of two, NaN where it passes none.
+
+    There an ulp is half of what it is above, and a computed value that comes to lie above is rounded to that.  A loss is
+    linear in its target: c = L(x, 0) + y (L(x, 1) - L(x, 0)).  Half the powers are the next below the value at the best
+    target; the others are any between the values at 0 and 1.
+    """
+    fmt, x = run.fmt, run.fmt.from_ordinal(points[0])[None]
+    with np.errstate(all="ignore"):
+        ends = np.array([[0], [1]], fmt.dtype)
+        zero, unit = evaluate(run.problem, fmt, x, ends).high[:, :, None]
+        best = zero + fmt.from_ordinal(points[1]).astype(float)[:, None] * (unit - zero)
+        least, most = np.log2(np.minimum(zero, unit)), np.log2(np.maximum(zero, unit))
+        any_power = np.floor(least + run.rng.random(shape) * (most - least)) + 1
+        own = np.maximum(np.ceil(np.log2(best)) - 1, np.floor(least) + 1)
+        power = np.where(run.rng.integers(0, 2, shape) == 0, own, any_power)
+        size = 2.0**-fmt.precision
+        below = np.where(
+            run.rng.integers(0, 2, shape) == 0, size ** run.rng.random(shape), 8 * size * run.rng.random(shape)
+        )
+        return (np.exp2(power) * (1 - below) - zero) / (unit - zero)
