@@ -436,6 +436,7 @@ def test_the_worst_inputs_race_to_their_worst_targets(own):
     worst = WorstInputs(FLOAT32)
     worst.add(inputs, random_ulp(inputs))
     worst.keep()
+    assert raced(run, np.empty((2, 0), np.int64), np.empty(0), 1 << 16)[1].size == 0
     found, ulp = raced(run, np.stack([worst.ordinals, 0 * worst.ordinals]), worst.ulp.copy(), 1 << 16)
     assert (
         (np.diff(ulp) <= 0).all()

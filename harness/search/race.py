@@ -73,7 +73,9 @@ def raced(run: BoxSearch, points: Array, ulp: Array, evaluations: int) -> tuple[
     `points` has each input with a target, `ulp` the error there; about so many evaluations are spent, the same in each
     round, though LEAST targets an input at least: as many inputs of each cell take part as that can pay for once.
     """
-    far = ulp * PART < ulp.max(initial=0.0)
+    if not ulp.size:
+        return points, ulp
+    far = ulp * PART < ulp.max()
     points, ulp = points[:, ~far], ulp[~far]
     rank = ranks(run.fmt, points[0], ulp)
     taking_part = rank < max(1, np.searchsorted(np.cumsum(np.bincount(rank)), evaluations // LEAST))
