@@ -4,6 +4,8 @@ import json
 import re
 import runpy
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +14,7 @@ import pytest
 from harness import UsageError
 from harness.cli.main import main
 from harness.tables import citation, difference, writer
-from harness.tables.identity import identifier
+from harness.tables.identity import identifier, identifier_in, key_of
 from harness.tables.latex import CM, _breakable, _cell, column, escaped, fitted, to_latex
 from harness.tables.selection import chosen
 from harness.workflow import files
@@ -41,10 +43,46 @@ def test_an_identifier_follows_what_was_measured(name):
     assert identifier(ROW) != identifier({**ROW, "version": "2.13.0"})
 
 
-def test_identifiers_are_in_every_rendering():
-    row = writer.read(TABLES / "logits.csv").iloc[0]
+@pytest.mark.parametrize("table", ["logits", "worst_joint", "atlas", "bounds_logits", "claims", "softmax_special"])
+def test_identifiers_are_in_every_rendering(table):
+    row = writer.read(TABLES / f"{table}.csv").iloc[0]
     for kind in ("csv", "md", "tex"):
-        assert row["id"] in (TABLES / f"logits.{kind}").read_text(encoding="utf-8")
+        assert row["id"] in (TABLES / f"{table}.{kind}").read_text(encoding="utf-8")
+
+
+# Points of curves and cells of a map, which their figure stands for, and what systems returned, by their rows' ids.
+WITHOUT = {"float8_pairs_map", "pipeline_curves", "relatives_curves", "training_curves", "systems_probes"}
+OTHERS = sorted({p.stem for p in TABLES.glob("*.csv")} - {p.stem for p in CONTRACTS} - WITHOUT)
+
+
+def test_rows_of_other_tables_have_identifiers_too():
+    ids = []
+    for table in OTHERS:
+        frame = writer.read(TABLES / f"{table}.csv")
+        assert list(frame["id"]) == [identifier_in(table, row) for row in frame.to_dict("records")], table
+        ids += list(frame["id"])
+    assert len(set(ids)) == len(ids)
+    row = writer.read(TABLES / "claims.csv").iloc[0]
+    assert identifier_in("claims", {**row, "verdict": "true"}) == row["id"]  # what came out does not count
+    assert identifier_in("claims", {**row, "claim": "zz"}) != row["id"] != identifier_in("claims_beliefs", row)
+
+
+@pytest.fixture(scope="module")
+def targets():
+    """All that the workflow makes by name."""
+    listed = subprocess.run([sys.executable, "-m", "snakemake", "--list"], capture_output=True, text=True, check=True)
+    return set(listed.stdout.split())
+
+
+@pytest.mark.parametrize("table", OTHERS)
+def test_rows_of_other_tables_are_cited(table, targets, capsys):
+    row = writer.read(TABLES / f"{table}.csv").iloc[-1]
+    assert main(["cite", row["id"]]) == 0
+    said = capsys.readouterr().out
+    assert f"results/tables/{table}.csv" in said and "@dataset{" in said
+    assert all(row[name] in said for name in key_of(table))
+    made = said.splitlines()[-1].split()
+    assert made[:2] == ["python", "benchmarks/costs.py"] or made[-1] in targets
 
 
 # ---- conditions -----------------------------------------------------------------------------------

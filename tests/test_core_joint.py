@@ -4,6 +4,8 @@ Errors are given, and what the parts of a search are asked for is remembered.  b
 harness/search/race.py and joint.py, and what is here must notice.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from pretended import BF16, E4M3, F32, Pretended, hashed, same
@@ -16,6 +18,13 @@ from harness.search.space import SearchResult, binade_boxes
 
 def lists(*arrays):
     return [a.tolist() for a in arrays]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Eight of a cell and 64 targets for each input: cells of bfloat16 have 16 numbers."""
+    monkeypatch.setattr(race, "OF_CELL", 8)
+    monkeypatch.setattr(race, "LEAST", 64)
 
 
 class TestWorstInputs:
@@ -78,6 +87,11 @@ class TestWorstInputs:
 
 
 class TestRaces:
+    @pytest.fixture(autouse=True)
+    def without_powers(self, monkeypatch):
+        """The pretended search has no exact value, so no targets where it is just below a power of two."""
+        monkeypatch.setattr(race, "_below_powers", lambda run, points, shape: np.full(shape, np.nan))
+
     def race(self, n, evaluations, ulp=None, fmt=BF16, targets=None):
         run = Pretended(hashed, fmt)
         points = np.stack([np.arange(n) * 3, np.full(n, 100) if targets is None else targets])
@@ -89,8 +103,10 @@ class TestRaces:
         [
             (32, 6400, [(32, 200)]),
             (33, 33 * 2 * 70, [(33, 70), (8, 288)]),
-            (128, 0, [(128, 64), (32, 64)]),
-            (129, 0, [(129, 64), (32, 64), (8, 64)]),
+            (128, 128 * 64, [(128, 64), (32, 128)]),
+            (129, 129 * 64, [(129, 64), (32, 86), (8, 344)]),
+            (128, 127 * 64, [(120, 64), (30, 135)]),
+            (128, 0, [(24, 64)]),  # one of each cell
             (1, 65, [(1, 65)]),
             (0, 1000, [(0, 1000)]),
         ],
@@ -112,11 +128,14 @@ class TestRaces:
         assert (hashed(points) == ulp).all() and len(found) == 20
 
     def test_what_is_worse_already_keeps_its_target(self):
-        _, points, ulp = self.race(4, 0, np.array([9.0, 50.0, 25.0, 24.0]))
+        _, points, ulp = self.race(4, 4 * 64, np.array([9.0, 50.0, 25.0, 24.0]))
         assert points.tolist() == [[3, 6], [100, 100]] and ulp.tolist() == [50, 25]  # less than half is not taken
-        assert self.race(2, 0, np.array([0.4, 0.3]))[1].shape == (2, 2)
+        assert self.race(2, 2 * 64, np.array([0.4, 0.3]))[1].shape == (2, 2)
+        assert self.race(2, 64, np.array([0.3, 0.4]))[1][0].tolist() == [
+            3
+        ]  # the worse of a cell, where one is paid for
         flat = Pretended(lambda points: points[0] * 0.0 + 2, BF16)
-        points, ulp = raced(flat, np.array([[1, 2, 3], [100, 99, 98]]), np.array([2.0, 2.0, 1.5]), 0)
+        points, ulp = raced(flat, np.array([[1, 2, 3], [100, 99, 98]]), np.array([2.0, 2.0, 1.5]), 3 * 64)
         assert points[:, :2].tolist() == [[2, 1], [99, 100]] and ulp.tolist() == [2, 2, 2] and points[1, 2] != 98
 
     @pytest.mark.parametrize(
@@ -131,10 +150,9 @@ class TestRaces:
     def test_targets_are_even_near_the_ends_or_beside(self):
         one = 0x3F80
         run = Pretended(hashed, BF16)
-        for row, at in zip(race._targets(run, np.array([1, one - 1]), 1000), (1, one - 1)):
+        for row, at in zip(race._targets(run, np.array([[5, 6], [1, one - 1]]), 1000), (1, one - 1)):
             assert (abs(row - at) <= 1).mean() > 0.1  # the least and the largest between 0 and 1 have some beside
-        best = np.array([0, one, 0x3000])
-        found = race._targets(run, best, 20000)
+        found = race._targets(run, np.array([[5, 6, 7], [0, one, 0x3000]]), 20000)
         assert found.shape == (3, 20000) and found.min() == 0 and found.max() == one
         values = BF16.from_ordinal(found).astype(float)
         for row in (0, 1):  # a half even over [0, 1), a quarter each towards 0 and 1
@@ -142,6 +160,59 @@ class TestRaces:
             assert (values[row] == 1).mean() < 0.003 and (found[row] == 0x3000).sum() <= 2
         beside = (abs(found[2] - 0x3000) <= 2).mean()  # a third; uniform in a reach of 2^0 to 2^26
         assert abs(beside - (np.log2(2.5) + 1 / np.log(2)) / 26 / 3) < 0.005
+
+
+class TestBelowPowers:
+    """Targets just below powers of two of the pretended loss L(x, y) = 5.5 + y (x - 5.5), of bfloat16, 8 bits."""
+
+    @pytest.fixture
+    def run(self, monkeypatch):
+        values = SimpleNamespace
+        monkeypatch.setattr(
+            race, "evaluate", lambda problem, fmt, x, ends: values(high=np.stack([0 * x[0] + 5.5, x[0].astype(float)]))
+        )
+        return Pretended(hashed, BF16)
+
+    def value(self, run, x, y, best=0.0):
+        points = np.stack([BF16.ordinal(np.array([v]).astype(BF16.dtype)) for v in (x, best)])
+        return 5.5 + race._below_powers(run, points, (1, y))[0] * (x - 5.5)
+
+    def shares(self, value):
+        """The share of each power of two that a value lies at most an eighth below."""
+        power = np.exp2(np.ceil(np.log2(value)))
+        near = 1 - value / power <= 1 / 8
+        return {p: (power[near] == p).mean() for p in (1, 2, 4, 8, 16, 32, 64) if (power[near] == p).any()}
+
+    def test_half_are_below_the_next_power_and_the_others_below_any(self, run):
+        found = self.shares(self.value(run, 40.0, 20000))  # 8, 16 and 32 lie between 5.5 and 40
+        steps = np.log2(40 / 5.5)
+        assert abs(found[8] - (0.5 + np.log2(8 / 5.5) / steps / 2)) < 0.03
+        assert abs(found[16] - 1 / steps / 2) < 0.03 and abs(found[32] - 1 / steps / 2) < 0.03
+
+    def test_the_next_power_is_below_the_value_at_the_best_target(self, run):
+        assert self.shares(self.value(run, 40.0, 20000, best=0.9))[32] > 0.6  # 36.55: the next below is 32
+        falling = self.shares(self.value(run, 1.5, 20000))  # 4 and 2 lie between 5.5 and 1.5
+        assert falling[4] > 0.6 and falling[4] + falling[2] > 0.8
+
+    def test_half_of_the_distances_are_eight_ulps_at_most_and_the_others_have_any_binade(self, run):
+        value = self.value(run, 40.0, 8000)
+        below = 1 - value / np.exp2(np.ceil(np.log2(value)))
+        assert below.min() >= 0 and below.max() <= 1
+        assert abs((below <= 8 * 2.0**-8).mean() - (0.5 + 0.5 * 3 / 8)) < 0.02
+        assert abs((below <= 4 * 2.0**-8).mean() - (0.25 + 0.5 * 2 / 8)) < 0.02
+
+    def test_where_no_power_is_passed_targets_are_as_without(self, run):
+        points = np.stack([BF16.ordinal(np.array([v]).astype(BF16.dtype)) for v in (5.5, 0.0)])  # 5.5 at any target
+        assert not np.isfinite(race._below_powers(run, points, (1, 1000))).any()
+        targets = race._targets(run, points, 1000)
+        assert targets.min() >= 0 and targets.max() <= 0x3F80 and len(np.unique(targets)) > 200
+
+    def test_a_third_of_the_targets_are_such(self, run):
+        points = np.stack([BF16.ordinal(np.array([v]).astype(BF16.dtype)) for v in (40.0, 0.0)])
+        y = BF16.from_ordinal(race._targets(run, points, 9000)[0]).astype(float)
+        value = 5.5 + y * 34.5
+        near = np.min([abs(value / power - 1) for power in (8, 16, 32)], axis=0) < 16 * 2.0**-8
+        assert 0.2 < near.mean() < 0.5
 
 
 class Stubs:

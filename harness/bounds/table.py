@@ -19,6 +19,7 @@ from harness.numbers.formats import Format
 from harness.sweep.case import Case
 from harness.sweep.summary import Summary
 from harness.tables import writer
+from harness.tables.identity import identified
 from harness.tables.rows import Row, certified_extreme, significant
 from harness.tables.strongest import INNER
 from harness.tables.text import largest, percent, short
@@ -45,6 +46,7 @@ VIEW = (
     Column("max error (ulp)", largest),
     Column("max bound (ulp)", "max_bound_ulp", short),
     Column("function errors", "function_errors"),
+    Column("id", "id"),
 )
 DIGITS = 9
 
@@ -91,7 +93,8 @@ def upward(bound: float) -> str:
 
 def write(path: Path, rows: Sequence[Row], extra: dict, made_with: dict) -> None:
     """Write PATH.csv, .md, .tex and .json; `extra` goes into the JSON, and what the measurements were made with."""
-    writer.write(path, rows, COLUMNS, readable(rows), TITLE, note=NOTE, extra=extra, measured_with=made_with)
+    named, columns = identified(rows, COLUMNS, path.stem)
+    writer.write(path, named, columns, readable(named), TITLE, note=NOTE, extra=extra, measured_with=made_with)
 
 
 def readable(rows: Sequence[Row]) -> pd.DataFrame:

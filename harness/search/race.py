@@ -78,7 +78,7 @@ def raced(run: BoxSearch, points: Array, ulp: Array, evaluations: int) -> tuple[
     far = ulp * PART < ulp.max()
     points, ulp = points[:, ~far], ulp[~far]
     rank = ranks(run.fmt, points[0], ulp)
-    taking_part = rank < max(1, np.searchsorted(np.cumsum(np.bincount(rank)), evaluations // LEAST))
+    taking_part = rank < max(1, np.searchsorted(np.cumsum(np.bincount(rank)), evaluations // LEAST, "right"))
     points, ulp = points[:, taking_part], ulp[taking_part]
     rounds = 1 + int(np.ceil(np.log(max(1, points.shape[1] / LAST)) / np.log(FEWER)))
     for left in range(rounds, 0, -1):

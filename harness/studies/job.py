@@ -12,6 +12,7 @@ from harness.studies.page import page
 from harness.studies.study import Frames, Question, Tables, load, measure_of, study_of
 from harness.tables import writer
 from harness.tables.advice import advised, cures_of
+from harness.tables.identity import identified
 from harness.tables.rows import Row
 from harness.tables.strongest import Known, of_contract
 from harness.workflow import files
@@ -122,5 +123,5 @@ def _frames(found: Tables) -> Frames:
         odd = next((r for r in rows if list(r) != columns), None)
         if odd is not None:
             raise ValueError(f"table {name}: a row has the columns {list(odd)}, the first has {columns}")
-        frames[name] = writer.read(StringIO(writer.to_csv(rows, columns)))
+        frames[name] = writer.read(StringIO(writer.to_csv(*identified(rows, columns, name))))
     return frames

@@ -105,7 +105,7 @@ class Study:
     def shown(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
         """Return what Markdown, LaTeX and the page show of a table: with `id`, where a line is a row that has one."""
         view = self.views.get(name, readable)
-        return with_id(view(frame) if callable(view) else views.shown(frame, view), frame)
+        return with_id(view(frame) if callable(view) else views.shown(frame, view), frame, name)
 
     def answered(self, frames: Frames, known: Known) -> str:
         """Return the answer; jinja2.UndefinedError where it uses a fact that nothing computes."""

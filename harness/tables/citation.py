@@ -20,11 +20,17 @@ from harness.problems import PROBLEMS
 from harness.sweep.grid import GRIDS
 from harness.tables import writer
 from harness.tables.basis import SEARCH
+from harness.tables.identity import IDENTITY, key_of
 from harness.tables.text import decimal_input, largest, safe
 from harness.workflow import files
 
 # Where the same measurement stands in several tables, the first of these is cited; then the others by name.
 MAIN_TABLES = ("logits", "probabilities", "gradients", "primitives")
+OWN_TARGET = ("systems_exhaustive", "special_values")  # tables that the workflow makes by their names
+MADE_BY = {
+    "costs": ["python", "benchmarks/costs.py"],
+    "realistic_logits": ["snakemake", "--forceall", "training"],
+}
 FEWEST = 4  # digits of an identifier, by which it may be found where no other row begins with them
 
 
@@ -65,8 +71,8 @@ def _order(path: Path) -> tuple[int, str]:
 
 def _rows(path: Path, wanted: str) -> list[dict[str, str]]:
     frame = writer.read(path)
-    if not {"id", "problem", "grid"} <= set(frame.columns):
-        return []
+    if "id" not in frame.columns or not (set(IDENTITY) <= set(frame.columns) or key_of(path.stem)):
+        return []  # of a part of a row, as the systems' probes
     return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records") if row["id"].startswith(wanted)]
 
 
@@ -106,14 +112,24 @@ def text(cited: Citation) -> str:
 
 
 def measured(row: Mapping[str, str]) -> str:
-    """Return what a row measured, as a text names it: a kernel, or a library's call with the library and how it was run."""
+    """Return what a row of the contract measured, as a text names it: a kernel, or a call with its library and how it ran."""
     mode = row.get("mode", "").replace("_", " ")
     return f"{row['system']} ({row['library']}, {mode})" if row.get("system") else row["kernel"]
+
+
+def named(cited: Citation) -> str:
+    """Return what a row is of, in its table: the cells that name it."""
+    row = cited.row
+    if set(IDENTITY) <= set(row):
+        return f"{row['problem']}, {measured(row)}, {row['format']}"
+    return ", ".join([cited.table.replace("_", " "), *(row[name] for name in key_of(cited.table) if row[name])])
 
 
 def note(cited: Citation) -> str:
     """Return the sentence that stands below a table with this figure: format, grid, points, basis, versions."""
     row = cited.row
+    if not set(IDENTITY) <= set(row):
+        return f"{named(cited)}; {measured_with(cited)}; row {row['id']}."
     target = f", target {row['target']}" if row["target"] else ""
     inputs = "every input" if row["exhaustive"] == "true" else f"a sample ({row['grid']} grid)"
     inputs = "found by search" if row["grid"] == SEARCH else inputs
@@ -150,7 +166,7 @@ def bibtex(cited: Citation) -> str:
     row, release = cited.row, cited.released
     made = cited.described.get("provenance", {})
     fields = {
-        "title": f"{{{{Row {row['id']}: {row['problem']}, {measured(row)}, {row['format']}}}}}",
+        "title": f"{{{{Row {row['id']}: {named(cited)}}}}}",
         "author": "{{The harness authors}}",
         "publisher": "{xent-harness}",
         "version": f"{{{release['version']}}}",
@@ -171,15 +187,15 @@ def _escaped(text: str) -> str:
 def command(cited: Citation) -> str:
     """Return the command that measures the row again."""
     row = cited.row
-    kernels = {k.name for k in kernels_of(row["problem"])} if row["problem"] else set()
-    if row["grid"] in GRIDS and row["kernel"] in kernels:
+    kernels = {k.name for k in kernels_of(row["problem"])} if row.get("problem") else set()
+    if set(IDENTITY) <= set(row) and row["grid"] in GRIDS and row["kernel"] in kernels:
         words = ["harness", "check", row["kernel"], "--problem", row["problem"], "--format", row["format"]]
         words += ["--grid", row["grid"], *(["--target", row["target"]] if row["target"] else []), "--json"]
     else:
-        words = ["snakemake", "--forceall", _target(cited.table)]
+        words = MADE_BY.get(cited.table) or ["snakemake", "--forceall", _target(cited.table)]
     return shlex.join(words)
 
 
 def _target(table: str) -> str:
     """Return the workflow's name of what makes a table: its own, or that of the study whose name it begins with."""
-    return table if table.startswith("worst") or table == "systems_exhaustive" else table.split("_")[0]
+    return table if table in OWN_TARGET or table.startswith(("worst_", "bounds_")) else table.split("_")[0]

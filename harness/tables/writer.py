@@ -40,13 +40,14 @@ def write(
 ) -> None:
     """Write a table as PATH.csv, .md, .tex and .json, all of them or none.
 
-    The CSV holds `columns` of the rows, those of the contract with their `id` (see identity.py); Markdown and LaTeX hold what is `shown` of them, text in every cell.
+    The CSV holds `columns` of the rows, with their `id` (see identity.py); Markdown and LaTeX hold what is `shown` of
+    them, text in every cell.
     `markdown` is the Markdown file's whole text, where it is more than the title, the note and the table;
     `caption` is LaTeX's, where it is not the title; `extra` goes into the JSON, which
     holds the number of rows, where they come from, and the checksums of the other three; `measured_with` is the
     provenance of the measurements, where they were made before this process, which is taken otherwise.
     """
-    rows, columns = identified(rows, columns)
+    rows, columns = identified(rows, columns, path.stem)
     texts = {
         path.with_suffix(".csv"): to_csv(rows, columns),
         path.with_suffix(".md"): markdown or to_markdown(shown, title, note),
@@ -68,7 +69,7 @@ def write_again(
     `shown` holds the new texts by suffix (".md", ".tex").  The JSON keeps all that it says of where the rows come
     from; number of rows and checksums are those of the new files.
     """
-    rows, columns = identified(rows, columns)
+    rows, columns = identified(rows, columns, path.stem)
     texts = {path.with_suffix(".csv"): to_csv(rows, columns)}
     texts |= {path.with_suffix(suffix): text for suffix, text in (shown or {}).items()}
     told = described(path)

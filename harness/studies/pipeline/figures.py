@@ -71,7 +71,7 @@ def parts_figure(target: str, frames: Frames) -> Figure:
 def digits_figure(frames: Frames) -> Figure:
     """Draw the digits of the logit that survive in the rounded probability."""
     frame = frames["pipeline_digits"]
-    formulas = [c for c in frame.columns if c not in ("probability_format", "loss_format", "logit")]
+    formulas = [c for c in frame.columns if c not in ("probability_format", "loss_format", "logit", "id")]
     pairs = _pairs(frame)
     layout = Layout(11.0, *_shape(pairs), 1.8, left=0.62, right=0.12, top=0.62, bottom=0.62, gap_x=0.42, gap_y=0.72)
     figure = layout.figure("Logit → rounded probability → logit: how many digits come back")

@@ -82,10 +82,10 @@ def promotion_rows(fmt: Format) -> list[Row]:
     """Return what NumPy makes of 0/1 labels of each type: the result's type and its two values, or the exception."""
     x = np.array([1, 1]).astype(fmt.dtype)
     rows: list[Row] = []
-    for labels in (label for label in LABELS if label.coding == "0/1"):
+    by_type = {label.dtype or fmt.name: label for label in LABELS if label.coding == "0/1"}
+    for given, labels in by_type.items():
         for name, expression in EXPRESSIONS.items():
             result, error = outcome(expression, x, labels.array(fmt))
-            given = fmt.name if labels.dtype is None else labels.dtype
             row: Row = {"format": fmt.name, "labels": given, "expression": name}
             values = "" if result is None else ", ".join(f"{float(v):.4g}" for v in result)
             rows.append({**row, "result": error if result is None else str(result.dtype), "values": values})

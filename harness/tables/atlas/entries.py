@@ -33,6 +33,7 @@ from harness.tables.atlas.verdicts import (
     usable,
 )
 from harness.tables.basis import EVERY_INPUT, PROVED
+from harness.tables.identity import identified
 from harness.tables.rows import Row
 from harness.tables.strongest import Known, checksums_beside
 from harness.tables.text import OUTCOME_LABELS, short, upward
@@ -73,12 +74,19 @@ def judged(row: Cells) -> str:
 
 KERNEL = (*plain("kernel", "format"), Column("verdict", judged))
 # What is shown: in LaTeX a table of all problems, in Markdown one for each.
-PRINTED = (*plain("problem"), *KERNEL, Column("safe range", "safe", signs), Column("what fails", "failure", signs))
+PRINTED = (
+    *plain("problem"),
+    *KERNEL,
+    Column("safe range", "safe", signs),
+    Column("what fails", "failure", signs),
+    Column("id", "id"),
+)
 LISTED = (
     *KERNEL,
     Column("safe range", "safe", signs),
     Column("what fails", "failure", lines),
     Column("use instead", "use_instead"),
+    Column("id", "id"),
 )
 
 Key = tuple[str, str, str]  # names of problem, kernel and format
@@ -102,9 +110,9 @@ def atlas_job(paths: Sequence[Path], out: Path) -> None:
     if not entries:
         names = ", ".join(str(p) for p in paths) or "no table"
         raise UsageError(f"{names} has no row of {', '.join(p.name for p in problems())}; give the tables of these")
-    rows = [row_of(key, entries) for key in entries]
+    rows, columns = identified([row_of(key, entries) for key in entries], COLUMNS, "atlas")
     writer.write(
-        out.with_suffix(""), rows, COLUMNS, shown(rows, PRINTED), TITLE,
+        out.with_suffix(""), rows, columns, shown(rows, PRINTED), TITLE,
         markdown=markdown(rows),
         extra={"tables": {p.name: files.sha256(p) for p in paths}, "beside": checksums_beside(paths)}, measured_with=made_with,
     )  # fmt: skip
