@@ -22,9 +22,11 @@ def lists(*arrays):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """Eight of a cell and 64 targets for each input: cells of bfloat16 have 16 numbers."""
+    """Eight of a cell and 64 targets for each input: cells of bfloat16 have 16 numbers.  Gives what they are otherwise."""
+    chosen = race.OF_CELL, race.LEAST
     monkeypatch.setattr(race, "OF_CELL", 8)
     monkeypatch.setattr(race, "LEAST", 64)
+    return chosen
 
 
 class TestWorstInputs:
@@ -59,6 +61,17 @@ class TestWorstInputs:
         assert len(worst.ulp) == 8 * len(cells)
         worst.add(16 * cells + 9, cells + 3000.5)
         assert worst.ordinals[8 * len(cells) :].tolist() == (16 * cells + 9).tolist()
+
+    def test_256_of_a_cell_take_part_with_16_targets_each_at_first(self, monkeypatch, small):
+        monkeypatch.setattr(race, "OF_CELL", small[0])
+        monkeypatch.setattr(race, "LEAST", small[1])
+        monkeypatch.setattr(race, "_below_powers", lambda run, points, shape: np.full(shape, np.nan))
+        worst, run = WorstInputs(F32), Pretended(hashed, F32)
+        worst.add(np.arange(300), np.ones(300))
+        worst.keep()
+        assert len(worst.ulp) == 256
+        raced(run, np.stack([np.arange(33), np.zeros(33, int)]), np.ones(33), 33 * 16)
+        assert run.asked[0].shape == (2, 33 * 16)
 
     def test_each_is_kept_once_with_its_worst_error(self):
         worst = WorstInputs(BF16)
@@ -167,10 +180,12 @@ class TestBelowPowers:
 
     @pytest.fixture
     def run(self, monkeypatch):
-        values = SimpleNamespace
-        monkeypatch.setattr(
-            race, "evaluate", lambda problem, fmt, x, ends: values(high=np.stack([0 * x[0] + 5.5, x[0].astype(float)]))
-        )
+        """A search whose exact values are of that loss."""
+
+        def evaluate(problem, fmt, x, y):
+            return SimpleNamespace(high=5.5 + y.astype(float) * (x.astype(float) - 5.5))
+
+        monkeypatch.setattr(race, "evaluate", evaluate)
         return Pretended(hashed, BF16)
 
     def value(self, run, x, y, best=0.0):
@@ -191,6 +206,7 @@ class TestBelowPowers:
 
     def test_the_next_power_is_below_the_value_at_the_best_target(self, run):
         assert self.shares(self.value(run, 40.0, 20000, best=0.9))[32] > 0.6  # 36.55: the next below is 32
+        assert self.shares(self.value(run, 40.0, 20000, best=0.3))[8] > 0.55  # 15.85
         falling = self.shares(self.value(run, 1.5, 20000))  # 4 and 2 lie between 5.5 and 1.5
         assert falling[4] > 0.6 and falling[4] + falling[2] > 0.8
 
@@ -207,12 +223,21 @@ class TestBelowPowers:
         targets = race._targets(run, points, 1000)
         assert targets.min() >= 0 and targets.max() <= 0x3F80 and len(np.unique(targets)) > 200
 
-    def test_a_third_of_the_targets_are_such(self, run):
-        points = np.stack([BF16.ordinal(np.array([v]).astype(BF16.dtype)) for v in (40.0, 0.0)])
+    @pytest.mark.parametrize("best", [0.0, 0.5])
+    def test_a_third_of_the_targets_are_such(self, run, best):
+        points = np.stack([BF16.ordinal(np.array([v]).astype(BF16.dtype)) for v in (40.0, best)])
         y = BF16.from_ordinal(race._targets(run, points, 9000)[0]).astype(float)
         value = 5.5 + y * 34.5
         near = np.min([abs(value / power - 1) for power in (8, 16, 32)], axis=0) < 16 * 2.0**-8
-        assert 0.2 < near.mean() < 0.5
+        assert 0.25 < near.mean() < 0.5
+
+    @pytest.mark.parametrize(
+        "x", [7.0, 4.5]
+    )  # 8 lies beyond y = 1, and 4 does; of other powers, none or 8 before y = 0
+    def test_targets_beyond_0_and_1_are_others_instead(self, run, x):
+        points = np.stack([BF16.ordinal(np.array([v]).astype(BF16.dtype)) for v in (x, 0.0)])
+        targets = race._targets(run, points, 9000)[0]
+        assert (targets == 0).mean() < 0.002 and (targets == 0x3F80).mean() < 0.05
 
 
 class Stubs:

@@ -83,7 +83,7 @@ def raced(run: BoxSearch, points: Array, ulp: Array, evaluations: int) -> tuple[
     rounds = 1 + int(np.ceil(np.log(max(1, points.shape[1] / LAST)) / np.log(FEWER)))
     for left in range(rounds, 0, -1):
         n = points.shape[1]
-        targets = _targets(run, points, max(LEAST, evaluations // rounds // max(1, n)))
+        targets = _targets(run, points, max(LEAST, evaluations // rounds // n))
         errors = run.visit(np.stack([np.repeat(points[0], targets.shape[1]), targets.ravel()])).reshape(targets.shape)
         best = errors.argmax(axis=1)
         top = errors[np.arange(n), best]
