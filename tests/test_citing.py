@@ -273,15 +273,16 @@ def two(tmp_path):
     """Two result sets of one table, alike."""
     for name in ("one", "two"):
         (tmp_path / name / "tables").mkdir(parents=True)
-        for kind in ("csv", "json"):
-            shutil.copy(TABLES / f"exhaustive_primitives.{kind}", tmp_path / name / "tables")
+        for table in ("exhaustive_primitives", "claims"):
+            for kind in ("csv", "json"):
+                shutil.copy(TABLES / f"{table}.{kind}", tmp_path / name / "tables")
     return tmp_path / "one", tmp_path / "two"
 
 
-def edited(results, **cells):
-    path = results / "tables" / "exhaustive_primitives.csv"
+def edited(results, table="exhaustive_primitives", **cells):
+    path = results / "tables" / f"{table}.csv"
     frame = writer.read(path)
-    small = frame["max_ulp"].astype(float).idxmin()
+    small = frame["max_ulp"].astype(float).idxmin() if "max_ulp" in frame else 0
     for name, value in cells.items():
         frame.loc[small, name] = value
     path.write_text(writer.to_csv(frame.to_dict("records"), list(frame.columns)), encoding="utf-8")
@@ -301,6 +302,18 @@ def test_a_changed_row_is_found(two, column, value):
     edited(two[1], **{column: value})
     (found,) = difference.difference(*two).changed.to_dict("records")
     assert found["column"] == column and found["after"] == value
+
+
+@pytest.mark.parametrize(("spread", "found"), [(0, ["verdict", "measured"]), (2, ["verdict"])])
+def test_a_changed_verdict_of_a_claim_is_found(two, spread, found):
+    edited(two[1], "claims", verdict="true", measured="other")
+    if spread:
+        path = two[1] / "tables" / "claims.json"
+        described = json.loads(path.read_text())
+        described["provenance"]["simd"] = ["X86_V4"]
+        files.write_json(path, files.sealed(described, writer.SIDECAR_SEAL))
+    changed = difference.difference(*two).changed
+    assert list(changed["column"]) == found and set(changed["table"]) == {"claims"}
 
 
 def test_what_other_functions_move_is_no_difference_and_more_is(two):

@@ -4,6 +4,8 @@ Rows are matched by their identifiers, table by table.  Where both sets were mea
 features, C library, NumPy), every figure is compared as it is.  Where they were not, errors move without that being
 news: by up to SPREAD ulp, about the most by which NumPy's own loops differ in a float32 function (docs/method.md:
 expm1 errs by 0.813 or by 2.620 ulp), or by a factor of FACTOR where a kernel amplifies them; and counts move with them.
+Of tables of other columns (the atlas, bounds, claims, those of studies) every cell is compared as it is; where functions
+differ only verdicts are, and which rows there are.  Costs never repeat, and are not compared.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from mpmath import mp
 
 from harness import UsageError
 from harness.tables import writer
+from harness.tables.identity import key_of
 from harness.tables.rows import CONTRACT
 from harness.tables.strongest import header
 from harness.tables.text import short
@@ -26,6 +29,7 @@ MADE_WITH = ("machine", "system", "libc", "simd", "numpy")  # of a provenance, w
 FIGURES = ("max_ulp", "mean_ulp", "usual_max_ulp")
 SIZE, COUNTS = ("points", "exhaustive"), ("spurious_nan", "spurious_inf", "spurious_zero", "wrong_sign")
 RANGE = ("safe_lo", "safe_hi")
+TIMED = "costs"  # a table of timings
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,17 @@ def difference(before: Path, after: Path, spread: float = SPREAD) -> ResultChang
 
 
 def _tables(results: Path) -> dict[str, Path]:
-    """Return the contract's tables of a folder by name."""
+    """Return the tables of a folder whose rows have identifiers, by name."""
     paths = sorted((results / "tables").glob("*.csv"))
-    found = {p.stem: p for p in paths if header(p)[: len(CONTRACT)] == list(CONTRACT)}
+    found = {p.stem: p for p in paths if of_contract(p) or (key_of(p.stem) and p.stem != TIMED)}
     if not found:
-        raise UsageError(f"{results} has no tables (no {results}/tables/*.csv with the contract's columns)")
+        raise UsageError(f"{results} has no tables (no {results}/tables/*.csv whose rows have identifiers)")
     return found
+
+
+def of_contract(path: Path) -> bool:
+    """Tell whether a table has the contract's columns."""
+    return header(path)[: len(CONTRACT)] == list(CONTRACT)
 
 
 def _provenance(path: Path) -> dict:
@@ -86,11 +95,12 @@ def _compared(name: str, first: Path, second: Path, spread: float) -> tuple[list
     found: list[tuple[str, ...]] = []
     for key in [*one, *(k for k in other if k not in one)]:
         row = one.get(key) or other[key]
-        what = (name, key, row["problem"], row["kernel"], row["format"], row["target"])
+        what = (name, key, *(row.get(column, "") for column in HEADINGS[2:6]))
         if key not in one or key not in other:
             found.append((*what, "row", *(("there", "gone") if key in one else ("not there", "new"))))
             continue
-        found += [(*what, *change) for change in changes(one[key], other[key], spread)]
+        compare = changes if of_contract(first) else cells_changed
+        found += [(*what, *change) for change in compare(one[key], other[key], spread)]
     return found, len({*one, *other})
 
 
@@ -117,6 +127,12 @@ def changes(one: dict[str, str], other: dict[str, str], spread: float) -> list[t
         if a != b and ("" in (a, b) or _apart(mp.mpf(a), mp.mpf(b), spread)):
             found.append((column, short(a), short(b)) if short(a) != short(b) else (column, a, b))
     return found
+
+
+def cells_changed(one: dict[str, str], other: dict[str, str], spread: float) -> list[tuple[str, str, str]]:
+    """Return column, before and after of the cells that differ between two rows; with a spread, of the verdict alone."""
+    columns = ["verdict"] if spread else [*one, *(c for c in other if c not in one)]
+    return [(c, one.get(c, ""), other.get(c, "")) for c in columns if one.get(c, "") != other.get(c, "")]
 
 
 def _apart(a: mp.mpf, b: mp.mpf, spread: float) -> bool:
