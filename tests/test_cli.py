@@ -128,6 +128,16 @@ class TestCheck:
         assert (status, out) == (2, "")
         assert said in err and err.count("\n") == 1
 
+    def test_what_numpys_clip_makes_of_bfloat16_is_said(self, tmp_path, capsys):
+        path = tmp_path / "clipped.py"
+        path.write_text(
+            "import numpy as np\ndef f(p, y):\n    return -np.log(np.clip(p, 1e-7, 1)) * y\n", encoding="utf-8"
+        )
+        assert main(["check", f"{path}:f", "-p", "bce", "-f", "bfloat16", "-t", "1"]) == 2
+        assert (
+            "returned float32 for bfloat16 inputs" in (said := capsys.readouterr().err) and "np.clip does not" in said
+        )
+
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
