@@ -18,12 +18,12 @@ from harness.numbers.formats import format_named
 from harness.problems import problem_named
 from harness.search import along, race, search_worst
 from harness.search.along import ExactValues, LineSearch
-from harness.search.exchange import exchange
+from harness.search.exchange import EARLIER, exchange
 from harness.search.interpolation import run_errors
 from harness.search.job import search_job
 from harness.search.noise import promise, upper_ends
 from harness.search.pairs import bred, kept
-from harness.search.published import published
+from harness.search.published import known_pairs, published
 from harness.search.race import OF_CELL, WorstInputs, raced
 from harness.search.space import BoxSearch, SearchLine, SearchResult, divide_boxes, errors_at
 from harness.search.table import search_table_job
@@ -248,6 +248,21 @@ def test_worst_inputs_are_tried_on_all_rows():
     with mp.workprec(200):
         for r in rows[:2]:
             assert float.fromhex(r["max_ulp_input"]) in (float.fromhex(bad), -float.fromhex(bad))
+
+
+def test_pairs_that_earlier_searches_found_are_tried(monkeypatch):
+    """Negative control: without them a row keeps its own search's pair."""
+
+    def exchanged():
+        row = {"problem": "bce_logits", "kernel": "softplus_pair", "target": "0.5", "max_ulp_input": "0x1p+0"}
+        rows = [row | {"seed": 0, "evaluations_to_best": 7}]
+        exchange(rows, FLOAT32, joint=True)
+        return rows[0]
+
+    row = exchanged()
+    assert float(row["max_ulp"]) > 4.5 and (row["found_for"], row["seed"]) == (EARLIER, "")
+    monkeypatch.setattr("harness.search.exchange.known_pairs", lambda fmt: known_pairs(FLOAT64))
+    assert "max_ulp" not in exchanged() and known_pairs(FLOAT64)[0].size == 0
 
 
 def test_powers_of_two_of_the_exact_value_are_found_to_the_neighbour():

@@ -2,7 +2,7 @@
 
 Kernels share their roundings: softplus from a logit is in most losses, and a loss for target 0 at x is
 the one for target 1 at -x.  Each row's search looks at other inputs than the next row's, so an input
-found for one row is often worse for another than what its own search found.
+found for one row is often worse for another than what its own search found.  Pairs that earlier searches found take part.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import numpy as np
 from harness.kernels import kernel_named
 from harness.numbers.formats import Format
 from harness.problems import problem_named
+from harness.search.published import known_pairs
 from harness.search.space import errors_at
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.tables.rows import Row, certified_extreme
 
 Array = np.ndarray
+
+EARLIER = "an earlier search"
 
 
 def mirrored(x: Array, y: Array) -> tuple[Array, Array]:
@@ -28,15 +31,17 @@ def mirrored(x: Array, y: Array) -> tuple[Array, Array]:
 def exchange(rows: list[Row], fmt: Format, joint: bool) -> None:
     """Try the worst input of each row, and its mirror images, on all rows of a format; change those that it beats.
 
-    With `joint` targets belong to the inputs, else each row keeps its own.  A changed row says in `found_for`
-    whose search found its input, and has that search's `seed` and `evaluations_to_best`.
+    With `joint` targets belong to the inputs, and known pairs are tried as well; else each row keeps its own.  A changed row
+    says in `found_for` whose search found its input, and has that search's `seed` and `evaluations_to_best`.
     """
     with np.errstate(all="ignore"):
         x = np.array([float.fromhex(str(r["max_ulp_input"])) for r in rows]).astype(fmt.dtype)
         y = np.array([fmt.parse(str(r["target"]) or "0") for r in rows]).astype(fmt.dtype)
-        x, y = mirrored(x, y)
+        known = known_pairs(fmt) if joint else (x[:0], y[:0])
+        x, y = mirrored(np.append(x, known[0]), np.append(y, known[1]))
     names = [" ".join(filter(None, (str(r[key]) for key in ("problem", "kernel", "target")))) for r in rows]
-    found_by = [(r["seed"], r["evaluations_to_best"]) for r in rows]
+    found_by = [(r["seed"], r["evaluations_to_best"]) for r in rows] + [("", "")] * len(known[0])
+    names += [EARLIER] * len(known[0])
     for number, r in enumerate(rows):
         problem, kernel = problem_named(str(r["problem"])), kernel_named(str(r["problem"]), str(r["kernel"]))
         own = fmt.parse(str(r["target"])) if r["target"] else None
@@ -51,5 +56,5 @@ def exchange(rows: list[Row], fmt: Format, joint: bool) -> None:
             case = Case(problem, kernel.name, kernel, Grid("standard", problem, fmt), target)
             r.update(certified_extreme(case, int(fmt.ordinal(x[best : best + 1])[0])))
             r["target"] = "" if target is None else fmt.short(target)
-            r["found_for"] = names[best % len(rows)]
-            r["seed"], r["evaluations_to_best"] = found_by[best % len(rows)]
+            r["found_for"] = names[best % len(names)]
+            r["seed"], r["evaluations_to_best"] = found_by[best % len(names)]

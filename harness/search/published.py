@@ -1,8 +1,10 @@
-"""The worst float64 inputs that others have found for the functions inside the losses.
+"""The worst inputs that others have found for the functions inside the losses, and pairs that earlier searches found.
 
 P. Zimmermann and others search C libraries and vector libraries for the largest errors of their functions and keep
 the inputs: https://gitlab.inria.fr/zimmerma/math_accuracy, binary64/check_sample.c, round to nearest; the method is
 in https://inria.hal.science/hal-03141101.  An input that is worst for one library is often bad for another.
+
+A search for a pair of input and target may not find again what one of another budget or seed found.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ WORST = {
 }
 
 
+# Pairs of a float32 input and a soft target that were worst of a table once.
+PAIRS = "0x1.000002p+4,0.99999994 -0x1.78f408p+2,0.00018343354 -0x1.a50864p+2,8.5265005e-05 0x1.157774p-1,0.0007025897"
+
 # The functions that a problem with this kind of input needs, with the sign of the input that they are given.
 INSIDE = {"logit": (("exp", 1), ("exp", -1)), "probability": (("log", 1), ("log1p", -1))}
 
@@ -45,3 +50,10 @@ def published(problem: Problem, fmt: Format) -> np.ndarray:
     at = [sign * float.fromhex(v) for name, sign in inside for v in WORST[name].split()]
     kept = [v for v in at if problem.domain[0] <= v <= problem.domain[1]]
     return fmt.ordinal(np.array(kept, fmt.dtype))
+
+
+def known_pairs(fmt: Format) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs and targets of pairs that earlier searches found, shape (n,) each; float32 alone has any."""
+    pairs = [pair.split(",") for pair in PAIRS.split()] if fmt.name == "float32" else []
+    x, y = (np.array([fmt.parse(pair[i]) for pair in pairs], fmt.dtype) for i in (0, 1))
+    return x, y

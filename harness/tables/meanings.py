@@ -82,7 +82,7 @@ MEANINGS = {
     "seed": "The seed whose search found it.",
     "seeds": "How many seeds were tried.",
     "least_ulp": "The least of what they found.",
-    "found_for": "The row whose search found the input, where that is another.",
+    "found_for": "The row whose search found the input, where that is another, or that an earlier search did.",
 }
 RANGES = {
     f"{kind}_{end}_{targets}": f"The {told} end of the {name} range, {whom}."
