@@ -397,7 +397,7 @@ def test_filter_sort_and_save(opened):
 
 def test_a_rows_bibtex_is_that_of_the_command(opened):
     seen = opened()
-    for name, number in (("systems", 700), ("logits", 0)):
+    for name, number in (("systems", 700), ("logits", 0), ("atlas", 5), ("claims", 0)):
         row = rows_of(name)[number]
         tab = seen.open(f"#rows?table={name}&row={number + 2}")
         with tab.expect_download() as given:

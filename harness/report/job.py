@@ -23,6 +23,7 @@ from harness.report import calls, formulas, texts
 from harness.report.curves import LEAST_POWER, curve_files
 from harness.report.packing import script
 from harness.tables import templates, writer
+from harness.tables.identity import key_of
 from harness.tables.rows import CONTRACT
 from harness.tables.strongest import Known, header
 from harness.workflow import files
@@ -101,6 +102,7 @@ def described(path: Path) -> dict[str, Any]:
         "version": made.get("version", ""),
         "sources": made.get("sources", "")[:12],
         "packages": made.get("packages", {}),
+        "key": list(key_of(path.stem)),
     }
 
 

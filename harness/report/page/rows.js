@@ -117,7 +117,8 @@ const one = (place, table, name, line) => {
 const entry = (row, line, table) => {
   const { citation, tables, version } = report.core, day = citation["date-released"];
   const named = row.system ? `${row.system} (${row.library}, ${row.mode.replaceAll("_", " ")})` : row.kernel;
-  const what = [row.problem, named, row.format].filter((v) => v).join(", ");
+  const key = tables[table].key.map((c) => row[c]);
+  const what = (key.length ? [table.replaceAll("_", " "), ...key] : [row.problem, named, row.format]).filter((v) => v).join(", ");
   return report.bibtex(`xent-harness:${row.id || `${table}-${line}`}`, {
     title: `{${row.id ? `Row ${row.id}` : `${table}, line ${line}`}${what ? `: ${what}` : ""}}`, author: "{The harness authors}", publisher: "xent-harness",
     version: citation.version || version, year: day.slice(0, 4), date: day, url: citation["repository-code"] || PLACE,
