@@ -46,7 +46,7 @@ def written(tmp_path_factory):
 @pytest.fixture(scope="module")
 def rows(written):
     frame = writer.read(written[0] / "atlas.csv")
-    assert tuple(frame.columns) == atlas.COLUMNS
+    assert tuple(frame.columns) == (*atlas.COLUMNS, "id")
     return {(r["problem"], r["kernel"]): r for r in frame.to_dict("records")}
 
 

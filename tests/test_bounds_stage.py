@@ -120,7 +120,7 @@ def test_table_and_figure_are_written(swept: tuple[Experiment, list[Path]], resu
 
 def test_a_row_for_each_kernel_format_and_target(results: Path) -> None:
     frame = writer.read(results / "tables" / "bounds_small.csv")
-    assert tuple(frame.columns) == bounds_table.COLUMNS
+    assert tuple(frame.columns) == (*bounds_table.COLUMNS, "id")
     assert list(frame["target"]) == ["0.1", "0"] * 4
     assert set(frame["function_errors"]) == {"exhaustive"} and set(frame["exhaustive"]) == {"false"}
     good = frame[frame["kernel"].isin(["softplus_pair", "lse_log1p"])]

@@ -104,7 +104,7 @@ def test_tables_of_searches(name):
 
 @pytest.mark.parametrize("name", BOUNDED)
 def test_tables_of_bounds(name):
-    shown = bounds_table.readable(rows_of(name))
+    shown = bounds_table.readable(rows_of(name), name)
     same(writer.to_markdown(shown, bounds_table.TITLE, bounds_table.NOTE), TABLES / f"{name}.md")
     same(to_latex(shown, bounds_table.TITLE, name), TABLES / f"{name}.tex")
 

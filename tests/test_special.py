@@ -91,15 +91,15 @@ def test_planted_faults_have_their_names():
 
 def test_table_is_complete_and_its_bytes_repeat(tmp_path):
     special_values.special_values_job(tmp_path / "special_values")
-    special_values.special_values_job(tmp_path / "again")
+    special_values.special_values_job(tmp_path / "again" / "special_values")
     for suffix in (".csv", ".md"):
         written = (tmp_path / f"special_values{suffix}").read_bytes()
-        assert (tmp_path / f"again{suffix}").read_bytes() == written
+        assert (tmp_path / "again" / f"special_values{suffix}").read_bytes() == written
     told = files.read_json(tmp_path / "special_values.json")["provenance"]
     ran = {*sources(["harness.tables.special_values"]), *kernel_sources()}
     assert told == provenance(ran) and "harness/cli/main.py" not in ran and "harness/kernels/primitives.py" in ran
     frame = writer.read(tmp_path / "special_values.csv")
-    assert tuple(frame.columns) == special_values.COLUMNS
+    assert tuple(frame.columns) == (*special_values.COLUMNS, "id")
     kernels = {(p, k.name) for p in PROBLEMS for k in kernels_of(p)}
     assert set(zip(frame["problem"], frame["kernel"], strict=True)) == kernels
     assert set(frame["format"]) == set(special_values.NAMES) and set(frame["outcome"]) <= set(special_values.OUTCOMES)

@@ -19,7 +19,7 @@ from harness.numbers.formats import Format
 from harness.sweep.case import Case
 from harness.sweep.summary import Summary
 from harness.tables import writer
-from harness.tables.identity import identified
+from harness.tables.identity import with_id
 from harness.tables.rows import Row, certified_extreme, significant
 from harness.tables.strongest import INNER
 from harness.tables.text import largest, percent, short
@@ -46,7 +46,6 @@ VIEW = (
     Column("max error (ulp)", largest),
     Column("max bound (ulp)", "max_bound_ulp", short),
     Column("function errors", "function_errors"),
-    Column("id", "id"),
 )
 DIGITS = 9
 
@@ -93,10 +92,9 @@ def upward(bound: float) -> str:
 
 def write(path: Path, rows: Sequence[Row], extra: dict, made_with: dict) -> None:
     """Write PATH.csv, .md, .tex and .json; `extra` goes into the JSON, and what the measurements were made with."""
-    named, columns = identified(rows, COLUMNS, path.stem)
-    writer.write(path, named, columns, readable(named), TITLE, note=NOTE, extra=extra, measured_with=made_with)
+    writer.write(path, rows, COLUMNS, readable(rows, path.stem), TITLE, note=NOTE, extra=extra, measured_with=made_with)
 
 
-def readable(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return what is shown of the rows: three digits, shares in percent, at-least signs."""
-    return shown(rows, needed(rows, VIEW))
+def readable(rows: Sequence[Row], table: str) -> pd.DataFrame:
+    """Return what is shown of a table's rows: three digits, shares in percent, at-least signs, identifiers."""
+    return with_id(shown(rows, needed(rows, VIEW)), pd.DataFrame(rows), table)
