@@ -43,6 +43,11 @@ class Citation:
     described: dict[str, Any]
     released: dict[str, str]
 
+    @property
+    def names(self) -> list[str]:
+        """Return the cells that name the row in its table; none in a table of the contract."""
+        return [self.row[column] for column in key_of(self.table)]
+
 
 def found(results: Path, identifier: str) -> Citation:
     """Return the row that an identifier, or its first digits, names; UsageError where none or several do."""
@@ -120,15 +125,15 @@ def measured(row: Mapping[str, str]) -> str:
 def named(cited: Citation) -> str:
     """Return what a row is of, in its table: the cells that name it."""
     row = cited.row
-    if set(IDENTITY) <= set(row):
+    if not cited.names:
         return f"{row['problem']}, {measured(row)}, {row['format']}"
-    return ", ".join([cited.table.replace("_", " "), *(row[name] for name in key_of(cited.table) if row[name])])
+    return ", ".join([cited.table.replace("_", " "), *filter(None, cited.names)])
 
 
 def note(cited: Citation) -> str:
     """Return the sentence that stands below a table with this figure: format, grid, points, basis, versions."""
     row = cited.row
-    if not set(IDENTITY) <= set(row):
+    if cited.names:
         return f"{named(cited)}; {measured_with(cited)}; row {row['id']}."
     target = f", target {row['target']}" if row["target"] else ""
     inputs = "every input" if row["exhaustive"] == "true" else f"a sample ({row['grid']} grid)"
@@ -186,14 +191,15 @@ def _escaped(text: str) -> str:
 
 def command(cited: Citation) -> str:
     """Return the command that measures the row again."""
-    row = cited.row
-    kernels = {k.name for k in kernels_of(row["problem"])} if row.get("problem") else set()
-    if set(IDENTITY) <= set(row) and row["grid"] in GRIDS and row["kernel"] in kernels:
+    row, workflow = cited.row, ["snakemake", "--forceall", _target(cited.table)]
+    if cited.names:
+        return shlex.join(MADE_BY.get(cited.table, workflow))
+    kernels = {k.name for k in kernels_of(row["problem"])} if row["problem"] else set()
+    if row["grid"] in GRIDS and row["kernel"] in kernels:
         words = ["harness", "check", row["kernel"], "--problem", row["problem"], "--format", row["format"]]
         words += ["--grid", row["grid"], *(["--target", row["target"]] if row["target"] else []), "--json"]
-    else:
-        words = MADE_BY.get(cited.table) or ["snakemake", "--forceall", _target(cited.table)]
-    return shlex.join(words)
+        return shlex.join(words)
+    return shlex.join(workflow)
 
 
 def _target(table: str) -> str:

@@ -71,14 +71,14 @@ def difference(before: Path, after: Path, spread: float = SPREAD) -> ResultChang
 def _tables(results: Path) -> dict[str, Path]:
     """Return the tables of a folder whose rows have identifiers, by name."""
     paths = sorted((results / "tables").glob("*.csv"))
-    found = {p.stem: p for p in paths if of_contract(p) or (key_of(p.stem) and p.stem != TIMED)}
+    found = {p.stem: p for p in paths if p.stem != TIMED and (key_of(p.stem) or _contract_first(p))}
     if not found:
         raise UsageError(f"{results} has no tables (no {results}/tables/*.csv whose rows have identifiers)")
     return found
 
 
-def of_contract(path: Path) -> bool:
-    """Tell whether a table has the contract's columns."""
+def _contract_first(path: Path) -> bool:
+    """Tell whether a table begins with the contract's columns."""
     return header(path)[: len(CONTRACT)] == list(CONTRACT)
 
 
@@ -93,13 +93,13 @@ def _compared(name: str, first: Path, second: Path, spread: float) -> tuple[list
     """Return the changed figures of a table's rows, and how many rows were compared."""
     one, other = (_by_id(path) for path in (first, second))
     found: list[tuple[str, ...]] = []
+    compare = cells_changed if key_of(name) else changes
     for key in [*one, *(k for k in other if k not in one)]:
         row = one.get(key) or other[key]
         what = (name, key, *(row.get(column, "") for column in HEADINGS[2:6]))
         if key not in one or key not in other:
             found.append((*what, "row", *(("there", "gone") if key in one else ("not there", "new"))))
             continue
-        compare = changes if of_contract(first) else cells_changed
         found += [(*what, *change) for change in compare(one[key], other[key], spread)]
     return found, len({*one, *other})
 
