@@ -32,7 +32,7 @@ kernels: [sigmoid_clip_1e-7, lse_log1p]
 formats: [float16, bfloat16]
 targets: [0, 1]
 grid: exhaustive
-shards: {float16: 2, bfloat16: 2}
+shards: {float16: 8, bfloat16: 8}
 figures: false
 """
 # What this cluster lacks, and how often its jobs are looked at; the rest is the profile's.
