@@ -539,4 +539,5 @@ def test_a_library_is_run_without_what_changes_numpys_promotion():
 )
 def test_rows_of_nines_are_written_by_what_is_missing(x: float, text: str) -> None:
     found = notation.given({"format": "float64", "problem": "bce"}, x)
-    assert found == text and eval(found.replace("−", "-")) == x
+    first, *rest = (float(part) for part in found.replace("−", "-").split(" ") if part != "-")
+    assert found == text and first - sum(rest) == x

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import ml_dtypes
 import numpy as np
 
 from harness.numbers.formats import format_named
+from harness.systems.commands import evaluated
 from harness.systems.pages.faults import Fault, extent, masks
 from harness.systems.pages.probes import Returned
 from harness.systems.registry import library_named
@@ -70,10 +70,9 @@ class Cause:
         """Return what the operation alone gives at an input in a format, those of the cause unless told otherwise."""
         dtype = format_named(fmt or self.format).dtype
         at = np.array(self.x if x is None else x).astype(dtype)
+        call = evaluated("from ml_dtypes import finfo", self.formula)()
         with np.errstate(all="ignore"):
-            return float(
-                eval(self.formula, {"np": np, "finfo": ml_dtypes.finfo, "x": at, "y": dtype.type(self.target or 0)})
-            )
+            return float(call(at, dtype.type(self.target or 0)))
 
     def explains(self, fault: Fault) -> bool:
         """Tell whether a fault has this cause: in the same library, where the operation alone gives the call's value."""
