@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.numbers.division import SECTIONS, changes, halving, halving_one, sectioning
+from harness.numbers.division import SECTIONS, changes, halving, halving_one, sectioning, steps
 
 
 @given(st.integers(-(2**40), 2**40), st.sampled_from([1, -1]), st.integers(1, 2**41), st.data())
@@ -53,3 +53,12 @@ def test_intervals_of_any_width_are_halved_together():
 def test_the_first_ordinal_of_each_new_label():
     assert list(changes(lambda points: points // 100, np.array([0, 90, 150, 210, 350]))) == [100, 200, 300]
     assert changes(lambda points: 0 * points, np.arange(9)).size == 0
+
+
+def test_every_label_between_two_points_is_found_by_itself():
+    points = np.array([0, 90, 550, 560, 240])
+    found = [100, 200, 300, 400, 500]
+    assert list(steps(lambda x: x // 100, points[:4], 5)) == found
+    assert list(steps(lambda x: -(x // 100), points[:4], 5)) == found
+    assert list(changes(lambda x: x // 100, points[:4])) == [100]  # negative control: one between two points
+    assert list(steps(lambda x: x // 100, points[:4], 4)) == [100]

@@ -548,3 +548,15 @@ def test_a_search_table_has_the_provenance_of_its_searches_and_refuses_others(tm
         files.write_sealed(part, t)
     with pytest.raises(UsageError, match="sweep again"):
         search_table_job(experiment, parts, tmp_path / "worst.csv")
+
+
+def test_every_binade_of_a_value_is_found_where_one_cell_of_inputs_has_many(monkeypatch):
+    """1 - p has 48 binades in the last cell of p; a kernel that gives 0 there errs most just below a power of two."""
+    kernel, most = kernel_named("bce", "clip_add_eps_1e-7"), 2.0**53
+
+    def found(seed):
+        return search_worst(problem_named("bce"), kernel, FLOAT64, np.float64(1), 1 << 17, seed).ulp
+
+    assert all(found(seed) == most for seed in range(3))
+    monkeypatch.setattr(along, "BINADES", 0)
+    assert not any(found(seed) == most for seed in range(3))  # negative control: one binade between two points

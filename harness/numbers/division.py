@@ -81,3 +81,19 @@ def changes(label: Callable[[Array], Array], points: Array) -> Array:
     at = np.flatnonzero(labels[1:] != labels[:-1])
     _, high = halving(lambda between: label(between) == labels[at], points[at], points[at + 1])
     return distinct(high)
+
+
+def steps(label: Callable[[Array], Array], points: Array, most: int) -> Array:
+    """Return where integer labels that rise or fall from point to point do so: the first ordinal of each, sorted.
+
+    Unlike `changes` it finds every label that lies between those of two neighbours in `points`, each by halving for
+    itself, if there are `most` or fewer; else, as there, one.
+    """
+    labels = label(points)
+    rise = np.diff(labels)
+    times = np.where(abs(rise) <= most, abs(rise), 1)
+    at = np.repeat(np.arange(len(rise)), times)
+    passed = np.arange(len(at)) - np.repeat(np.cumsum(times) - times, times)
+    low, sign = labels[at], np.sign(rise[at])
+    _, high = halving(lambda between: (label(between) - low) * sign <= passed, points[at], points[at + 1])
+    return distinct(high)

@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 
 from harness.kernels import Kernel
-from harness.numbers.division import changes, halving
+from harness.numbers.division import changes, halving, steps
 from harness.numbers.wide import ulp_of
 from harness.search.interpolation import exact_values
 from harness.search.noise import search_noise
@@ -46,6 +46,9 @@ NEAR = 256  # neighbours of each critical point, where the budget allows
 BESIDE = 64  # neighbours of each edge, where the budget allows
 LEAST_BESIDE = 2  # neighbours of each zero
 LABELLED = 1 << 16  # points at which the exact value's binade is looked at
+BINADES = (
+    64  # between two labelled points, each found where there are no more: near a zero an input has them in one cell
+)
 JUMPS = 64  # largest differences of neighbouring samples, halved, where the budget allows
 # Noise.
 LOOKED_AT = 64.0  # times the budget: the inputs looked at by interpolation in runs, where the rest of it allows
@@ -81,10 +84,7 @@ class ExactValues:
         return np.where(value == 0, self.fmt.emin, exponent) + np.where(value < 0, 4 * beyond, 0)
 
     def negative(self, ordinals: Array) -> Array:
-        """Tell which exact values are negative.
-
-        Near a zero of the exact value its binades are too many between two points to halve for each.
-        """
+        """Tell which exact values are negative."""
         return _in_blocks(lambda block: self._at(block) < 0, ordinals)
 
     def degrees(self, low: Array, high: Array) -> Array:
@@ -134,12 +134,14 @@ class LineSearch(BoxSearch):
         labelled = spread_over(low, high, max(1, LABELLED // len(low)))
         zeros = changes(self.exact.negative, labelled)
         self.visit_beside(zeros, LEAST_BESIDE)
-        steps = np.union1d(changes(self.exact.binade, labelled), zeros)
+        # On each side of a zero, which may be a critical point, binades rise or fall, and to it by more than BINADES.
+        labelled = np.unique(np.concatenate([labelled, zeros - 1, zeros, self.line.critical]))
+        binades = np.union1d(steps(self.exact.binade, labelled, BINADES), zeros)
         order = np.argsort(points, kind="stable")
         jumps = self.jumps(points[order], ulp[order])
-        share = int(self.budget * EDGE_SHARE) // (2 * max(1, len(steps) + len(jumps)))
-        self.visit_beside(np.union1d(steps, jumps), min(BESIDE, share))
-        return steps
+        share = int(self.budget * EDGE_SHARE) // (2 * max(1, len(binades) + len(jumps)))
+        self.visit_beside(np.union1d(binades, jumps), min(BESIDE, share))
+        return binades
 
     def jumps(self, points: Array, ulp: Array) -> Array:
         """Halve the largest differences of neighbouring samples in log(1 + ulp); return the input above each.
@@ -200,13 +202,13 @@ class SampledErrors:
         return best
 
 
-def look_for_noise(run: LineSearch, low: Array, high: Array, steps: Array, samples: SampledErrors) -> None:
+def look_for_noise(run: LineSearch, low: Array, high: Array, binades: Array, samples: SampledErrors) -> None:
     """Spend what is left of a search's budget on noise, beginning with the intervals that promise most by their samples.
 
-    `low` and `high` are the cells; `steps` the inputs where the exact value passes a power of two.
+    `low` and `high` are the cells; `binades` the inputs where the exact value passes a power of two.
     """
     fmt = run.line.fmt
-    start, stop = banded(low, high, steps, fmt.cell_shift)
+    start, stop = banded(low, high, binades, fmt.cell_shift)
     order = np.argsort(-samples.score(start, stop, fmt.cell_shift), kind="stable")
     start, stop = start[order], stop[order]
     varied = run.exact.degrees(start, stop) > FLAT
@@ -226,10 +228,10 @@ def cells_of(spots: Boxes, line: SearchLine) -> tuple[Boxes, Boxes]:
     return (np.maximum(low >> shift << shift, ends[0]), np.minimum(((low >> shift) + 1) << shift, ends[1])), (low, high)
 
 
-def banded(low: Array, high: Array, steps: Array, shift: int) -> tuple[Array, Array]:
-    """Divide the cells at the given steps and at distances 2^6, 2^8, ... on both sides of them."""
+def banded(low: Array, high: Array, edges: Array, shift: int) -> tuple[Array, Array]:
+    """Divide the cells at the given edges and at distances 2^6, 2^8, ... on both sides of them."""
     distance = 1 << np.arange(6, max(7, shift - 1), max(2, shift // 8))
-    edges = (steps[:, None] + np.concatenate([-distance, [0], distance])).ravel()
+    edges = (edges[:, None] + np.concatenate([-distance, [0], distance])).ravel()
     edges = np.unique(np.concatenate([low, high, edges[(edges > low.min()) & (edges < high.max())]]))
     return edges[:-1], edges[1:]
 
@@ -250,7 +252,7 @@ def search_along(
     run.found.sampled = run.found.ulp
     if line.at is None:
         run.visit_beside(published(line.problem, line.fmt), BESIDE)
-    steps = run.edges(low, high, points.ravel(), ulp.ravel())
+    binades = run.edges(low, high, points.ravel(), ulp.ravel())
     run.best_first(low[None], high[None], ulp.max(axis=1), budget * SLOPE_SHARE)
-    look_for_noise(run, low, high, steps, SampledErrors(points.ravel(), ulp.ravel()))
+    look_for_noise(run, low, high, binades, SampledErrors(points.ravel(), ulp.ravel()))
     return run.found
