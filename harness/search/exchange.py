@@ -31,9 +31,11 @@ def mirrored(x: Array, y: Array) -> tuple[Array, Array]:
 def exchange(rows: list[Row], fmt: Format, joint: bool) -> None:
     """Try the worst input of each row, and its mirror images, on all rows of a format; change those that it beats.
 
-    With `joint` targets belong to the inputs, and known pairs are tried as well; else each row keeps its own.  A changed row
+    Rows without an input have no error at any.  With `joint` targets belong to the inputs, and known pairs are tried as
+    well; else each row keeps its own.  A changed row
     says in `found_for` whose search found its input, and has that search's `seed` and `evaluations_to_best`.
     """
+    rows = [r for r in rows if r["max_ulp_input"]]
     with np.errstate(all="ignore"):
         x = np.array([float.fromhex(str(r["max_ulp_input"])) for r in rows]).astype(fmt.dtype)
         y = np.array([fmt.parse(str(r["target"]) or "0") for r in rows]).astype(fmt.dtype)

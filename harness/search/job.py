@@ -62,12 +62,12 @@ def search_job(experiment: Experiment, fmt: Format, shard: int, out: Path) -> No
 
 
 def described(found: SearchResult) -> dict[str, object]:
-    """Return what is kept of one search; errors as text, since JSON has no infinity."""
+    """Return what is kept of one search, no point where nothing finite was found; errors as text, since JSON has no infinity."""
     return {
         "point": list(found.point),
         "ulp": repr(found.ulp),
         "sampled": repr(found.sampled),
         "evaluations": found.evaluations,
         "interpolated": found.interpolated,
-        "evaluations_to_best": found.trace[-1][0],
+        "evaluations_to_best": found.trace[-1][0] if found.trace else 0,
     }

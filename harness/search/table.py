@@ -75,6 +75,8 @@ def search_table_job(experiment: Experiment, parts: list[Path], out: Path) -> No
         exchange(of_format, fmt, experiment.search["joint"])
         rows += of_format
     for r in rows:
+        if not r["max_ulp"]:
+            continue
         sampled = mp.mpf(r["sampled_ulp"])
         r["improvement"] = significant(mp.mpf(r["max_ulp"]) / sampled, 4) if 0 < sampled < mp.inf else ""
         r |= bases(r) | _places(r)
@@ -112,7 +114,8 @@ def _places(r: Row) -> Row:
 def row(found: dict[str, Any], fmt: Format, provenance: dict) -> Row:
     """Return a table's row from the searches of one kernel by seed: the worst input of all, computed again in mpmath.
 
-    Beside it the largest error of that seed's first sample and the least that a seed found, both in ulps.
+    Beside it the largest error of that seed's first sample and the least that a seed found, both in ulps.  Where a kernel
+    gives nothing finite that could be wrong, the row says how much was tried and no more.
     """
     problem, kernel = problem_named(found["problem"]), kernel_named(found["problem"], found["kernel"])
     target = fmt.dtype.type(float.fromhex(found["target"])) if found["target"] else None
@@ -130,16 +133,19 @@ def row(found: dict[str, Any], fmt: Format, provenance: dict) -> Row:
         "grid": "search",
         "points": sum(f["evaluations"] for f in seeds.values()),
         "exhaustive": "false",
-        **certified_extreme(case, best["point"][0]),
-        "sampled_ulp": significant(float(best["sampled"])),
-        "evaluations_to_best": best["evaluations_to_best"],
+        "improvement": "",
+        **dict.fromkeys((*BASES, *WHERE), ""),
+        **(certified_extreme(case, best["point"][0]) if best["point"] else {}),
+        "sampled_ulp": significant(float(best["sampled"])) if best["point"] else "",
+        "evaluations_to_best": best["evaluations_to_best"] if best["point"] else "",
         "interpolated": sum(f["interpolated"] for f in seeds.values()),
         "seed": int(seed),
         "seeds": len(seeds),
-        "least_ulp": significant(min(float(f["ulp"]) for f in seeds.values())),
+        "least_ulp": significant(min(float(f["ulp"]) for f in seeds.values())) if best["point"] else "",
         "found_for": "",
     }
-    check_agreement(stated, fmt, float(best["ulp"]), provenance)
+    if best["point"]:
+        check_agreement(stated, fmt, float(best["ulp"]), provenance)
     return stated
 
 
