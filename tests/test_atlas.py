@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from harness import UsageError
 from harness.kernels import Kernel, kernel_named, like
 from harness.kernels.activations import sigmoid_reciprocal
 from harness.numbers.formats import FORMATS
-from harness.problems import PROBLEMS
+from harness.problems import PROBLEMS, problem_named
+from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.tables import atlas, contract, writer
-from harness.tables.atlas.failures import Sample, failures
+from harness.tables.atlas.failures import Failure, Sample, failures, unbroken, with_known
 from harness.tables.atlas.phrases import Phrases
 from harness.tables.rows import COLUMNS, rows_of
 from harness.workflow import files
@@ -220,7 +222,7 @@ def test_constant_error_where_the_truth_is_constant_too_is_no_plateau():
     found, texts, phrases = found_in(planted, "bce_logits_grad")
     assert [(f.kind, f.target, f.to_end) for f in found] == [("inexact", 0.0, True)]
     assert phrases.hex(found[0].percent) == FLOAT32.hex(FLOAT32.next_up(20.0))
-    assert texts == ["errors over 1 % beyond x = 20 (up to 25 % where tried)"]
+    assert texts == ["errors over 1 % from x = 20.01 at the latest (up to 25 % where tried)"]
 
 
 def test_planted_negative_loss_and_bias():
@@ -237,3 +239,30 @@ def test_planted_cap_at_a_pole():
     found, texts, _ = found_in(planted, "bce")
     assert [f.kind for f in found] == ["capped", "capped"]
     assert sorted(texts) == ["10000 at p = 0 (true infinite)", "10000 at p = 1 (true infinite)"]
+
+
+def test_a_run_that_is_broken_between_samples_begins_after_the_last_break():
+    def holds(ordinals):
+        return (ordinals >= 100) & (ordinals != 130) & (ordinals != 120)
+
+    assert unbroken(holds, 100, 10**6) == 131
+    assert unbroken(holds, 131, 10**6) == 131
+    assert unbroken(lambda o: holds(-o), -100, -(10**6)) == -131
+
+
+def test_outcomes_that_tables_know_nearer_to_the_centre_are_told():
+    case = Case(
+        problem_named("bce_logits"),
+        "planted",
+        sound,
+        Grid("standard", problem_named("bce_logits"), FLOAT32),
+        np.float32(1),
+    )
+    at = int(FLOAT32.ordinal(np.float32([20]))[0])
+    seen = Failure("zero", 1.0, 1, at, at + 9, False)
+    (told,) = with_known([seen], [case], {("1", "zero"): ["0x1p+4"]})
+    assert FLOAT32.from_ordinal(np.array([told.scattered]))[0] == 16 and replace(told, scattered=None) == seen
+    assert with_known([seen], [case], {("1", "zero"): ["0x1.8p+4"]}) == [seen]  # farther out
+    assert [f.kind for f in with_known([seen], [case], {("1", "nan"): ["-0x1p+4"]})] == ["zero", "nan"]
+    stuck = Failure("stuck", 1.0, 1, at, at + 9, True, -1.0)
+    assert with_known([stuck], [case], {("1", "sign"): [FLOAT32.hex(np.float32(20))]}) == [stuck]

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
+from harness.kernels import kernel_named
 from harness.numbers.formats import FORMATS, floor_log2, round_half_even
 from harness.problems import PROBLEMS
 from harness.sweep.case import Case
@@ -332,6 +333,27 @@ class TestRows:
         assert rows.safe_range(case, NO_BAD_BELOW, 0, 4.0) == {"safe_lo": "", "safe_hi": ""}
         whole = rows.safe_range(case, NO_BAD_BELOW, NO_BAD_ABOVE, 4.0)
         assert [float.fromhex(whole[c]) for c in ("safe_lo", "safe_hi")] == [-E5M2.max, E5M2.max]
+
+    @pytest.mark.parametrize(
+        ("target", "lo", "hi"), [(0, 0.0, "below 1"), (1, "above 0", 1.0), (0.5, "above 0", "below 1")]
+    )
+    def test_a_capped_pole_ends_the_safe_range(self, target, lo, hi):
+        least, most = (
+            float(v) for v in E5M2.from_ordinal(E5M2.ordinal(np.array([0, 1], E5M2.dtype)) + np.array([1, -1]))
+        )
+        bce, y = PROBLEMS["bce"], E5M2.dtype.type(target)
+
+        def ends(function):
+            case = Case(bce, "planted", function, Grid("exhaustive", bce, E5M2), y)
+            found = rows.safe_range(case, NO_BAD_BELOW, NO_BAD_ABOVE, 4.0)
+            return [float.fromhex(found[c]) for c in ("safe_lo", "safe_hi")]
+
+        sound = kernel_named("bce", "xlogy").function
+        assert ends(lambda p, y: np.minimum(sound(p, y), E5M2.dtype.type(100))) == [
+            {"above 0": least}.get(lo, lo),
+            {"below 1": most}.get(hi, hi),
+        ]
+        assert ends(sound) == [0.0, 1.0]  # negative control
 
     def test_extremes_are_those_of_the_input_that_they_name(self):
         row = rows.row(*made({60: 2.0, 5: 0.5}), 0)

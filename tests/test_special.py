@@ -9,7 +9,7 @@ import pytest
 from harness.kernels import Kernel, kernel_named, kernels_of, like
 from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
-from harness.tables import special_values, writer
+from harness.tables import special_points, special_values, writer
 from harness.truth.certified import truth
 from harness.workflow import files
 from harness.workflow.dependencies import kernel_sources, sources
@@ -87,6 +87,14 @@ def test_planted_faults_have_their_names():
     assert planted("bce_logits", lambda x, y: pair(x, y) / (x - x))["+0", "0.5"] == "inf"
     sound = planted("bce_logits", pair)
     assert all(sound[name, y] == "ok" for name in ("-0", "+0", "NaN") for y in ("0", "0.5", "1"))
+
+
+def test_a_sign_is_wrong_however_small_the_numbers_are():
+    point = special_points.SpecialPoint(
+        "least", np.float64(1e-300), np.float64(0), mpmath.mpf(1e-300), np.float64(1e-300)
+    )
+    told = [special_points.outcome(PROBLEMS["bce"], FORMATS["float64"], point, v) for v in (-1e-300, 2e-300)]
+    assert told == ["sign", "inexact"]  # their product underflows
 
 
 def test_table_is_complete_and_its_bytes_repeat(tmp_path):

@@ -220,6 +220,11 @@ PLANTED = {
     "an atlas statement exceeded": (
         {"atlas": {**ATLAS, "failure": "y = 0: within 2.49 ulp at every x tried"}}, "within 2.49 ulp for y = 0, every has 2.5"
     ),
+    "an outcome nearer than the atlas has it": (
+        {"every": {**EVERY, "zero_input": "0x1p+4"},
+         "atlas": {**ATLAS, "failure": "y = 0: 0 for 17 <= x <= 20 and in places from 16.5 (true 1e-09). Gradient, y = 0: 0 for x >= 2"}},
+        r"does not say of y = 0 that zero is at 0x1p\+4, as every.csv:2 does",
+    ),
     "a cure that does not hold by a stronger table": (
         {"sample": [{**SWEPT, **CURED}, {**SWEPT, "kernel": "lse_log1p"}],
          "every": [{**EVERY, "kernel": "lse_log1p", "max_ulp": "4.5"}, EVERY]},
@@ -247,6 +252,18 @@ class TestContradictions:
     def test_each_kind_is_caught(self, tmp_path, planted, said):
         found = self.found(tmp_path, **planted)
         assert any(re.search(said, t) for t in found), found
+
+    @pytest.mark.parametrize(
+        "said", ["0 for 15 <= x <= 20", "0 for 17 <= x <= 20 and in places from 16", "stuck at 1 for x >= 9"]
+    )
+    def test_an_outcome_that_the_atlas_has(self, tmp_path, said):
+        planted = {
+            "every": {**EVERY, "zero_input": "0x1p+4"},
+            "atlas": {**ATLAS, "failure": f"y = 0 and 1: {said} (true 2)"},
+        }
+        assert self.found(tmp_path, **planted) == []
+        planted["atlas"]["failure"] = f"y = 1: {said}"
+        assert self.found(tmp_path, **planted)  # negative control: of another target
 
     def test_a_bound_that_is_not_finite_everywhere_says_nothing(self, tmp_path):
         assert self.found(tmp_path, bounds_every={**BOUND, "max_bound_ulp": "2.4", "bounded": "0.9"}) == []

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
@@ -95,7 +96,9 @@ class KernelFigure:
         if self.max_ulp > MOST_ULP:
             error = f"more than {MOST_ULP:.0e} ulp" if mpmath.isfinite(self.max_ulp) else "nothing finite"
         else:
-            error = f"{'' if self.every_input else 'at least '}{float(self.max_ulp):.3g} ulp"
+            three = Context(prec=3, rounding=ROUND_HALF_EVEN if self.every_input else ROUND_FLOOR)
+            shown = float(three.create_decimal_from_float(float(self.max_ulp)))
+            error = f"{'' if self.every_input else 'at least '}{shown:.3g} ulp"
         counted = ((self.spurious, "spurious outcome"), (self.capped, "capped pole"))
         return " and ".join([error, *(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counted if n)])
 

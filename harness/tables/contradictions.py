@@ -15,6 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from harness.kernels.primitives import MEASURED_AS
+from harness.numbers.formats import format_named
+from harness.problems import problem_named
 from harness.tables import contract, views, writer
 from harness.tables.advice import unheld
 from harness.tables.basis import EVERY_INPUT, PROVED, SEARCH
@@ -27,6 +29,13 @@ HARD = ("", "0", "1")
 ROUNDED = Decimal(1 + 1e-8)  # maxima have nine digits: two of one truth may differ in the last
 WITHIN = re.compile(r"within ([0-9.e+]+) ulp at every")
 OF_TARGET = re.compile(r"y = (0 and 1|0|1): ")
+NUMBER = re.compile(r"-?[0-9.]+(?:e[+-]?[0-9]+)?")
+SAID = {
+    "nan": ("NaN",),
+    "inf": ("infinite", "-infinite"),
+    "zero": ("0 ",),
+    "sign": ("negative, down to", "wrong sign, up to"),
+}
 PREMISE = re.compile(r"(\w+) <= ([0-9.e+]+) ulp")
 README_TABLE = re.compile(r"rows of `results/(tables/\w+)\.md`\):\n\n((?:\|.*\n)+)")
 
@@ -181,11 +190,50 @@ def atlas(path: Path, known: Known) -> Iterator[str]:
         top = max((Decimal(m.ulp) for t, m in maxima.items() if m and t in HARD), default=Decimal(0))
         if row["max_ulp_hard"] and Decimal(row["max_ulp_hard"]) * ROUNDED < top:
             yield f"{where} errs by {row['max_ulp_hard']} ulp for hard targets, the tables have {top}"
+        yield from (f"{where} {text}" for text in unsaid(row, of_key))
         for target, within in statements(row["failure"]):
             largest = maxima.get(target)
             if largest and Decimal(largest.ulp) > within:
                 y = f" for y = {target}" if target else ""
                 yield f"{where} says within {within} ulp{y}, {largest.table} has {largest.ulp}"
+
+
+def unsaid(row: Mapping[str, str], of_key: Mapping[str, Sequence[TableRow]]) -> Iterator[str]:
+    """Tell which outcomes that tables located, of hard targets, the atlas's words do not have there or nearer to the centre."""
+    fmt, centre = format_named(row["format"]), problem_named(row["problem"]).centre
+    said = list(outcomes_said(row["failure"]))
+    for target, rows in of_key.items():
+        for other, kind in ((r, kind) for r in rows for kind in SAID if target in HARD):
+            text = other.cells.get(f"{kind}_input")
+            if not text:
+                continue
+            at = float.fromhex(text)
+            named = [
+                float(fmt.parse(n))
+                for t, k, numbers in said
+                for n in numbers
+                if (t, k) in ((target, kind), (target, "stuck"))
+            ]
+            # A printed end has nine digits and is rounded so that the words hold there: outwards.
+            nearer = [
+                n
+                for n in named
+                if (n - centre) * (at - centre) >= 0 and abs(n - centre) <= abs(at - centre) + 1e-8 * abs(n)
+            ]
+            if not nearer:
+                yield f"does not say of y = {target or 'none'} that {kind} is at {text}, as {other.where} does"
+
+
+def outcomes_said(failure: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Read out of the atlas's words, but for those on a gradient, each outcome: target, kind, and the inputs it names."""
+    for clause in failure.split(". "):
+        of = OF_TARGET.match(clause)
+        targets = (of[1].split(" and ") if of else [""]) if not clause.startswith(("Gradient", "Soft")) else []
+        for phrase in clause[of.end() if of else 0 :].split("; "):
+            kind = next((k for k, start in SAID.items() if phrase.startswith(start)), "")
+            if kind or phrase.startswith("stuck"):
+                where = re.split(r" for | at (?=[xp])| in places ", phrase.split(" (true")[0], maxsplit=1)[-1]
+                yield from ((t, kind or "stuck", NUMBER.findall(where)) for t in targets)
 
 
 def _proved(safe: SafeRange) -> Ends:

@@ -203,8 +203,9 @@ def difference(case: Case, ordinal: int, relative: bool) -> mpmath.mpf:
 
 
 def safe_range(case: Case, bad_below: int, bad_above: int, budget: float) -> Row:
-    """Return safe_lo and safe_hi, the ends of the inputs around the centre that keep the budget.
+    """Return safe_lo and safe_hi, the ends of the inputs around the centre that keep the budget, capped poles left out.
 
+    A clamped loss keeps within the budget of every finite exact value, and still says 100 where the loss is infinite.
     On a sampled grid the boundary lies between the bad input nearest to the centre and the good
     sample before it; it is found by sectioning, each time at the first bad point (see division.py).
     Both are empty where the centre itself is bad.
@@ -217,7 +218,14 @@ def safe_range(case: Case, bad_below: int, bad_above: int, budget: float) -> Row
         hi = _boundary(case, bad_above, grid.centre, budget) - 1
     if lo > grid.centre or hi < grid.centre:
         return {"safe_lo": "", "safe_hi": ""}
-    return {"safe_lo": _hex(case.fmt, lo), "safe_hi": _hex(case.fmt, hi)}
+    low, high = capped(case, np.array([lo, hi]))  # poles are ends of the domain
+    return {"safe_lo": _hex(case.fmt, lo + low), "safe_hi": _hex(case.fmt, hi - high)}
+
+
+def capped(case: Case, ordinals: np.ndarray) -> np.ndarray:
+    """Tell at which inputs the exact value is infinite and the computed one is not, as 0 and 1."""
+    errors = case.errors(ordinals)
+    return errors.outcomes.get("capped", np.zeros((1, len(ordinals)), bool))[0].astype(np.int64)
 
 
 def _boundary(case: Case, bad: int, centre: int, budget: float) -> int:

@@ -93,7 +93,8 @@ def outcome(problem: Problem, fmt: Format, point: SpecialPoint, computed: float)
         return "number"
     if math.isnan(computed):
         return "nan"
-    if computed * expected < 0 or (expected == 0 and computed < 0 and problem.nonnegative):
+    opposite = computed < 0 < expected or expected < 0 < computed  # a product would underflow to 0
+    if opposite or (expected == 0 and computed < 0 and problem.nonnegative):
         return "sign"
     if math.isinf(expected):
         return "finite"

@@ -26,7 +26,7 @@ from harness.tables import resweep, writer
 from harness.tables.contradictions import contradictions, shortfalls
 from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
 from harness.tables.outcomes import MARKS
-from harness.tables.rows import CONTRACT, certified_extreme, difference
+from harness.tables.rows import CONTRACT, capped, certified_extreme, difference
 from harness.tables.strongest import Known
 from harness.truth.certified import significant
 from harness.workflow import files
@@ -256,9 +256,11 @@ def _safe_range(row: Record, case: Case) -> list[str]:
     lo, hi = (_ordinal(case.fmt, row[c]) for c in ("safe_lo", "safe_hi"))
     wrong = []
     for name, end, beyond in (("safe_lo", lo, lo - 1), ("safe_hi", hi, hi + 1)):
-        if case.bad(np.array([end]), BUDGET)[0]:
+        ends = np.array([end, min(max(beyond, case.grid.start), case.grid.stop - 1)])
+        bad = case.bad(ends, BUDGET) | (capped(case, ends) > 0)
+        if bad[0]:
             wrong.append(f"{name} {row[name]} is not within the budget")
-        if case.grid.start <= beyond < case.grid.stop and not case.bad(np.array([beyond]), BUDGET)[0]:
+        if ends[1] == beyond and not bad[1]:
             wrong.append(f"the input beyond {name} {row[name]} is within the budget")
     return wrong
 

@@ -12,7 +12,7 @@ const rank = (facts) => ["safe", "safe for hard targets", "limited", "unsafe"].i
 report.views.atlas = (place, params, go) => {
   const rows = report.core.cards.filter((c) => c.kind === "formula").flatMap((card) => Object.entries(card.formats).map(([fmt, facts]) => ({ card, fmt, facts })));
   place.replaceChildren(h("h2", {}, "Atlas: where each formula is safe, and what fails beyond"),
-    h("p", {}, "The safe range is for targets 0 and 1. What is not mentioned is within 4 ulp. A verdict on a loss covers its gradient."));
+    h("p", {}, "The safe range is for targets 0 and 1. Inside it all is within 4 ulp; outside it, not all that fails is mentioned. A verdict on a loss covers its gradient."));
   const table = h("div");
   place.append(table);
   report.listing(table, {

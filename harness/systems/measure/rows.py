@@ -161,7 +161,7 @@ def _answered(asked: Combination, answers: Answers, exact: Reference, budget: fl
         "mean_ulp": significant(summary.mean_ulp(0)),
         "correctly_rounded": significant(int(summary.correctly_rounded[0]) / len(computed)),
         **{name: int(m[0].sum()) for name, m in summary.outcomes.items()},
-        **_safe_range(inputs, int(summary.bad_below[0]), int(summary.bad_above[0])),
+        **_safe_range(inputs, int(summary.bad_below[0]), int(summary.bad_above[0]), errors.outcomes.get("capped")),
         **_agreement(asked, recorded),
         "upcast": returned.name if returned != fmt else "",
     }
@@ -228,16 +228,18 @@ def _flushed(case: Case, inputs: Inputs, errors: Errors, computed: np.ndarray) -
     return found | {"flushed": int(mask.sum()), "unflushed_spurious_zero": int((zeros & ~mask).sum())}
 
 
-def _safe_range(inputs: Inputs, bad_below: int, bad_above: int) -> Row:
+def _safe_range(inputs: Inputs, bad_below: int, bad_above: int, capped: np.ndarray | None) -> Row:
     """Return the ends of the visited inputs around the centre that keep the budget; empty where it is bad itself.
 
-    On a sample they are the last good samples: a library is not called again to look between two.
+    Poles that are capped, a mask of shape (1, n), lie at the domain's ends and are left out.  On a sample they are the last good samples: a library is not called again to look between two.
     """
     ordinals, centre = inputs.ordinals, inputs.grid.centre
     lo = 0 if bad_below == NO_BAD_BELOW else int(np.searchsorted(ordinals, bad_below)) + 1
     hi = (len(ordinals) if bad_above == NO_BAD_ABOVE else int(np.searchsorted(ordinals, bad_above))) - 1
     if lo > hi or bad_above == centre or not ordinals[lo] <= centre <= ordinals[hi]:
         return {"safe_lo": "", "safe_hi": ""}
+    if capped is not None:
+        lo, hi = lo + int(capped[0, lo]), hi - int(capped[0, hi])
     fmt = inputs.grid.fmt
     ends = fmt.from_ordinal(ordinals[[lo, hi]])
     return {"safe_lo": fmt.hex(ends[0]), "safe_hi": fmt.hex(ends[1])}

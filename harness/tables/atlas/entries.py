@@ -6,9 +6,10 @@ kernels themselves are run again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -18,9 +19,9 @@ from harness.numbers.formats import FORMATS
 from harness.problems import Problem, gradient_of, problem_named
 from harness.sweep.streaming import BUDGET
 from harness.tables import templates, writer
-from harness.tables.atlas.failures import HARD, Failure, Sample, failures
+from harness.tables.atlas.failures import HARD, Failure, Sample, failures, with_known
 from harness.tables.atlas.phrases import Ends, Phrases, by_target
-from harness.tables.atlas.spoken import spoken_rows
+from harness.tables.atlas.spoken import located, spoken_rows
 from harness.tables.atlas.verdicts import (
     SAFE,
     SAFE_ENDS,
@@ -134,17 +135,23 @@ def survey(chosen: set[Key], known: Known) -> Entries:
                 if (problem.name, kernel.name, name) in chosen:
                     if name not in samples:
                         samples[name] = Sample(problem, fmt)
-                    rows = spoken_rows(known, problem, kernel, fmt)
-                    entries[problem.name, kernel.name, name] = entry(samples[name], kernel, rows)
+                    rows, nearest = spoken_rows(known, problem, kernel, fmt), located(known, problem, kernel, fmt)
+                    entries[problem.name, kernel.name, name] = entry(samples[name], kernel, rows, nearest)
     return entries
 
 
-def entry(sample: Sample, kernel: Kernel, rows: list[Row]) -> Entry:
-    """Run one kernel on a sample and find its failures."""
+def entry(
+    sample: Sample,
+    kernel: Kernel,
+    rows: list[Row],
+    nearest: Mapping[tuple[str, str], Sequence[str]] = MappingProxyType({}),
+) -> Entry:
+    """Run one kernel on a sample and find its failures, `nearest` those that tables located."""
     cases = sample.cases(kernel.name, kernel)
     computed, errors = sample.run(kernel)
     phrases = Phrases(sample.problem, sample.fmt, cases)
-    return Entry(kernel, phrases, failures(sample, cases, computed, errors), usable(sample, computed), rows)
+    found = with_known(failures(sample, cases, computed, errors), cases, nearest)
+    return Entry(kernel, phrases, found, usable(sample, computed), rows)
 
 
 def row_of(key: Key, entries: Entries) -> Row:
@@ -238,7 +245,8 @@ def _target(e: Entry, target: float | None) -> list[str]:
     lo, hi = (str(row[end]) for end in SAFE_ENDS)
     safe: Ends = (float.fromhex(lo), float.fromhex(hi)) if lo else None
     found = [f for f in e.found if f.target == target]
-    texts = [t for side in (-1, 1) for t in e.phrases.side([f for f in found if f.side == side], safe)]
+    sure = row["safe_basis"] in (PROVED, EVERY_INPUT)
+    texts = [t for side in (-1, 1) for t in e.phrases.side([f for f in found if f.side == side], safe, sure)]
     if all(f.kind == "capped" for f in found):
         texts += _elsewhere(e, row, bool(texts))
     return texts

@@ -10,13 +10,14 @@ then sectioned in bit order by the kernel's own values.  Kinds:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from harness.numbers.distinct import distinct
 from harness.numbers.division import sectioning
 from harness.numbers.formats import Format
 from harness.problems import Problem
@@ -36,6 +37,7 @@ OUTCOMES = {
     "sign": "wrong_sign",
     "capped": "capped",
 }
+OUTCOME_KINDS = tuple(OUTCOMES)[:-1]  # those that tables locate
 # A failure that the kernel's own values show.  The exact value of a hard target never changes its sign.
 STATES: dict[str, Test] = {
     "nan": np.isnan,
@@ -50,6 +52,7 @@ PLATEAU_SAMPLES = 3
 PERCENT = 0.01
 # Inputs sampled in each cell, besides the critical points; formats of up to 16 bits are visited whole.
 PER_CELL = {32: 8, 64: 2}
+RUN = 1 << 16  # inputs of a run that are looked at, to see whether it is unbroken
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,35 @@ def failures(sample: Sample, cases: list[Case], computed: np.ndarray, errors: Er
             for side in (-1, 1)
             for failure in _Side(sample, case, t, side, computed, errors).failures()
         ]
+
+
+def with_known(
+    found: list[Failure], cases: list[Case], known: Mapping[tuple[str, str], Sequence[str]]
+) -> list[Failure]:
+    """Return failures with the outcomes that tables know nearer to the centre, by target as they write it and outcome.
+
+    What the sample did not meet at all is a failure at one input.
+    """
+    found = list(found)
+    for case in cases:
+        target = None if case.target is None else float(case.target)
+        written = "" if case.target is None else case.fmt.short(case.target)
+        for kind in OUTCOME_KINDS:
+            for text in known.get((written, kind), ()):
+                at = int(case.fmt.ordinal(np.array([case.fmt.parse(text)]))[0])
+                side = -1 if at < case.grid.centre else 1
+                same = [f for f in found if (f.kind, f.target, f.side) == (kind, target, side)]
+                seen = [side * (f.near if f.scattered is None else f.scattered) for f in same]
+                if seen and side * at < min(seen):
+                    found[found.index(same[0])] = replace(same[0], scattered=at)
+                elif not seen and not any(f.target == target and _within(f, at) for f in found if f.kind == "stuck"):
+                    found.append(Failure(kind, target, side, at, at, False, float(case.compute(np.array([at]))[0])))
+    return found
+
+
+def _within(f: Failure, at: int) -> bool:
+    """Tell whether an ordinal lies in the run of a failure."""
+    return f.side * f.near <= f.side * at <= f.side * f.far
 
 
 class _Side:
@@ -208,7 +240,27 @@ class _Side:
             near = sectioning(test, near, int(self.ordinals[start - 1]))[0]
         if test and not to_end:
             far = sectioning(test, far, int(self.ordinals[end + 1]))[0]
+        if test and kind != "inexact" and rest.get("scattered") != near:
+            solid = unbroken(test, near, far)
+            rest["scattered"] = rest.get("scattered") or (near if solid != near else None)
+            near = solid
         return Failure(kind, self.target, self.side, near, far, to_end, **rest)
+
+
+def unbroken(test: Test, near: int, far: int) -> int:
+    """Return the ordinal nearest to `near`, a run's end, from which on the test holds at all that are looked at up to `far`.
+
+    Between two samples a run may be broken, most likely near that end, where the inputs that are looked at lie closest.
+    """
+    towards = 1 if far > near else -1
+    while near != far:
+        steps = distinct(np.geomspace(1, abs(far - near), RUN)[:-1].astype(np.int64))
+        points = np.concatenate([[near], near + towards * steps, [far]])
+        broken = np.nonzero(~test(points))[0]
+        if not broken.size:
+            break
+        near = sectioning(test, int(points[broken[-1] + 1]), int(points[broken[-1]]))[0]
+    return near
 
 
 def _run_start(states: np.ndarray, end: int) -> int:

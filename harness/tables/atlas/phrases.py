@@ -32,15 +32,15 @@ class Phrases:
         self.case = {None if c.target is None else float(c.target): c for c in cases}
         self.variable = problem.variable
 
-    def side(self, found: Sequence[Failure], safe: Ends) -> list[str]:
+    def side(self, found: Sequence[Failure], safe: Ends, sure: bool = True) -> list[str]:
         """Write a target's failures on one side, nearest to the centre first.
 
-        Where the first one is inexact, the safe range ends where it begins.
+        Where the first one is inexact, the safe range ends where it begins; `sure` tells that this is no outer bound.
         """
         texts = []
         for i, f in enumerate(found):
             if f.kind == "inexact":
-                texts.append(self._inexact(f, safe if i == 0 else None, last=f is found[-1]))
+                texts.append(self._inexact(f, safe if i == 0 else None, sure, last=f is found[-1]))
             else:
                 texts.append(self.failure(f))
         return texts
@@ -86,10 +86,11 @@ class Phrases:
         return self.fmt.hex(self._value(ordinal))
 
     def fading(self, f: Failure) -> str:
-        """Write from where on errors exceed 1 %."""
+        """Write from where on errors exceed 1 %: where every input was visited the last that does not, else the first seen."""
         assert f.percent is not None
-        last = self._value(f.percent - f.side)
-        return f"errors over 1 % beyond {self.variable} = {self._about(last, -f.side)}"
+        if self.fmt.bits <= 16:
+            return f"errors over 1 % beyond {self.variable} = {self._about(self._value(f.percent - f.side), -f.side)}"
+        return f"errors over 1 % from {self.variable} = {self._about(self._value(f.percent), f.side)} at the latest"
 
     def range(self, lo: str, hi: str, every_input: bool = True) -> str:
         """Write a range of inputs, given as hex floats; an end that is the domain's goes unsaid.
@@ -113,14 +114,15 @@ class Phrases:
         beside_1 = value != 1 and float(self.number(value, ABOUT)) == 1
         return self.number(value, DIGITS if beside_1 else ABOUT, towards)
 
-    def _inexact(self, f: Failure, safe: Ends, last: bool) -> str:
+    def _inexact(self, f: Failure, safe: Ends, sure: bool, last: bool) -> str:
         """Write where digits are lost; how many at worst, where nothing worse follows."""
         tried = "" if self.fmt.bits <= 16 else " where tried"
         worst = f" ({_worst(f.worst)}{tried})" if last else ""
         if f.percent is not None and BUDGET * self.fmt.machine_epsilon < PERCENT:
             return self.fading(f) + worst
-        end = safe[f.side > 0] if safe else self._value(f.near)
-        return f"errors over {BUDGET:g} ulp beyond {self.variable} = {self.number(end, towards=-f.side)}" + worst
+        end, sure = (safe[f.side > 0], sure) if safe else (self._value(f.near), self.fmt.bits <= 16)
+        late = "" if sure else " at the latest"
+        return f"errors over {BUDGET:g} ulp beyond {self.variable} = {self.number(end, towards=-f.side)}{late}{worst}"
 
     def _where(self, f: Failure) -> str:
         """Write the inputs for which a failure holds."""

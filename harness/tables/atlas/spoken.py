@@ -1,34 +1,26 @@
-"""What the atlas speaks from: for each kernel and format a row for every target that a table knows, the strongest each.
-
-A pole at which a kernel gives a finite value ends the safe range here: a clamped loss keeps within the budget of every
-finite exact value, and still says 100 where the loss is infinite.
-"""
+"""What the atlas speaks from: for each kernel and format a row for every target that a table knows, the strongest each."""
 
 from __future__ import annotations
-
-import numpy as np
 
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem
-from harness.sweep.case import Case
-from harness.sweep.grid import Grid
 from harness.tables.basis import EVERY_INPUT, PROVED, STRENGTH
+from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
 from harness.tables.rows import Row
-from harness.tables.strongest import INNER, Ends, Known, SafeRange, TableRow
+from harness.tables.strongest import INNER, Known, SafeRange, TableRow
 from harness.tables.text import as_cell
 
 
 def spoken_rows(known: Known, problem: Problem, kernel: Kernel, fmt: Format) -> list[Row]:
     """Return a row for each target that the tables know of a kernel in a format, its figures the strongest.
 
-    Each has problem, kernel, format, target, max_ulp with its input and basis, the ends of the safe range without
-    capped poles and their basis, the ends of what is known to lie inside it with the premises (a range that is known
+    Each has problem, kernel, format, target, max_ulp with its input and basis, the ends of the safe range and their basis, the ends of what is known to lie inside it with the premises (a range that is known
     has itself inside), the counts of spurious outcomes, and `exhaustive` where its maximum is every input's.
     """
     keys = known.keys_of.get((problem.name, kernel.name, fmt.name), [])
     rows = [_spoken(known, key, known.rows[key]) for key in keys]
-    return [_with_inner({**r, **_without_poles(r, problem, kernel, fmt)}) for r in rows if r]
+    return [_with_inner(r) for r in rows if r]
 
 
 def weakest(bases: list[str]) -> str:
@@ -71,14 +63,12 @@ def _with_inner(row: Row) -> Row:
     return {**row, "safe_basis": PROVED} if row["safe_lo"] and all(row[c] == v for c, v in ends.items()) else row
 
 
-def _without_poles(row: Row, problem: Problem, kernel: Kernel, fmt: Format) -> Row:
-    """Return the ends of a row's safe range, moved inwards by one input where the kernel caps a pole there."""
-    ends: Ends = (str(row["safe_lo"]), str(row["safe_hi"]))
-    if not row["capped"] or not ends[0]:
-        return {}
-    target = fmt.parse(str(row["target"])) if row["target"] else None
-    case = Case(problem, kernel.name, kernel, Grid("standard", problem, fmt), target)
-    at = fmt.ordinal(np.array([fmt.parse(end) for end in ends]))
-    capped = case.errors(at).outcomes.get("capped", np.zeros((1, 2), bool))[0]
-    low, high = fmt.from_ordinal(at + np.where(capped, [1, -1], 0))
-    return {"safe_lo": fmt.hex(low), "safe_hi": fmt.hex(high)}
+def located(known: Known, problem: Problem, kernel: Kernel, fmt: Format) -> dict[tuple[str, str], list[str]]:
+    """Return the inputs at which tables located an outcome of a kernel in a format, by target and kind (nan, inf, zero, sign)."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for key in known.keys_of.get((problem.name, kernel.name, fmt.name), []):
+        for row in known.rows[key]:
+            for column in OUTCOME_INPUTS.values():
+                if row.cells.get(column):
+                    found.setdefault((key[3], column.removesuffix("_input")), []).append(row.cells[column])
+    return found
