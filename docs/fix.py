@@ -63,10 +63,11 @@ Each is written anew, in its minimal form, after a kind that a study of numerica
 `harness check` in {format} over the usual range, at the targets of the tables: logits up to 20 in size, or the probabilities that
 belong, with a normal exact value. They stand on a sample, the standard grid, so that they are lower bounds.
 The ranking before stands on every float16 input. Spurious are NaN, infinities, zeros and wrong signs over all
-inputs. Of {count} losses {cured} are cured to {budget:g} ulp over the usual range, and {before} more were within it before.
+inputs. Of {count} losses {cured} are cured to {budget:g} ulp at every input tried over the usual range, and {before} more were within it
+before. Between those inputs some err by more: `yes` says what was measured, and is no bound.
 {left}: of those the rules find nothing within it.
 
-| loss | kind of | as | usual max ulp, before | after | spurious, before | after | operations | cured | fixed, in NumPy |
+| loss | kind of | as | usual max ulp (≥), before | after (≥) | spurious, before | after | operations | cured | fixed, in NumPy |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 

@@ -94,7 +94,8 @@ class FixedLoss:
     def _verdict(self) -> str:
         budget = self.after.max_ulp
         if self.cured:
-            return f"It is within {budget:g} ulp over the usual range."
+            tried = "" if self.after.rows[0]["exhaustive"] else " at every input tried"
+            return f"It is within {budget:g} ulp{tried} over the usual range."
         over = [str(r["target"]) for r in self.after.rows if not within(r, budget)]
         of = f" for the targets {', '.join(over)}" if over != [""] else ""
         return f"It is better and yet not within {budget:g} ulp over the usual range{of}."
