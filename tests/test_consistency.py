@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.tables import verify, views, writer
+from harness.tables.basis import BASES
+from harness.tables.rows import CONTRACT
 
 TABLES = Path("results/tables")
 
@@ -46,3 +48,9 @@ def wrong(row):
     if "problem" not in row:
         return verify.inconsistencies(row)
     return [text for _, text in verify.check_rows([row], 2, {2})[1]]
+
+
+@pytest.mark.parametrize("table", sorted(p.stem for p in TABLES.glob("*.csv") if p.stem != "systems_probes"))
+def test_every_table_of_the_contract_has_bases(table):
+    columns = list(writer.read(TABLES / f"{table}.csv").columns)
+    assert columns[: len(CONTRACT)] != list(CONTRACT) or set(BASES) <= set(columns)
