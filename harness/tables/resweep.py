@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ from harness.truth.errors import OUTCOMES
 SWEPT = ("mean_ulp", "correctly_rounded", "capped", "max_rel_input", "max_abs_input", "rounding_ulp", "remedy")
 # Of one table without `deep`: at most so many rows, and rows of so many inputs in all.
 ROWS, POINTS = 24, 1 << 20
+EXPLAINED = 256  # rows of one table whose causes are explained again; the tables over every input have fewer
 # Grids of more inputs than this are of every float32 input: their cells are sampled.
 LARGE = 1 << 24
 CELLS = 3
@@ -112,18 +113,28 @@ def few(frame: pd.DataFrame) -> pd.DataFrame:
     Which of a problem and format comes first is drawn by a digest of what the row is about, so that a change of what it
     says does not move the choice.
     """
-    strata = []
-    for _, rows in frame.groupby(["problem", "format"], sort=False):
-        names = rows[["problem", "kernel", "format", "target"]].agg(" ".join, axis=1)
-        strata.append(sorted(rows.index, key=lambda i: hashlib.sha256(names[i].encode()).digest()))
     chosen: list[Any] = []
     points = 0
-    for index in (i for turn in zip_longest(*strata) for i in turn if i is not None):
+    for index in drawn(frame, ["problem", "format"]):
         size = int(frame.loc[index, "points"])
         if len(chosen) < ROWS and points + size <= POINTS:
             chosen.append(index)
             points += size
     return frame.loc[sorted(chosen)]
+
+
+def explained(frame: pd.DataFrame) -> set[Any]:
+    """Return which rows are explained again: EXPLAINED of them, taken from each kernel of a problem and format in turn."""
+    return set(islice(drawn(frame, ["problem", "format", "kernel"]), EXPLAINED))
+
+
+def drawn(frame: pd.DataFrame, of: list[str]) -> Iterator[Any]:
+    """Yield the index of each row, one of each group in turn, a group's own in the order of a digest of what it is about."""
+    strata = []
+    for _, rows in frame.groupby(of, sort=False):
+        names = rows[["problem", "kernel", "format", "target"]].agg(" ".join, axis=1)
+        strata.append(sorted(rows.index, key=lambda i: hashlib.sha256(names[i].encode()).digest()))
+    return (i for turn in zip_longest(*strata) for i in turn if i is not None)
 
 
 def _figures(rows: pd.DataFrame, stronger: Known) -> Figures:

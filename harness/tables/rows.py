@@ -77,17 +77,20 @@ def places(case: Case, located: Located, usual: int | None, worst: Row) -> Row:
     extreme: Row = dict.fromkeys(EXTREME, "") if usual is None else worst
     if usual is not None and _hex(case.fmt, usual) != worst["max_ulp_input"]:
         extreme = certified_extreme(case, usual)
-    worst_at = str(worst["max_ulp_input"])
     return {
         **{OUTCOME_INPUTS[name]: "" if at is None else _hex(case.fmt, at) for name, at in located.items()},
         "usual_max_ulp": extreme["max_ulp"],
         "usual_max_ulp_input": extreme["max_ulp_input"],
-        "condition": significant(_condition(case, float.fromhex(worst_at))) if worst_at else "",
+        "condition": condition_at(case, str(worst["max_ulp_input"])),
     }
 
 
-def _condition(case: Case, x: float) -> mpmath.mpf:
-    return condition(case.problem, x, *([] if case.target is None else [float(case.target)]))
+def condition_at(case: Case, worst_at: str) -> str:
+    """Return the condition number at a row's worst input, as the table writes it; empty without such an input."""
+    if not worst_at:
+        return ""
+    target = [] if case.target is None else [float(case.target)]
+    return significant(condition(case.problem, float.fromhex(worst_at), *target))
 
 
 def row(case: Case, summary: Summary, t: int, budget: float = BUDGET, located: Located | None = None) -> Row:

@@ -7,7 +7,7 @@ single input shows, counts, means and shares, is swept again: some rows always, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,10 +22,9 @@ from harness.problems import problem_named
 from harness.sweep.case import Case
 from harness.sweep.grid import GRIDS, Grid
 from harness.sweep.streaming import BUDGET
-from harness.tables import resweep, writer
+from harness.tables import resweep, singles, views, writer
+from harness.tables.consistency import inconsistencies
 from harness.tables.contradictions import contradictions, shortfalls
-from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
-from harness.tables.outcomes import MARKS
 from harness.tables.rows import CONTRACT, capped, certified_extreme, difference
 from harness.tables.strongest import Known
 from harness.truth.certified import significant
@@ -130,7 +129,7 @@ def _files(sidecar: Path) -> TableCheck:
 
 
 def _read(table: TableCheck) -> None:
-    """Read a table's rows, and keep them where they are of the contract."""
+    """Read a table's rows, and keep them where they are of the contract; others are only compared with themselves."""
     frame, expected = writer.read(table.path), table.described.get("rows")
     if len(frame) != expected:
         table.wrong.append(f"{table.path} has {len(frame)} rows, {table.path.stem}.json says {expected}")
@@ -139,6 +138,7 @@ def _read(table: TableCheck) -> None:
         table.frame = frame
     else:
         table.line += ", checksums"
+        table.changed += [(i + 2, text) for i, row in enumerate(views.records(frame)) for text in inconsistencies(row)]
 
 
 def _rows(tables: Sequence[TableCheck], beside: Sequence[Callable[[Path], Texts]], results: Path) -> list[Texts]:
@@ -148,8 +148,9 @@ def _rows(tables: Sequence[TableCheck], beside: Sequence[Callable[[Path], Texts]
     for table in tables:
         assert table.frame is not None
         records = table.frame.to_dict("records")
+        explained = {int(i) + 2 for i in resweep.explained(table.frame)}
         for first in range(0, len(records), CHUNK):
-            calls.append(partial(check_rows, records[first : first + CHUNK], first + 2))
+            calls.append(partial(check_rows, records[first : first + CHUNK], first + 2, explained))
             owners.append(table)
     found = list(resweep.on_all_cores(calls))
     for table, (again, changed) in zip(owners, found[len(beside) :], strict=True):
@@ -160,13 +161,16 @@ def _rows(tables: Sequence[TableCheck], beside: Sequence[Callable[[Path], Texts]
     return found[: len(beside)]
 
 
-def check_rows(records: Sequence[Record], line: int) -> tuple[int, list[tuple[int, str]]]:
-    """Check rows of a table of which the first is in the given line; return of how many the kernel ran, and what is wrong."""
+def check_rows(records: Sequence[Record], line: int, explained: Set[int]) -> tuple[int, list[tuple[int, str]]]:
+    """Check rows of a table of which the first is in the given line; return of how many the kernel ran, and what is wrong.
+
+    `explained` has the lines of which the causes are explained again.
+    """
     again, wrong = 0, []
     for number, record in enumerate(records, line):
         case = _case(record)
         again += case is not None
-        wrong += [(number, text) for text in _row(record, case)]
+        wrong += [(number, text) for text in _row(record, case, number in explained)]
     return again, wrong
 
 
@@ -217,9 +221,9 @@ def _case(row: Record) -> Case | None:
     return None
 
 
-def _row(row: Record, case: Case | None) -> list[str]:
+def _row(row: Record, case: Case | None, explained: bool) -> list[str]:
     """Return what a row says otherwise than the kernel and the truth do now."""
-    unlike = _outcomes(row, case)
+    unlike = inconsistencies(row) + ([] if case is None else singles.unlike(row, case, explained))
     if case is None or not row["max_ulp_input"]:
         return unlike
     fmt = case.fmt
@@ -230,22 +234,6 @@ def _row(row: Record, case: Case | None) -> list[str]:
         found["max_abs"] = significant(difference(case, _ordinal(fmt, row["max_abs_input"]), relative=False))
     wrong = unlike + [f"{name} is {row[name]}, now {value}" for name, value in found.items() if row[name] != value]
     return wrong + (_safe_range(row, case) if row["grid"] in GRIDS else [])
-
-
-def _outcomes(row: Record, case: Case | None) -> list[str]:
-    """Check that an input is named for each outcome that is counted and for no other, and that the kernel gives it there."""
-    wrong = []
-    for name, column in OUTCOME_INPUTS.items():
-        if column not in row:
-            continue
-        counted, at = float(row[name] or 0) > 0, row[column]
-        if counted != bool(at):
-            wrong.append(f"{name} is {row[name] or 'empty'} and {column} is {at or 'empty'}")
-        elif at and case is not None:
-            computed = case.compute(np.array([_ordinal(case.fmt, at)]))
-            if not MARKS[name](computed)[0]:
-                wrong.append(f"{column} is {at}, where the kernel gives {float(computed[0])}")
-    return wrong
 
 
 def _safe_range(row: Record, case: Case) -> list[str]:

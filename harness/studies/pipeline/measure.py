@@ -35,6 +35,7 @@ from harness.sweep.grid import Grid
 from harness.sweep.streaming import BUDGET
 from harness.sweep.summary import NO_BAD_ABOVE, NO_BAD_BELOW, Summary
 from harness.sweep.tally import bad_points
+from harness.tables.basis import BASES, bases
 from harness.tables.rows import CONTRACT, WHERE, Row, extremes, places, safe_range
 from harness.truth.arb import cited
 from harness.truth.certified import error_in_ulp, significant
@@ -47,7 +48,7 @@ PARTS = (
     "kernel_spurious_nan", "kernel_spurious_inf",
 )  # fmt: skip
 COLUMNS = (
-    *CONTRACT, "max_rel_input", "max_abs_input", "probability_format", "percent_lo", "percent_hi", *PARTS, *WHERE,
+    *CONTRACT, "max_rel_input", "max_abs_input", *BASES, "probability_format", "percent_lo", "percent_hi", *PARTS, *WHERE,
 )  # fmt: skip
 
 
@@ -110,7 +111,8 @@ def pipeline_rows(pair: Pair, sigmoid: str, found: PairSummaries, targets: np.nd
         {column: row[column] for column in COLUMNS}
         for pipeline, whole, own in (*forms, *chains)
         for t, target in enumerate(targets)
-        for row in [{**_whole(pipeline, whole, t, target), **_parts(pipeline, whole, own, t, target)}]
+        for contract in [_whole(pipeline, whole, t, target)]
+        for row in [{**contract, **bases(contract), **_parts(pipeline, whole, own, t, target)}]
     ]
 
 

@@ -20,6 +20,7 @@ from harness.studies.softmax.error_bounds import Logits, bound
 from harness.studies.softmax.forms import ADD, LOSS, LSE, WAYS, Way, sigmoid_loss, way_named, ways_of
 from harness.studies.study import Parameters, Tables
 from harness.sweep.vectors import CLASSES, Vectors, kinds_of, others, picked, vectors
+from harness.tables.basis import BASES, bases
 from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
 from harness.tables.rows import CONTRACT, EXACT_DIGITS, Row
 from harness.tables.usual import LOGIT
@@ -115,7 +116,9 @@ def study_row(way: Way, v: Vectors, target: str, c: Array, exact: Sequence[mpmat
         **_beside(found, limits),
         **_places(v, c if target else None, found, worst),
     }
-    return {name: row[name] for name in [*CONTRACT, *(n for n in row if n not in CONTRACT)]}
+    row |= bases(row)
+    first = (*CONTRACT, *BASES)
+    return {name: row[name] for name in [*first, *(n for n in row if n not in first)]}
 
 
 def _worst(v: Vectors, found: Sequence[Evaluation], at: int | None) -> Row:

@@ -1,0 +1,56 @@
+"""Each check of a row from itself alone finds the cell that it is for, and nothing in rows that are committed."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.tables import verify, views, writer
+from harness.tables.basis import BASES
+from harness.tables.rows import CONTRACT
+
+TABLES = Path("results/tables")
+
+# Table, line of the CSV, column, a false value, and what is said of it.
+ALTERED = [
+    ("softmax", 2, "max_ulp", "27.146077", "max_ulp_computed and max_ulp_exact make it"),
+    ("systems", 230, "max_ulp", "0.5500031", "max_ulp_computed and max_ulp_exact make it"),
+    ("targets_powers", 2, "max_ulp", "1.20234749", "max_ulp_computed and max_ulp_exact make it"),
+    ("relatives_cutoff", 4, "log2_max_ulp", "2", "log2_computed and log2_exact make it"),
+    ("worst_float64", 229, "max_basis", "every_input", "by its grid search"),
+    ("softmax", 2, "mean_ulp", "30", "more than max_ulp"),
+    ("worst_float64", 63, "sampled_ulp", "9", "more than max_ulp"),
+    ("worst_float64", 42, "points", "5", "of 5 points"),
+    ("worst_float64", 42, "improvement", "7", "max_ulp / sampled_ulp"),
+    ("pipeline", 8, "spurious_nan", "99999", "points"),
+    ("systems", 230, "correctly_rounded", "1.5", "points have an outcome"),
+    ("pipeline", 8, "nan_input", "", "nan_input is empty"),
+    ("softmax", 2, "usual_max_ulp", "3", "max_ulp at the same input"),
+    ("worst_joint", 20, "usual_max_ulp", "9.9", "more than max_ulp"),
+    ("exhaustive_logits", 41, "condition", "7.620373563", "now 6.92761233"),
+    ("exhaustive_logits", 43, "usual_max_ulp", "1.1", "usual_max_ulp is 1.1"),
+    ("exhaustive_logits", 2, "zero_input", "-0x1.4p+4", "is nearer to the centre"),
+    ("exhaustive_logits", 2, "zero_input", "0x1p+0", "which has no spurious_zero"),
+    ("exhaustive_logits", 2, "points", "4278190081", "every input of the domain 4278190080"),
+    ("exhaustive_logits", 3, "reason", "all is well", "reason is all is well, now"),
+    ("exhaustive_logits", 3, "cause", "rounding", "cause is rounding, now"),
+]
+
+
+@pytest.mark.parametrize(("table", "line", "column", "value", "said"), ALTERED)
+def test_a_false_cell_is_found_without_a_sweep(table, line, column, value, said):
+    row = views.records(writer.read(TABLES / f"{table}.csv").iloc[[line - 2]])[0]
+    assert wrong(row) == []
+    assert any(said in text for text in wrong({**row, column: value}))
+
+
+def wrong(row):
+    """Return what verify says of one row, whose causes are explained again; of another table's, what it says itself."""
+    if "problem" not in row:
+        return verify.inconsistencies(row)
+    return [text for _, text in verify.check_rows([row], 2, {2})[1]]
+
+
+@pytest.mark.parametrize("table", sorted(p.stem for p in TABLES.glob("*.csv") if p.stem != "systems_probes"))
+def test_every_table_of_the_contract_has_bases(table):
+    columns = list(writer.read(TABLES / f"{table}.csv").columns)
+    assert columns[: len(CONTRACT)] != list(CONTRACT) or set(BASES) <= set(columns)
