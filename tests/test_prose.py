@@ -69,6 +69,14 @@ def test_a_planted_contradiction_is_caught(tmp_path, old, new):
     assert found.startswith("page.md: ") and "every has" in found
 
 
+def test_a_maximum_that_names_no_kernel_needs_its_mark(tmp_path):
+    table = "\n| loss | as | max ulp, usual | max ulp |\n| --- | --- | --- | --- |\n| Some's, \\|x\\| | `bce` | ≥ 2.15 | ≥ 2.88 |\n"
+    assert said(tmp_path, TRUE + table) == []
+    found = [text for n in ("2.15", "2.88") for text in said(tmp_path, TRUE + table.replace(f"≥ {n}", n))]
+    assert [f"has {n} under" in text for n, text in zip(("2.15", "2.88"), found, strict=True)] == [True, True]
+    assert all(text.startswith("page.md: ") and "without ≥" in text for text in found)
+
+
 def test_the_readme_is_read_too(tmp_path):
     said(tmp_path, TRUE)
     (tmp_path / "README.md").write_text("`softplus_pair` is within 2.5 ulp for y = 0.\n")

@@ -29,7 +29,7 @@ TARGET = re.compile(r"(?:\by =|\btargets?) (\d(?:\.\d+)?)(?: and (\d(?:\.\d+)?))
 HARD = re.compile(r"\bhard (?:labels|targets)")
 LIMIT = re.compile(r"\|x\| (?:≤|<=) (\d+)")
 SENTENCE = re.compile(r"(?<=[.;]) |^- |\n")
-HEADINGS = ("max error (ulp)", "worst (ulp)", "max ulp")  # of a column of maxima
+HEADINGS = ("max error (ulp)", "worst (ulp)", "max ulp", "max ulp, usual")  # of a column of maxima
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ def exceeded(path: Path, known: Known) -> Iterator[str]:
     """Tell which statements of a page, a Markdown file, lie below what a table knows."""
     text = path.read_text(encoding="utf-8")
     named = sorted({key[1] for key in known.rows} | set(CALLED), key=len, reverse=True)
+    for line, heading, number in unheld(text):
+        yield f"{path.name}: {line[:60]!r} has {number} under {heading!r} without ≥, and names no kernel and format that a table knows"
     for said in [*sentences(text, named), *lines(text)]:
         largest = [_largest(said, problem, known) for problem in said.problems or _problems(said.kernel, known)]
         found = [m for m in largest if m]
@@ -111,15 +113,27 @@ def _targets(sentence: str) -> tuple[str, ...]:
 
 def lines(text: str) -> Iterator[Statement]:
     """Read the maxima without ≥ out of a page's tables that have a kernel and a format in each line."""
-    header: list[str] = []
-    for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
-        if not cells or not header:
-            header = cells
-            continue
-        row = dict(zip(header, cells))
+    for line, row in _rows(text):
         column = next((h for h in HEADINGS if re.fullmatch(NUMBER, row.get(h, ""))), "")
         target = row.get("target", row.get("y", ""))
         if column and {"kernel", "format"} <= set(row) and row["format"] in FORMATS:
             problems = (row["problem"],) if row.get("problem") in PROBLEMS else ()
             yield Statement(line[:60], problems, row["kernel"], (row["format"],), (target,), row[column])
+
+
+def unheld(text: str) -> Iterator[tuple[str, str, str]]:
+    """Find maxima without ≥ in tables that name no kernel and format, which no table can hold: line, heading and number."""
+    for line, row in _rows(text):
+        if not {"kernel", "format"} <= set(row):
+            yield from ((line, h, row[h]) for h in HEADINGS if re.fullmatch(NUMBER, row.get(h, "")))
+
+
+def _rows(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each line of a page's tables with its cells by their headings; an escaped bar divides no cells."""
+    header: list[str] = []
+    for line in text.splitlines():
+        cells = [c.strip() for c in re.split(r"(?<!\\)\|", line.strip().strip("|"))] if line.startswith("|") else []
+        if not cells or not header:
+            header = cells
+            continue
+        yield line, dict(zip(header, cells))
