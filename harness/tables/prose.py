@@ -1,6 +1,7 @@
 """What pages say of kernels' largest errors, read out of their sentences and tables, against what the tables know.
 
-A sentence bounds an error by "at most 2.9 ulp", "within 2.9 ulp" or the like; the bound is of the kernel that was named
+A sentence bounds an error by "at most 2.9 ulp", "within 2.9 ulp" or the like, and "≥ 2.9 ulp, the most known" says that no
+table knows more; the bound is of the kernel that was named
 last before it, in the formats and at the targets that the sentence names, in all where it names none.  A line of a table
 states a maximum where its heading says so and no ≥ stands before it.  A kernel's name may be of several problems: where
 none of them is named, that is taken for which the statement is nearest to the truth.
@@ -19,24 +20,34 @@ from harness.tables.strongest import Known, Maximum
 
 FORMATS = ("float16", "bfloat16", "float32", "float64")
 # A formula, such as log1p(x), names no kernel.  How texts call kernels that they do not name.
-CALLED = {"log-sum-exp form": "lse_log1p", "sum of two softplus terms": "softplus_pair"}
+CALLED = {
+    "log-sum-exp form": "lse_log1p", "sum of two softplus terms": "softplus_pair", "The fused form": "softplus_pair",
+}  # fmt: skip
 PLAIN = re.compile(r"[a-z]+")  # such a name is a word of its own as well: it counts in backticks only
 NUMBER = r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
 BOUND = re.compile(
-    rf"(?:within|at most|no more than|never (?:found )?more than|up to) {NUMBER} ulps?\b|{NUMBER} ulps? (?:off )?at (?:most|worst)"
+    rf"(?:within|at most|no more than|never (?:found )?more than|up to) {NUMBER} ulps?\b|{NUMBER} ulps? (?:off )?at (?:most|worst)|"
+    rf"≥ {NUMBER} ulps?, the most known"
 )
 TARGET = re.compile(r"(?:\by =|\btargets?) (\d(?:\.\d+)?)(?: and (\d(?:\.\d+)?))?")
 HARD = re.compile(r"\bhard (?:labels|targets)")
 LIMIT = re.compile(r"\|x\| (?:≤|<=) (\d+)")
 SENTENCE = re.compile(r"(?<=[.;]) |^- |\n")
-HEADINGS = ("max error (ulp)", "worst (ulp)", "max ulp", "max ulp, usual")  # of a column of maxima
+HEADINGS = (
+    "max error (ulp)",
+    "worst (ulp)",
+    "max ulp",
+    "max ulp, usual",
+    "usual max ulp, before",
+)  # of a column of maxima
 
 
 @dataclass(frozen=True)
 class Statement:
     """Hold a bound that a page states: of which kernels (of any of some problems), formats and targets, and up to which |x|.
 
-    No targets stand for every one.  `ulp` is the number as it is printed.
+    No targets stand for every one.  `ulp` is the number as it is printed: rounded, or
+    `cut` after three digits, as what follows ≥ is.
     """
 
     where: str
@@ -46,6 +57,7 @@ class Statement:
     targets: tuple[str, ...]
     ulp: str
     limit: float | None = None
+    cut: bool = False
 
     @property
     def most(self) -> Decimal:
@@ -53,7 +65,7 @@ class Statement:
         printed = Decimal(self.ulp)
         exponent = printed.as_tuple().exponent
         assert isinstance(exponent, int), "the pattern reads finite numbers only"
-        return printed + Decimal(5).scaleb(exponent - 1)
+        return printed + Decimal(10 if self.cut else 5).scaleb(exponent - 1)
 
 
 def exceeded(path: Path, known: Known) -> Iterator[str]:
@@ -99,7 +111,7 @@ def sentences(text: str, named: Sequence[str]) -> Iterator[Statement]:
                     sentence[:60].strip(), tuple(p for p in PROBLEMS if f"`{p}`" in sentence),
                     CALLED.get(before[-1], before[-1]),
                     tuple(f for f in FORMATS if re.search(rf"\b{f}\b", sentence)) or FORMATS, _targets(sentence),
-                    bound[1] or bound[2], float(limit[1]) if limit else None,
+                    bound[1] or bound[2] or bound[3], float(limit[1]) if limit else None, bool(bound[3]),
                 )  # fmt: skip
 
 
