@@ -38,7 +38,6 @@ HEADINGS = (
     "worst (ulp)",
     "max ulp",
     "max ulp, usual",
-    "usual max ulp, before",
 )  # of a column of maxima
 
 
