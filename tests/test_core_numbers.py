@@ -1,4 +1,4 @@
-"""Formats at their edges, in values written out: limits, bit order, rounding, and every byte of the text of a number.
+"""Formats at their edges, in values written out: limits, value order, rounding, and every byte of the text of a number.
 
 benchmarks/mutants.py makes small slips in harness/numbers/formats.py, and what is here must notice.
 """

@@ -49,7 +49,7 @@ def found(name, fmt, target, parts=1):
 
 
 def tried(case, cells):
-    """What mpmath finds: (largest, input) of each measure over all finite results, the first in bit order; and the mean."""
+    """What mpmath finds: (largest, input) of each measure over all finite results, the least in value; and the mean."""
     ordinals = case.grid.ordinals(cells)  # a critical input may be among those of its cell: it counts twice
     computed = case.compute(ordinals)
     kept = [(int(n), c) for n, c in zip(ordinals, computed) if np.isfinite(c)]

@@ -1,16 +1,20 @@
 """The figures that docs/method.md quotes of libraries are those of the tables, and of the libraries where they are installed."""
 
+import math
 import os
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mpmath import mp
 
+from harness.kernels import kernel_named
 from harness.numbers.formats import FORMATS
 from harness.problems import PROBLEMS
 from harness.systems.measure.rows import FURTHER
 from harness.tables.writer import read
+from harness.truth.errors import measure
 from harness.truth.fast import evaluate
 
 METHOD = Path("docs/method.md").read_text(encoding="utf-8")
@@ -59,3 +63,72 @@ def test_every_column_of_the_systems_table_is_explained():
     unexplained = [c for c in FURTHER if c not in named and not any(c.startswith(g) for g in groups)]
     assert not unexplained, unexplained
     assert "planted_column" not in named and not any("planted_column".startswith(g) for g in groups)
+
+
+def largest_ratio(sampled, every):
+    """The function, name and ratio of the largest quotient of a float32 maximum over every input and that of the sample."""
+    maxima = {(r["problem"], r["kernel"]): float(r["max_ulp"]) for r in sampled if r["format"] == "float32"}
+    ratios = {
+        r["problem"]: float(r["max_ulp"]) / maxima[r["problem"], "numpy"] for r in every if r["kernel"] == "numpy"
+    }
+    return max(ratios.items(), key=lambda found: found[1])
+
+
+def test_the_margin_of_a_sample_is_the_tables():
+    quoted = re.search(r"the largest ratio is ([\d.]+) \((\w+); (\w+) has ([\d.]+)\)", METHOD)
+    sampled, every = (
+        read(Path(f"results/tables/{name}.csv")).to_dict("records") for name in ("primitives", "exhaustive_primitives")
+    )
+    every = [r for r in every if r["format"] == "float32"]
+    name, ratio = largest_ratio(sampled, every)
+    assert quoted and (quoted[2], quoted[1]) == (name, f"{ratio:.3f}")
+    name, ratio = largest_ratio(sampled, [r for r in every if r["problem"] != name])
+    assert (quoted[3], quoted[4]) == (name, f"{ratio:.3f}")
+
+
+def test_the_centre_of_every_problem_is_named():
+    said = re.search(r"The centre is (.*?)\.\n", METHOD, re.DOTALL)
+    named = {"log": 1.0, "log1mexp": math.log(2), "log1mexp_neg": -math.log(2)}
+    usual = {"logit": 0.0, "probability": 0.5, "input": 0.0}
+    assert said and said[1] == (
+        "logit 0, probability 1/2, 1 for log, log 2 for log1mexp, −log 2 for log1mexp_neg, and 0 for the others"
+    )
+
+    def odd(centres):
+        return [
+            p.name for p in PROBLEMS.values()
+            if p.centre != centres.get(p.name.removesuffix("_grad"), usual[p.input])
+        ]  # fmt: skip
+
+    assert odd(named) == []
+    assert odd({"log": 1.0}) == ["log1mexp", "log1mexp_grad", "log1mexp_neg", "log1mexp_neg_grad"]
+
+
+@pytest.mark.parametrize(("x", "over"), [("0x1.01d70ap+6", True), ("0x1.fffffep+6", False), ("0x1.8p+5", None)])
+def test_half_an_ulp_of_an_input_costs_between_a_quarter_of_kappa_and_kappa(x, over):
+    """For exp κ is |x|.  At the first the cost exceeds max(1/2, κ/2), which is no bound."""
+    with mp.workprec(200):
+        at = mp.mpf(float.fromhex(x)) * (-1 if over is False else 1)
+        half = mp.mpf(2) ** (math.floor(math.log2(abs(at))) - 24)
+        value = mp.exp(at)
+        ulp = mp.mpf(2) ** (int(mp.floor(mp.log(value, 2))) - 23)
+        cost, kappa = abs(mp.exp(at + half) - value) / ulp, abs(at)
+        assert kappa / 4 * (1 - mp.mpf(2) ** -16) <= cost <= kappa * (1 + mp.mpf(2) ** -16)
+        assert over is not True or cost > 1.9 * kappa / 2
+
+
+def test_the_fast_tiers_errors_are_shares_of_the_value_and_not_of_themselves():
+    fmt, problem = FORMATS["float32"], PROBLEMS["softplus"]
+    x = np.linspace(-10, 10, 400).astype(np.float32)[None, :]
+    computed = kernel_named("softplus", "shifted")(x)
+    errors = measure(computed, evaluate(problem, fmt, x), problem.nonnegative)
+    relative, absolute, own = errors.relative(0), errors.absolute(0), 0.0
+    with mp.workprec(200):
+        for i, at in enumerate(x[0]):
+            value = mp.log1p(mp.exp(mp.mpf(float(at))))
+            off = abs(mp.mpf(float(computed[0, i])) - value)
+            r = off / value
+            assert abs(relative[i] - r) <= (1 + r) * mp.mpf(2) ** -48
+            assert abs(absolute[i] - off) <= value * mp.mpf(2) ** -48
+            own = max(own, float(abs(relative[i] / r - 1)))
+    assert own > 2.0**-40  # as shares of themselves they are off by far more than 2^-48

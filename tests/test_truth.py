@@ -27,7 +27,7 @@ POINTS = 90  # inputs of each problem and format; times the targets, thousands i
 
 
 def inputs(problem, fmt, count=POINTS):
-    """Return inputs of a problem, spread over the bit order, with the tails, 0 and the critical points."""
+    """Return inputs of a problem, spread over the value order, with the tails, 0 and the critical points."""
     lo, hi = fmt.finite_ordinals(*problem.domain)
     spread = np.linspace(lo, hi - 1, count).astype(np.int64).clip(lo, hi - 1)
     critical = np.array([float(fmt.round(v)) for v in problem.critical_points(fmt)])

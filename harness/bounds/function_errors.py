@@ -24,7 +24,7 @@ Array = np.ndarray
 
 # ASSUME: no maximum of a cell exceeds four times the largest that was sampled in it and in its two
 # neighbours, nor twice the whole sample's maximum.  Sweeps over every float32 input found 1.9 times
-# (a cell of exp), and 1.75 times (log: 3.83 ulp, 2.19 on the sample).
+# (a cell of exp), and 1.753 times (log1p: 1.293 ulp, 0.738 on the sample).
 SAMPLED_FACTOR, SAMPLED_MARGIN = 4.0, 2.0
 
 

@@ -52,7 +52,7 @@ class InnerRange:
 
 @dataclass(frozen=True)
 class KernelPieces:
-    """Hold one kernel's pieces in bit order: bounds in ulps and where the budget is proved to hold, shape (T, P)."""
+    """Hold one kernel's pieces in value order: bounds in ulps and where the budget is proved to hold, shape (T, P)."""
 
     first: Array
     last: Array

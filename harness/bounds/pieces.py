@@ -31,7 +31,7 @@ SLACK = 2.0**-46
 
 @dataclass(frozen=True)
 class Pieces:
-    """Hold P pieces in bit order: first and last ordinals, cell positions, exact values of T targets.
+    """Hold P pieces in value order: first and last ordinals, cell positions, exact values of T targets.
 
     `first`, `last` and `cell` have shape (P,), `least` and `most` (T, P): float64 bounds of the
     exact value over the piece.

@@ -1,8 +1,8 @@
 """The condition number of a problem at an input: is the problem hard there, or is the kernel bad?
 
 κ = |x f'(x) / f(x)| says how many times larger the relative change of the value is than that of the input.  An input
-that is off by half an ulp may therefore cost max(½, κ/2) ulp, whatever is computed with it; what a kernel loses beyond
-that is its own doing.
+that is off by half an ulp therefore costs κ/4 to κ ulp to first order, whatever is computed with it: an ulp is 2^-p to
+2^(1-p) of a normal number, and of the value too.  What a kernel loses beyond max(½, κ) ulp is its own doing.
 """
 
 from __future__ import annotations

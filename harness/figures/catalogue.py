@@ -57,8 +57,9 @@ SAMPLE = "formats marked 'sample' show lower bounds."
 ERRORS = (
     "Error in ulp of each kernel at every input, on an axis that widens {where}: thick lines are the largest "
     "error of each cell, thin ones the median; the first kernel of a row is drawn whole, the others where their errors "
-    "differ from its by a factor of 1.4 or more, and those that nowhere differ by 2 share an entry; the tinted band is the usual range, to be read first; above the grey "
-    "area, which ends at max(1/2, κ/2) ulp of the condition number κ, an error is the kernel's and not the problem's; "
+    "differ from its by a factor of 1.4 or more, and those that nowhere differ by 2 share an entry; the tinted band is the usual range, to be read first; the grey "
+    "area ends at max(1/2, κ/2) ulp of the condition number κ, a typical cost of an input that is off by half an ulp, which "
+    "is κ/4 to κ; above twice that an error is the kernel's and not the problem's; "
     "the dashed line is 2^(p-1) ulp, where no bit is right; "
     "marks above it show outcomes such as a spurious NaN where they happen; " + SAMPLE
 )

@@ -1,7 +1,7 @@
-"""The condition envelope along the input: what an input that is off by half an ulp may cost, whatever computes with it.
+"""The condition envelope along the input: what an input that is off by half an ulp costs as a rule, whatever computes with it.
 
-An error below max(½, κ/2) ulp, κ being the condition number (explain/condition.py), belongs to the problem; one above
-it is the kernel's own.  The envelope is a matter of the problem and the target alone, and the same in every format.
+With κ the condition number (explain/condition.py) that is κ/4 to κ ulp, to first order.  The envelope max(½, κ/2) is
+within a factor of two of it, and no bound: an error above twice the envelope is the kernel's own.  The envelope is a matter of the problem and the target alone, and the same in every format.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Floating-point formats: limits, bit order, neighbours, cells, rounding, and hex text.
+"""Floating-point formats: limits, value order, neighbours, cells, rounding, and hex text.
 
 Everything here is exact.  A format with precision p and exponent range [emin, emax] holds
 the numbers k * 2^(e - p + 1) with |k| < 2^p and emin <= e <= emax.
@@ -90,7 +90,7 @@ class Format:
         return np.where(n < 0, pattern | sign, pattern).view(self.dtype)
 
     def step(self, value: np.ndarray, steps: int) -> np.ndarray:
-        """Return the number `steps` places above (below, if negative) in bit order."""
+        """Return the number `steps` places above (below, if negative) in value order."""
         return self.from_ordinal(self.ordinal(value) + steps)
 
     def next_up(self, value: float) -> float:

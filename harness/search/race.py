@@ -47,7 +47,7 @@ class WorstInputs:
                 self.keep()
 
     def keep(self) -> None:
-        """Keep OF_CELL inputs of each cell, each once, in bit order."""
+        """Keep OF_CELL inputs of each cell, each once, in value order."""
         order = np.lexsort((-self.ulp, self.ordinals))
         order = order[np.append(True, np.diff(self.ordinals[order]) != 0)] if order.size else order
         ordinals, ulp = self.ordinals[order], self.ulp[order]

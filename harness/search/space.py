@@ -1,4 +1,4 @@
-"""What a search goes through: lines and boxes of inputs counted in bit order, and how boxes are searched best-first.
+"""What a search goes through: lines and boxes of inputs counted in value order, and how boxes are searched best-first.
 
 Inputs are counted by their ordinals, integers in the order of the values, so every format is a range
 of integers and its halves hold equally many floats.  A line varies one argument of a kernel and

@@ -38,7 +38,7 @@ BLOCK = 1 << 14
 
 
 class Grid:
-    """Give the inputs of one problem in one format, in bit order, as ordinals.
+    """Give the inputs of one problem in one format, in value order, as ordinals.
 
     `exhaustive` tells whether every number of the domain is visited: it is so in 8 and 16 bits on the standard grid
     too.  `targets` are those that will be measured, numbers of the format, or None: of a problem whose zero moves with
@@ -94,7 +94,7 @@ class Grid:
             yield Block(ordinals, j - i, i, whole_cells=True, centre=self.centre, beside_zero=beside)
 
     def ordinals(self, cells: np.ndarray | None = None) -> np.ndarray:
-        """Return the inputs of the given cells (all cells by default) as one array of ordinals in bit order."""
+        """Return the inputs of the given cells (all cells by default) as one array of ordinals in value order."""
         chosen = self.cells if cells is None else cells
         return np.concatenate([block.ordinals for block in self.blocks(chosen)])
 
@@ -153,7 +153,7 @@ def _critical(problem: Problem, fmt: Format) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def visited(name: str, problem: Problem, fmt: Format) -> np.ndarray:
-    """Return all inputs of a grid, made for no targets, as ordinals in bit order; read-only, as they are remembered."""
+    """Return all inputs of a grid, made for no targets, as ordinals in value order; read-only, as they are remembered."""
     ordinals = Grid(name, problem, fmt).ordinals()
     ordinals.flags.writeable = False
     return ordinals

@@ -3,7 +3,7 @@
 A row is problem x kernel x format x target; a cell is a range of its inputs.  A cell is always
 seen by one summary alone, so that summaries of different cells merge exactly and in any order:
 cells are laid side by side, counts are integers, and a maximum that occurs twice keeps the input
-that is least in bit order.  The mean of a row is the exact sum of its cells, rounded once.
+that is least in value.  The mean of a row is the exact sum of its cells, rounded once.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Summary:
     def note_bad(self, tally: Tally) -> None:
         """Note the inputs nearest to the centre that break the budget.
 
-        Blocks come in bit order: below the centre the last bad input counts, above it the first.
+        Blocks come in value order: below the centre the last bad input counts, above it the first.
         """
         if not tally.maybe_bad:
             return
@@ -101,7 +101,7 @@ class Summary:
                 self.bad_below[t] = max(self.bad_below[t], NO_BAD_BELOW if below is None else below)
 
     def worst_at(self, t: int) -> int:
-        """Return the ordinal of the input with a target's largest ulp error; of several, the least in bit order."""
+        """Return the ordinal of the input with a target's largest ulp error; of several, the least in value."""
         largest = self.max_ulp[t] == self.max_ulp[t].max()
         return int(self.max_ulp_at[t, int(np.argmax(np.where(largest, self.huge_ulp[t], -1.0)))])
 

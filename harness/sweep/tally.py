@@ -1,6 +1,6 @@
 """What the errors of one block of inputs add to a summary: maxima, sums, medians and counts.
 
-A block is up to 2^14 inputs in bit order.  Each figure is computed when first asked for: most change no maximum, and kernels whose results agree
+A block is up to 2^14 inputs in value order.  Each figure is computed when first asked for: most change no maximum, and kernels whose results agree
 in every bit share one tally.
 """
 
@@ -18,7 +18,7 @@ Array = np.ndarray
 
 
 class Block:
-    """Describe a run of inputs in bit order, the same number in each of its cells.
+    """Describe a run of inputs in value order, the same number in each of its cells.
 
     `ordinals` has shape (cells * per_cell,); `first` is the position of its first cell in the
     summary; `whole_cells` says that no other block has inputs of these cells; `centre` is the
@@ -69,7 +69,7 @@ class Tally:
 
     @cached_property
     def top_at(self) -> Array:
-        """Return the ordinal of the input of each cell's largest error, the first in bit order; shape (T, cells)."""
+        """Return the ordinal of the input of each cell's largest error, the least in value; shape (T, cells)."""
         ordinals = self.block.ordinals.reshape(self.block.cells, -1)
         worst = self._ulp.argmax(axis=2)
         if self.errors.huge:

@@ -142,7 +142,7 @@ class OutcomeInputs:
         self._usual = usual_range(problem, fmt)
 
     def add(self, ordinals: Array, errors: Errors) -> None:
-        """Add the errors, of shape (T, n), at inputs in bit order."""
+        """Add the errors, of shape (T, n), at inputs in value order."""
         distances = _distances(self.problem, self.fmt, ordinals) if errors.outcomes else None
         for name in COLUMNS:
             if name in errors.outcomes:

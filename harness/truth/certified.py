@@ -131,7 +131,7 @@ def round_to(problem: Problem, fmt: Format, point: Point) -> np.generic:
         """Return the two numbers that the value may round to, once they are equal or neighbours."""
         a, b = fmt.round(e.lower), fmt.round(e.upper)
         same = a == b or (np.isnan(a) and np.isnan(b))
-        # In bit order, NaN of either sign is next to the largest number of that sign.
+        # By ordinal, NaN of either sign is next to the largest number of that sign.
         neighbours = fmt.next_up(float(a)) == float(b) or (float(a) == fmt.max and np.isnan(b))
         return (a, b) if same or neighbours else None
 

@@ -70,7 +70,8 @@ class Errors:
     def absolute(self, t: int) -> Array:
         """Return the absolute errors of a row, negative where there is none.
 
-        To 2^-48 of themselves (2^-107 in float64): where the problem's values are unbounded, from its exact parts.
+        To the tier's bound, 2^-48 for most problems (2^-107 in float64), times the exact value, which is more of a small error:
+        of half an ulp in float32 up to 2^-23.  Where values are unbounded, from their exact parts: then times the rest alone.
         """
         if self.exact.parts is None and self.peak[t] < HUGE:
             return self.ulp[t] * self.exact.ulp[t]

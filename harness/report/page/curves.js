@@ -148,7 +148,7 @@ const drawn = (place, data, state, problem, fmt, swept, say) => {
     plots);
   const config = { displayModeBar: false, responsive: true };
   Plotly.newPlot(main, traces, { ...layout, xaxis: ticks, yaxis }, config);
-  place.append(h("p.quiet", {}, `The largest error of each step of the axis${swept && !swept.exhaustive ? ", of the inputs sampled (a lower bound)" : ""}; for calls, the error at each round input. Marks above: ${OUTCOMES.map(([n]) => n).join("; ")}. Dotted grey: the condition envelope, what any algorithm may lose if its input is off by half an ulp.${data.some((c) => c.share) ? " Beside it, the distribution: which share of the format’s inputs lies in cells whose largest error (thick) and whose median error (thin) is at least so large. Every number counts once, an eighth of a binade is a cell, and a cell without a finite result counts as beyond every error." : ""}`),
+  place.append(h("p.quiet", {}, `The largest error of each step of the axis${swept && !swept.exhaustive ? ", of the inputs sampled (a lower bound)" : ""}; for calls, the error at each round input. Marks above: ${OUTCOMES.map(([n]) => n).join("; ")}. Dotted grey: the condition envelope, a typical cost of an input that is off by half an ulp, to within a factor of two.${data.some((c) => c.share) ? " Beside it, the distribution: which share of the format’s inputs lies in cells whose largest error (thick) and whose median error (thin) is at least so large. Every number counts once, an eighth of a binade is a cell, and a cell without a finite result counts as beyond every error." : ""}`),
     readout(data, state, problem, fmt, main, say));
   if (beside) distribution(beside, main, data, layout, axis, yaxis, style, low, config);
 };

@@ -103,6 +103,8 @@ def facts(frames: Frames, known: Known) -> dict[str, Any]:
     return {
         "xlogy": _most(known, "bce", "xlogy", table, "kernel_max_ulp").said,
         "fused": _most(known, "bce_logits", "softplus_pair", table, "max_ulp").said,
+        "anywhere": known.largest_at_any_target("bce_logits", "softplus_pair", table["format"].unique()).said,
+        "targets": list(table["target"].unique()),
         "last_below_1": {f: _logit(quantised, f, f, "not_1_to") for f in (*SIXTEEN, "float32", "float64")},
         "mixed": {f: _logit(quantised, f, "float32", "percent_hi") for f in SIXTEEN},
         "alike": {f: _logit(quantised, f, f, "percent_hi") for f in SIXTEEN},

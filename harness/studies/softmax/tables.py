@@ -137,7 +137,11 @@ VIEWS: dict[str, View] = {
 
 def facts(frames: Frames, known: Known) -> dict[str, Any]:
     """Compute what sums in 16 bits lose, what confident predictions lose, and what the advised form leaves."""
-    return {**_sums(frames["softmax_equal"]), **_leads(frames["softmax_confident"]), **_advised(frames["softmax"])}
+    return {
+        **_sums(frames["softmax_equal"]),
+        **_leads(frames["softmax_confident"], frames["softmax_gap"]),
+        **_advised(frames["softmax"]),
+    }
 
 
 def _row(frame: pd.DataFrame, **where: str) -> pd.Series:
@@ -162,10 +166,12 @@ def _sums(equal: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _leads(confident: pd.DataFrame) -> dict[str, Any]:
-    """Compute from which lead log_softmax returns 0, the loss there, and up to which lead log1p is right."""
-    found = {}
-    for name in ("float32", "bfloat16"):
+def _leads(confident: pd.DataFrame, gap: pd.DataFrame) -> dict[str, Any]:
+    """Compute at which lead log_softmax first returns 0, the loss there, up to which lead log1p is right, and of which leads."""
+    names = ("float32", "bfloat16")
+    whole = all(float(v).is_integer() for v in gap[gap["format"].isin(names)]["gap"])
+    found = {"gaps_tried": "whole gaps tried" if whole else "gaps tried"}
+    for name in names:
         usual = _row(confident, format=name, kernel="log_softmax")
         found[f"{name}_zero_from"], found[f"{name}_zero_loss"] = usual["zero_from"], usual["zero_from_loss"]
         found[f"{name}_log1p_to"] = _row(confident, format=name, kernel="log1p")["right_to"]

@@ -141,12 +141,26 @@ def facts(frames: Frames, known: Known) -> dict[str, Any]:
 
 
 def _labels(labels: pd.DataFrame, formulas: pd.DataFrame) -> dict[str, Any]:
-    """Count the pairs of kernel and format with negative losses at -1, and formulas that unsigned labels break."""
+    """Count the pairs of kernel and format with negative losses at -1, and formulas that unsigned labels break.
+
+    Losses fall where the least is the least logit itself; those by way of a sigmoid have a bound, and may reach it later.
+    """
     minus_one = labels[(labels["label"] == "-1") & (labels["problem"] == "bce_logits")]
+    sigmoid = minus_one["kernel"].str.startswith("sigmoid")
+    logit = min(minus_one["least_input"], key=float.fromhex)
+    follows = minus_one["least"].map(float.fromhex) == float.fromhex(logit)
+    falling = minus_one[follows & ~sigmoid]
     silent = formulas[formulas["outcome"].str.startswith("finite, wrong")]
     return {
         "minus_one": len(minus_one),
         "negative": int((minus_one["negative"].astype(int) > 0).sum()),
+        "falling": len(falling),
+        "falling_kernels": falling["kernel"].nunique(),
+        "falling_to": decimal_input(max(falling["least"], key=float.fromhex)),
+        "least_logit": decimal_input(logit),
+        "sigmoids": minus_one[sigmoid]["kernel"].nunique(),
+        "sigmoid_pairs": int(sigmoid.sum()),
+        "stopped": int((sigmoid & ~follows).sum()),
         "unsigned": silent[silent["labels"] == "0/1 uint8"]["formula"].nunique(),
     }
 

@@ -42,7 +42,7 @@ def form_of(problem: str, target: str) -> Form:
 
 
 class References:
-    """Give the references at inputs x, shape (n,) in bit order, and at -x in bit order; each is computed when first asked for."""
+    """Give the references at inputs x, shape (n,) in value order, and at -x in value order; each is computed when first asked for."""
 
     def __init__(self, x: Array):
         self.x = x

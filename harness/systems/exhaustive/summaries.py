@@ -14,7 +14,7 @@ ROW_FIELDS = ("measured", "correctly_rounded", "bad_below", "bad_above")
 
 
 class SummaryDownwards(Summary):
-    """Take blocks from the last to the first in bit order; of equal maxima the first in bit order is kept all the same.
+    """Take blocks from the last to the first in value order; of equal maxima the least input's is kept all the same.
 
     For formats whose errors are never beyond float64's range.
     """

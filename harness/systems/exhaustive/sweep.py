@@ -36,7 +36,7 @@ Results = dict[Called, Array]  # shape (n,) each
 
 @dataclass(frozen=True)
 class Stretch:
-    """Hold a run of ordinals in bit order within one cell, at `position` among the cells, and whether its mirror image belongs to it."""
+    """Hold a run of ordinals in value order within one cell, at `position` among the cells, and whether its mirror image belongs to it."""
 
     ordinals: Array
     position: int
@@ -44,13 +44,13 @@ class Stretch:
 
     @property
     def x(self) -> Array:
-        """Return the inputs that go to the libraries: the run, then its mirror image, each in bit order."""
+        """Return the inputs that go to the libraries: the run, then its mirror image, each in value order."""
         above = FMT.from_ordinal(self.ordinals)
         return np.concatenate([above, -above[::-1]]) if self.mirrored else above
 
 
 def stretches(grid: Grid, cells: Array, mirrored: bool) -> Iterator[Stretch]:
-    """Yield every input of the given cells, cell by cell in bit order; for a mirrored domain the cells are those above 0."""
+    """Yield every input of the given cells, cell by cell in value order; for a mirrored domain the cells are those above 0."""
     width, size = STRETCH // (2 if mirrored else 1), 1 << FMT.cell_shift
     for position, cell in enumerate(cells):
         for start in range(int(cell) * size, (int(cell) + 1) * size, width):

@@ -43,7 +43,7 @@ def sample_size(asked: Combination) -> int:
 
 
 def sample_of(inputs: Inputs, count: int) -> np.ndarray:
-    """Return positions, in bit order, of at most `count` inputs of the grid, their logits evenly spread over ±20."""
+    """Return positions, in value order, of at most `count` inputs of the grid, their logits evenly spread over ±20."""
     wanted = near_values(inputs.grid.problem, count).astype(inputs.grid.fmt.dtype)
     at = np.searchsorted(inputs.ordinals, inputs.grid.fmt.ordinal(wanted))
     return np.unique(np.clip(at, 0, len(inputs.ordinals) - 1))

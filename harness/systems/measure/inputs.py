@@ -43,7 +43,7 @@ def near_values(problem: Problem, count: int) -> np.ndarray:
 class Inputs:
     """Hold what a system is called with in one problem and format, thinned to `most` inputs.
 
-    `ordinals` are the grid's inputs in bit order, shape (n,); `x` are these inputs and then the probes.
+    `ordinals` are the grid's inputs in value order, shape (n,); `x` are these inputs and then the probes.
     """
 
     grid: Grid
@@ -58,7 +58,7 @@ class Inputs:
 
     @cached_property
     def ordinals(self) -> np.ndarray:
-        """Return the grid's inputs, evenly thinned in bit order where there are too many."""
+        """Return the grid's inputs, evenly thinned in value order where there are too many."""
         every = self.grid.ordinals()
         room = len(every) if self.most is None else self.most - len(self.probes)
         if room >= len(every):

@@ -190,7 +190,7 @@ def _near(case: Case, inputs: Inputs, errors: Errors) -> Row:
 
 
 def flushed(fmt: Format, x: np.ndarray, computed: np.ndarray, exact: Reference) -> np.ndarray:
-    """Tell where a system flushed a subnormal number to zero; arrays of shape (n,), `x` in bit order.
+    """Tell where a system flushed a subnormal number to zero; arrays of shape (n,), `x` in value order.
 
     Either the exact value rounds to a subnormal number and 0 was returned; or the input is subnormal, the result is
     not the exact value rounded, and it is what was returned at x = 0, bit for bit, but not at the least normal input

@@ -1,7 +1,7 @@
 """Where and how a kernel fails: runs of inputs with one kind of failure, each with exact ends.
 
 Samples on either side of the problem's centre show which failures occur; the ends of each run are
-then sectioned in bit order by the kernel's own values.  Kinds:
+then sectioned in value order by the kernel's own values.  Kinds:
     nan, inf, zero, sign   the outcomes of truth/errors.py
     stuck      one finite, nonzero value up to the end of the domain, where the exact value moves
     capped     finite at a pole, where the exact value is infinite
