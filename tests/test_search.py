@@ -23,7 +23,7 @@ from harness.search.interpolation import run_errors
 from harness.search.job import search_job
 from harness.search.noise import promise, upper_ends
 from harness.search.pairs import bred, kept
-from harness.search.published import known_pairs, published
+from harness.search.published import known_inputs, known_pairs, published
 from harness.search.race import OF_CELL, WorstInputs, raced
 from harness.search.space import BoxSearch, SearchLine, SearchResult, divide_boxes, errors_at
 from harness.search.table import search_table_job
@@ -233,8 +233,9 @@ def test_boxes_are_divided_along_the_target_before_runs_become_short():
     assert (divide_boxes(low, high, 4)[1][0] == [512, 1024, 1536, 2048]).all()
 
 
-def test_worst_inputs_are_tried_on_all_rows():
+def test_worst_inputs_are_tried_on_all_rows(monkeypatch):
     """What is bad for softplus at x is bad for the loss of target 0 there and of target 1 at -x; others keep their own."""
+    monkeypatch.setattr("harness.search.exchange.known_inputs", lambda fmt: known_inputs(FLOAT32))
     bad, good = "-0x1.4d62c9280789dp+0", "0x1.0p+0"
     named = [("softplus", "shifted", "", bad), ("bce_logits", "lse_log1p", "1", good), ("exp", "numpy", "", good)]
     rows = [
@@ -263,6 +264,21 @@ def test_pairs_that_earlier_searches_found_are_tried(monkeypatch):
     assert float(row["max_ulp"]) > 4.5 and (row["found_for"], row["seed"]) == (EARLIER, "")
     monkeypatch.setattr("harness.search.exchange.known_pairs", lambda fmt: known_pairs(FLOAT64))
     assert "max_ulp" not in exchanged() and known_pairs(FLOAT64)[0].size == 0
+
+
+def test_inputs_that_earlier_searches_found_are_tried():
+    row = {
+        "problem": "softplus",
+        "kernel": "shifted",
+        "target": "",
+        "max_ulp_input": "0x1p+0",
+        "seed": 0,
+        "evaluations_to_best": 7,
+    }
+    exchange(rows := [row], FLOAT64, joint=False)
+    assert float(rows[0]["max_ulp"]) > 1.597 and rows[0]["found_for"] == EARLIER
+    exchange(rows := [{**row, "found_for": ""}], FLOAT32, joint=False)  # negative control: none are known
+    assert rows[0]["found_for"] == "" and known_inputs(FLOAT32).size == 0
 
 
 def test_powers_of_two_of_the_exact_value_are_found_to_the_neighbour():

@@ -2,7 +2,7 @@
 
 Kernels share their roundings: softplus from a logit is in most losses, and a loss for target 0 at x is
 the one for target 1 at -x.  Each row's search looks at other inputs than the next row's, so an input
-found for one row is often worse for another than what its own search found.  Pairs that earlier searches found take part.
+found for one row is often worse for another than what its own search found.  What earlier searches found takes part.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from harness.kernels import kernel_named
 from harness.numbers.formats import Format
 from harness.problems import problem_named
-from harness.search.published import known_pairs
+from harness.search.published import known_inputs, known_pairs
 from harness.search.space import errors_at
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid
@@ -31,15 +31,15 @@ def mirrored(x: Array, y: Array) -> tuple[Array, Array]:
 def exchange(rows: list[Row], fmt: Format, joint: bool) -> None:
     """Try the worst input of each row, and its mirror images, on all rows of a format; change those that it beats.
 
-    Rows without an input have no error at any.  With `joint` targets belong to the inputs, and known pairs are tried as
-    well; else each row keeps its own.  A changed row
+    Rows without an input have no error at any.  What earlier searches found is tried as well.  With
+    `joint` targets belong to the inputs; else each row keeps its own.  A changed row
     says in `found_for` whose search found its input, and has that search's `seed` and `evaluations_to_best`.
     """
     rows = [r for r in rows if r["max_ulp_input"]]
     with np.errstate(all="ignore"):
         x = np.array([float.fromhex(str(r["max_ulp_input"])) for r in rows]).astype(fmt.dtype)
         y = np.array([fmt.parse(str(r["target"]) or "0") for r in rows]).astype(fmt.dtype)
-        known = known_pairs(fmt) if joint else (x[:0], y[:0])
+        known = known_pairs(fmt) if joint else (known_inputs(fmt), 0 * known_inputs(fmt))
         x, y = mirrored(np.append(x, known[0]), np.append(y, known[1]))
     names = [" ".join(filter(None, (str(r[key]) for key in ("problem", "kernel", "target")))) for r in rows]
     found_by = [(r["seed"], r["evaluations_to_best"]) for r in rows] + [("", "")] * len(known[0])

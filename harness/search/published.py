@@ -4,7 +4,7 @@ P. Zimmermann and others search C libraries and vector libraries for the largest
 the inputs: https://gitlab.inria.fr/zimmerma/math_accuracy, binary64/check_sample.c, round to nearest; the method is
 in https://inria.hal.science/hal-03141101.  An input that is worst for one library is often bad for another.
 
-A search for a pair of input and target may not find again what one of another budget or seed found.
+A search may not find again what one of another budget, seed or version found.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ WORST = {
 }
 
 
-# Pairs of a float32 input and a soft target that were worst of a table once.
+# What was worst of a table once: pairs of a float32 input and a soft target, and float64 inputs.
 PAIRS = "0x1.000002p+4,0.99999994 -0x1.78f408p+2,0.00018343354 -0x1.a50864p+2,8.5265005e-05 0x1.157774p-1,0.0007025897"
+INPUTS = "0x1.46a71cc1b2b6fp+0 0x1.10596b05f1b6ap+5 0x1.4cb5b87bc0e3fp+3 0x1.0f40324cdbf81p+4"
 
 # The functions that a problem with this kind of input needs, with the sign of the input that they are given.
 INSIDE = {"logit": (("exp", 1), ("exp", -1)), "probability": (("log", 1), ("log1p", -1))}
@@ -57,3 +58,8 @@ def known_pairs(fmt: Format) -> tuple[np.ndarray, np.ndarray]:
     pairs = [pair.split(",") for pair in PAIRS.split()] if fmt.name == "float32" else []
     x, y = (np.array([fmt.parse(pair[i]) for pair in pairs], fmt.dtype) for i in (0, 1))
     return x, y
+
+
+def known_inputs(fmt: Format) -> np.ndarray:
+    """Return inputs that earlier searches along a line found, shape (n,); float64 alone has any."""
+    return np.array([fmt.parse(v) for v in INPUTS.split()] if fmt.name == "float64" else [], fmt.dtype)

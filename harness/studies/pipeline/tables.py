@@ -10,7 +10,7 @@ import pandas as pd
 from harness.studies.pipeline.measure import ALONE
 from harness.studies.pipeline.round_trip import OCTAVES
 from harness.studies.study import Frames
-from harness.tables.strongest import Known, Maximum
+from harness.tables.strongest import Known, Maximum, together
 from harness.tables.text import decimal_input, short
 from harness.tables.views import Cells, Column, View, plain
 
@@ -100,10 +100,12 @@ VIEWS: dict[str, View] = {
 def facts(frames: Frames, known: Known) -> dict[str, Any]:
     """Compute where the probability is lost, what a wider loss changes, and how far off the fused form is."""
     table, quantised = frames["pipeline"], frames["pipeline_quantisation"]
+    fused = _most(known, "bce_logits", "softplus_pair", table, "max_ulp")
+    anywhere = [known.at_any_target("bce_logits", "softplus_pair", f) for f in table["format"].unique()]
     return {
         "xlogy": _most(known, "bce", "xlogy", table, "kernel_max_ulp").said,
-        "fused": _most(known, "bce_logits", "softplus_pair", table, "max_ulp").said,
-        "anywhere": known.largest_at_any_target("bce_logits", "softplus_pair", table["format"].unique()).said,
+        "fused": fused.said,
+        "anywhere": together([fused, *anywhere]).said,
         "targets": list(table["target"].unique()),
         "last_below_1": {f: _logit(quantised, f, f, "not_1_to") for f in (*SIXTEEN, "float32", "float64")},
         "mixed": {f: _logit(quantised, f, "float32", "percent_hi") for f in SIXTEEN},
