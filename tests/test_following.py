@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 from functools import partial
@@ -153,6 +154,43 @@ def test_what_is_not_followed_is_named(function, named):
     with pytest.raises(NotFollowed) as raised:
         follow(function, np.ones(1), np.ones(1))
     assert named in str(raised.value)
+
+
+def by_average(x, y):
+    return np.average(np.log(1 + np.exp(x)) - x * y)
+
+
+def by_weighted_average(x, y):
+    return np.average(np.log(1 + np.exp(x)) - x * y, weights=2 * np.ones_like(x))
+
+
+def by_products(x, y):
+    p = 1 / (1 + np.exp(-x))
+    return -(np.dot(y, np.log(p)) + (1 - y) @ np.log(1 - p)) / len(x)
+
+
+def by_columns(x, y):
+    loss = (np.log(1 + np.exp(x)) - x * y).reshape(-1, 1)
+    return np.ones_like(x).reshape(1, -1).dot(loss)[0] + np.vdot(x, 0 * y) + np.inner(0 * x, y)
+
+
+@pytest.mark.parametrize("reduced", [by_average, by_weighted_average, by_products, by_columns])
+def test_averages_and_products_of_one_element_are_followed(reduced, tmp_path, capsys):
+    found = why(reduced, 20.0, 1.0)
+    assert not found.not_followed and found.exact
+    path = tmp_path / "reduced.py"
+    path.write_text("import numpy as np\n\n\n" + inspect.getsource(reduced))
+    asked = ["explain", f"{path}:{reduced.__name__}", "-p", "bce_logits", "-f", "float32", "--input", "17", "-t", "1"]
+    assert main(asked) == 2 and "add --reduction mean" in capsys.readouterr().err
+    assert main([*asked, "--reduction", "mean"]) == 0
+    assert "local error, ulp" in capsys.readouterr().out
+    # Negative control: what is no product of single elements is named.
+    several = why(
+        lambda x, y: np.dot(np.ones(2, x.dtype), np.array([0.5, 0.5], x.dtype)) * x * 0 + np.einsum("i,i->i", x, y),
+        2.0,
+        1.0,
+    )
+    assert "np.einsum" in several.not_followed
 
 
 def test_following_leaves_numpy_math_and_the_module_as_they_were():
