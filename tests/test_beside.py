@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 
 import numpy as np
 import pytest
 
 from harness.checking.flushing import flushed
-from harness.checking.properties import broken_properties
+from harness.checking.properties import broken_properties, property_results
 from harness.cli.main import main
 from harness.kernels import kernel_named
 from harness.numbers.formats import FORMATS
@@ -211,6 +212,41 @@ def test_a_loss_below_zero_and_a_lost_symmetry_are_located():
     assert "f(x, 1) = f(-x, 0) is broken" in skewed.sentence
     assert "symmetry" in names("tanh", lambda x: np.where(x < 0, np.float32(0.99), np.float32(1)) * np.tanh(x))
     assert "symmetry" not in names("tanh", np.tanh)
+
+
+def test_both_pairs_of_a_symmetry_are_looked_at():
+    """With a target x and -x are two pairs: f(x, 1) and f(-x, 0), f(-x, 1) and f(x, 0)."""
+    loss = as_function("bce_logits", "lse_log1p")
+
+    def infinite(x, y):
+        return np.where((x < -16) & (y == 1), np.float32(np.inf), loss(x, y))
+
+    broken = names("bce_logits", infinite)["symmetry"]
+    assert broken.input < -16 and "is broken without bound: inf and" in broken.sentence
+    naive = as_function("bce", "naive")
+    assert "symmetry" not in names("bce", naive)
+    left = names("bce", lambda p, y: np.where((p < 0.25) & (y == 1), np.float32(9), naive(p, y)))["symmetry"]
+    assert left.input < 0.25
+
+
+def test_values_that_are_not_finite_raise_no_warning():
+    def huge(x, y):
+        return np.where(x > 1, np.float32(np.inf), np.where(x > 0, -np.finfo(np.float32).max, np.float32(np.nan)))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        names("bce_logits", huge)
+        names("bce_logits_grad", huge)
+
+
+def test_properties_ask_for_as_many_results_as_is_told():
+    counted = []
+    for name, kernel in (("bce_logits", "lse_log1p"), ("log1p", "numpy"), ("sigmoid_grad", "two_sigmoids")):
+        of = as_function(name, kernel)
+        broken_properties(PROBLEMS[name], F32, lambda *a, of=of: (counted.append(len(a[0])), of(*a))[1], "quick")
+        told = property_results(PROBLEMS[name], F32, "quick")
+        assert told * (0.7 if name == "sigmoid_grad" else 1) <= sum(counted) <= told
+        counted.clear()
 
 
 def test_a_problem_without_a_property_is_not_asked_for_it():

@@ -187,6 +187,22 @@ class TestObjectives:
         assert all("(e_i / s) (r_i / s)" in r["reason"] for r in rows[2:])
         assert all("XGBoost takes 2 p (1 - p)" in r["reason"] for r in self.check(doubled).rows[2:])
 
+    def test_a_softmax_taken_twice_is_named(self):
+        def softmax(x):
+            e = np.exp(x - x.max(axis=1, keepdims=True))
+            return e / e.sum(axis=1, keepdims=True)
+
+        def of_logits(x, labels):
+            return -np.log(softmax(x))[np.arange(len(x)), labels]
+
+        def told(f):
+            found = check(f, "softmax_ce", "float32", classes=3, grid="quick")
+            return " ".join(r["reason"] for r in found.rows)
+
+        assert "a softmax taken twice" in told(lambda x, labels: of_logits(softmax(x), labels))
+        assert "a missing logarithm" in told(lambda x, labels: -softmax(x)[np.arange(len(x)), labels])
+        assert "taken twice" not in told(of_logits) and "missing" not in told(of_logits)
+
     def test_what_cannot_be_used_is_said(self):
         one = lambda predt, dtrain: (predt, predt[:, 0])  # noqa: E731
         with pytest.raises(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 from functools import partial
@@ -153,6 +154,39 @@ def test_what_is_not_followed_is_named(function, named):
     with pytest.raises(NotFollowed) as raised:
         follow(function, np.ones(1), np.ones(1))
     assert named in str(raised.value)
+
+
+def by_average(x, y):
+    return np.average(np.log(1 + np.exp(x)) - x * y)
+
+
+def by_weighted_average(x, y):
+    return np.average(np.log(1 + np.exp(x)) - x * y, weights=2 * np.ones_like(x))
+
+
+def by_products(x, y):
+    p = 1 / (1 + np.exp(-x))
+    return -(np.dot(y, np.log(p)) + (1 - y) @ np.log(1 - p)) / len(x)
+
+
+def by_columns(x, y):
+    loss = (np.log(1 + np.exp(x)) - x * y).reshape(-1, 1)
+    return np.ones_like(x).reshape(1, -1).dot(loss)[0] + np.vdot(x, 0 * y) + np.inner(0 * x, y)
+
+
+@pytest.mark.parametrize("reduced", [by_average, by_weighted_average, by_products, by_columns])
+def test_averages_and_products_of_one_element_are_followed(reduced, tmp_path, capsys):
+    given = np.float32([2]), np.float32([1])
+    assert np.array_equal(np.ravel(follow(reduced, *given).computed), np.ravel(reduced(*given)))
+    path = tmp_path / "reduced.py"
+    path.write_text("import numpy as np\n\n\n" + inspect.getsource(reduced))
+    asked = ["explain", f"{path}:{reduced.__name__}", "-p", "bce_logits", "-f", "float32", "--input", "17", "-t", "1"]
+    assert main(asked) == 2 and "add --reduction mean" in capsys.readouterr().err
+    assert main([*asked, "--reduction", "mean"]) == 0
+    assert "local error, ulp" in capsys.readouterr().out
+    # Negative control: what is no product of single elements is named.
+    with pytest.raises(NotFollowed, match=r"np\.dot of arrays of several elements"):
+        follow(lambda x, y: np.dot(x, np.ones((1, 2), np.float32)), *given)
 
 
 def test_following_leaves_numpy_math_and_the_module_as_they_were():

@@ -20,6 +20,7 @@ import harness
 from harness import Crash, UsageError
 from harness.checking.child import Child, Here
 from harness.checking.functions import arranged, find
+from harness.checking.libraries import NumpyArrays
 from harness.cli.main import main
 from harness.tables.rows import CONTRACT
 
@@ -168,6 +169,7 @@ class Slow:
     """Stand for a Subject that takes its time, to be loaded and to be called."""
 
     name, target, surroundings = "slow", "slow.py:slow", SimpleNamespace(begin=lambda: None, apart=False)
+    arrays = NumpyArrays()
 
     def load(self):
         time.sleep(0.02)
@@ -203,6 +205,86 @@ def test_an_objective_that_wants_weights_gets_ones(tmp_path):
     assert status == 1 and "as bce_logits_grad in float32" in out and "another function" not in out
     status, _, err = check(f"{path}:broken", fmt="float32")
     assert status == 2 and "raised ValueError: no such thing" in err
+
+
+OBJECTIVES = """
+import numpy as np
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def plain(y_true, y_pred):
+    p = sigmoid(y_pred)
+    return p - y_true, p * (1 - p)
+
+
+def doubled(y_true, y_pred):
+    p = sigmoid(y_pred)
+    return p - y_true, 2 * p * (1 - p)
+
+
+def tripled(y_true, y_pred):
+    p = sigmoid(y_pred)
+    return p - y_true, 3 * p * (1 - p)
+
+
+def both(y_true, y_pred):
+    p = sigmoid(y_pred)
+    return 2 * (p - y_true), 2 * p * (1 - p)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("doubled", "2 times the problem everywhere, but its gradient is not: XGBoost takes 2 p (1 - p)"),
+        ("tripled", "3 times the problem everywhere, but its gradient is not: scale both or neither"),
+        ("both", "as its gradient is weighted; check both with --weights weight=2."),
+        ("plain", "rounds to 1 (saturation): the Hessian 5.96046e-8 becomes 0"),
+    ],
+)
+def test_a_hessian_is_called_one_and_advised_with_its_gradient(name, said, tmp_path):
+    path = tmp_path / "objectives.py"
+    path.write_text(OBJECTIVES)
+    _, out, _ = check(f"{path}:{name}", fmt="float32")
+    hessian = next(line for line in out.splitlines() if line.startswith("FAIL  sigmoid_grad"))
+    assert said in hessian and ("--weights" in hessian) == (name == "both")
+    assert "NOTE  Its second part, the Hessian, is held against sigmoid_grad." in out
+
+
+COUNTED = """
+import time
+
+import numpy as np
+
+
+def mean(x, y):
+    with open({path!r}, "a") as file:
+        file.write(".")
+    return np.mean(np.logaddexp(0, x) - x * y)
+
+
+def slow(x, y):
+    time.sleep(0.01)
+    return np.mean(np.logaddexp(0, x) - x * y)
+"""
+
+
+def test_calls_of_one_input_each_are_counted_where_they_are_made(tmp_path):
+    made, path = tmp_path / "calls", tmp_path / "counted.py"
+    path.write_text(COUNTED.format(path=str(made)))
+    found = harness.check(f"{path}:mean", "bce_logits", "float16", targets=[0], grid="quick", reduction="mean")
+    calls = made.stat().st_size
+    assert f"It was called for each input by itself, {calls} times." in found.notes
+    with pytest.raises(UsageError, match=r"some \d+ times on the quick grid: about") as refused:
+        harness.check(f"{path}:slow", "bce_logits", "float16", targets=[0], grid="quick", reduction="mean", timeout=5)
+    estimated = int(re.search(r"some (\d+) times", str(refused.value))[1])
+    assert 0.8 * calls < estimated < 1.2 * calls
+    # Negative control: a loss of whole arrays is called a few times, of which nothing is said.
+    alike = harness.check(good, "bce_logits", "float16", targets=[0], grid="quick")
+    assert not any("by itself" in note for note in alike.notes)
 
 
 def fresh(code, *flags):

@@ -345,6 +345,38 @@ def test_an_objective_that_a_booster_trains_with_is_checked_as_it_is(booster, tm
     )
 
 
+def test_jax_keeps_the_user_s_x64_but_for_float64(tmp_path):
+    """A constant of NumPy or Python is of float32 without x64, of float64 with it, where lax.clamp then refuses it."""
+    pytest.importorskip("jax")
+    path = tmp_path / "clamped.py"
+    path.write_text(
+        "import jax, numpy as np\n\n\ndef loss(x, y):\n"
+        "    p = jax.lax.clamp(1e-6, jax.nn.sigmoid(x), 1 - 1e-6)\n"
+        "    return -(y * jax.numpy.log(p) + (1 - y) * jax.numpy.log1p(-p))\n"
+    )
+    said = fresh(f"""
+        import sys
+        sys.path.insert(0, {str(tmp_path)!r})
+        import harness, jax
+        from clamped import loss
+        from harness import UsageError
+        asked = dict(targets=[0], grid="quick")
+        assert "clamps to 1e-06" in harness.check(loss, "bce_logits", "float32", **asked).verdict
+        plain = lambda x, y: jax.nn.softplus(x) - x * y
+        for fmt in ("bfloat16", "float16", "float64"):
+            assert harness.check(plain, "bce_logits", fmt, **asked).worst["format"] == fmt
+        assert not jax.config.jax_enable_x64
+        harness.check(loss, "bce_logits", "float32", **asked)
+        jax.config.update("jax_enable_x64", True)  # negative control: as the user has it
+        try:
+            harness.check(loss, "bce_logits", "float32", **asked)
+        except UsageError as e:
+            print("refused", e)
+        assert jax.config.jax_enable_x64
+    """)
+    assert "refused" in said and "TypeError" in said
+
+
 def stand_in(library, monkeypatch):
     """Let a library believe in a device called Stand-in, whose arrays lie in main memory; return what was put there."""
     put = []

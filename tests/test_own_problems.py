@@ -191,6 +191,72 @@ def test_what_cannot_be_asked_for_is_said(capsys, arguments, said):
     assert said in error and error.count("\n") == 1
 
 
+DECLARED = """
+import harness
+import numpy as np
+from mpmath import mp
+
+
+@harness.problem(name="right_cosh", domain=(-10.0, 10.0), gradient=lambda x: mp.tanh(x))
+def right(x):
+    return mp.log(mp.cosh(x))
+
+
+@harness.problem(name="wrong_cosh", domain=(-10.0, 10.0), gradient=lambda x: 2 * mp.tanh(x))
+def wrong(x):
+    return mp.log(mp.cosh(x))
+
+
+@harness.problem(name="kinked", domain=(-10.0, 10.0), gradient=lambda x, y: x - y if abs(x - y) <= 1 else mp.sign(x - y))
+def kinked(x, y):
+    return (x - y) ** 2 / 2 if abs(x - y) <= 1 else abs(x - y) - mp.mpf("0.5")
+
+
+@harness.problem(name="own_pole", domain=(-5.0, 5.0))
+def pole(x):
+    return 1 / x
+
+
+@harness.problem(name="converted")
+def converted(x):
+    return float(x) * 2
+
+
+def cosh(x):
+    return np.log(np.cosh(x))
+
+
+def twice(x):
+    return 2 * np.log(np.cosh(x))
+
+
+def huber(x, y):
+    return np.where(abs(x - y) <= 1, (x - y) ** 2 / 2, abs(x - y) - x.dtype.type(0.5))
+
+
+def inverse(x):
+    return 1 / x
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "exact", "status", "said"),
+    [
+        ("cosh", "wrong", 2, "the gradient declared of wrong_cosh is not its derivative: at x = -5.808 it is -1.99996, and"),
+        ("cosh", "right", 1, "FAIL"), ("huber", "kinked", 1, "FAIL  target"),
+        ("inverse", "pole", 2, "divides by 0 at (0.0): leave that pole out of the domain"),
+        ("inverse", "converted", 2, "must compute with mpmath's functions of its argument as it is, and not convert it by float()"),
+        ("twice", "right", 1, "2 times the problem everywhere: this looks like a weight; the problem takes no such weights"),
+    ],
+)  # fmt: skip
+def test_what_is_declared_is_looked_at(loss, exact, status, said, tmp_path, capsys):
+    path = tmp_path / "declared.py"
+    path.write_text(DECLARED)
+    assert main(["check", f"{path}:{loss}", "--exact", f"{path}:{exact}", "-f", "float32", "-g", "quick"]) == status
+    told = "".join(capsys.readouterr())
+    assert said in told and "--weights" not in told
+
+
 # -- what a package ships -------------------------------------------------------------------------------
 
 SHIPPED = '''

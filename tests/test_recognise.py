@@ -111,6 +111,10 @@ OTHERS = [
     ("bce_logits", lambda x, y: np.full_like(x, bce(x, y).sum()), "--reduction sum"),
     ("bce_logits", lambda x, y: bce(x, 1 - y), "0 and 1 exchanged in the targets"),
     ("bce_logits", lambda x, y: bce(x, 0.9 * y + 0.05), "--weights smoothing=0.1"),
+    ("bce_logits", lambda x, y: 5 * (0.8 * y + 0.1) * softplus(-x) + (0.9 - 0.8 * y) * softplus(x),
+     "check it with --weights smoothing=0.2,pos=5"),
+    ("bce_logits", lambda x, y: 3 * bce(x, 0.9 * y + 0.05), "check it with --weights smoothing=0.1,weight=3"),
+    ("sigmoid_grad", lambda x: 2 * sigmoid(x) * sigmoid(-x), "2 times the problem everywhere: this looks like a weight; the problem takes"),
     ("bce_logits", lambda x, y: bce(x, 0.9 * y), "the targets 0 and 1 taken as 0 and 0.9"),
     ("bce_logits", lambda x, y: softplus(-y * x), "a loss for targets -1 and 1"),
     ("bce_logits", of_probability, "--problem bce"),
@@ -144,6 +148,10 @@ INEXACT = [
     ("bce_logits", lambda x, y: -(y * np.log(sigmoid(x) + 1e-5) + (1 - y) * np.log(1 - sigmoid(x) + 1e-5))),
     ("bce_logits", lambda x, y: -(y * np.log(sigmoid(x) + 0.01) + (1 - y) * np.log(1 - sigmoid(x) + 0.01))),
     ("bce_logits", lambda x, y: of_probability(np.clip(sigmoid(x), 0.1, 0.9), y)),
+    *(
+        ("bce_logits", lambda x, y, e=eps: -(y * np.log(sigmoid(x) + e) + (1 - y) * np.log(sigmoid(-x) + e)))
+        for eps in (1e-4, 3e-4, 1e-3, 3e-3)
+    ),
     ("bce_logits", lambda x, y: np.full_like(x, np.nan)),
     ("log1mexp", lambda x: np.full_like(x, np.nan)),
     ("log1mexp", lambda x: np.log1p(-np.exp(x)) + 0.01),

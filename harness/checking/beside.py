@@ -27,6 +27,10 @@ from harness.tables.usual import range_text, usual_range
 
 COSTS = "What that costs"
 OTHERWISE = ("formula", "branch", "clamp")  # of a formula that is followed: what may make it another function
+DOUBLED = (
+    "XGBoost takes 2 p (1 - p) for the softmax of K classes, as a bound of the whole matrix; of one logit p (1 - p) is exact: "
+    "halve it to have its errors measured"
+)
 LEAST_ABSOLUTE = 1e-3  # of a value, or of 1: what is off by less costs nothing
 
 
@@ -40,6 +44,19 @@ def other_function(called: CalledPart, name: str, targets: np.ndarray | None = N
     if found is not None and found.of_array:
         raise UsageError(f"{name} is no function of its input alone; {found.sentence}")
     return None if found is not None and found.at is not None and _is_inexact(called, *found.at) else found
+
+
+def beside_gradient(found: Recognition | None, gradient: Recognition | None) -> Recognition | None:
+    """Return what a Hessian was recognised as, a multiple with advice that fits its gradient, which has weights or has none."""
+    if found is None or not found.factor:
+        return found
+    if gradient is not None and gradient.option.startswith("--weights"):
+        option = gradient.option
+        return Recognition(f"{found.factor}, as its gradient is weighted; check both with {option}", option)
+    alone = f"{found.factor}, but its gradient is not"
+    if found.factor.startswith("2 times the problem everywhere"):
+        return Recognition(f"{alone}: {DOUBLED}")
+    return Recognition(f"{alone}: scale both or neither to have its errors measured")
 
 
 def _is_inexact(called: CalledPart, x: float, target: float | None) -> bool:

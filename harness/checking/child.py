@@ -60,7 +60,8 @@ class Here:
             self.spent += 0 if method == LOADING else time.monotonic() - begun
 
     def close(self) -> None:
-        """End nothing: there is no process apart."""
+        """End nothing, as there is no process apart; the library's settings are again those of the user."""
+        self.subject.arrays.leave()
 
 
 class Child:

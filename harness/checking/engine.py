@@ -13,12 +13,14 @@ import numpy as np
 
 from harness import UsageError
 from harness.checking.arguments import listed, look_at
-from harness.checking.beside import other_function, property_notes, reasoned
+from harness.checking.beside import beside_gradient, other_function, property_notes, reasoned
 from harness.checking.child import MEMORY_GIB, started
 from harness.checking.exact import asked_problem, weights_given
 from harness.checking.loops import other_loops
 from harness.checking.parts import ON_CPU, ON_DEVICE, CalledPart
-from harness.checking.repeats import Repeats
+from harness.checking.properties import property_results
+from harness.checking.recognition import Recognition
+from harness.checking.repeats import POINTS, Repeats
 from harness.checking.report import Report
 from harness.checking.special import SpecialResult, special_results
 from harness.checking.subject import Loaded, Options, Subject
@@ -108,7 +110,9 @@ def check(
         rows: list[Row] = []
         summaries: dict[str, Summary] = {}
         special: dict[str, list[SpecialResult]] = {}
+        others: dict[str, Recognition | None] = {}
         notes = [*loaded.notes, *other_loops()]
+        _affordable(loaded, asked, fmt, grid, values, timeout)
         for part in loaded.parts:
             of = problem_of(part, asked)
             if of is None:
@@ -118,14 +122,19 @@ def check(
             if asked.has_target and not of.has_target:
                 called.filled = values[:1] if values is not None else None
             at = values if of.has_target else None
-            notes += _cost(loaded, Grid(grid, of, fmt, at), at, timeout)
             other = other_function(called, loaded.name, at)
+            if part == "hessian":
+                other = beside_gradient(other, others.get("gradient"))
+                notes.append(f"Its second part, the Hessian, is held against {of.name}.")
+            others[part] = other
             notes += Repeats(called, loaded.name, at, loaded.way).run()
             special[of.name] = special_results(called)
             found, summary = _measured(called, loaded, of, Grid(grid, of, fmt, at), at, max_ulp)
             rows += reasoned(found, other, called, max_ulp)
             summaries[of.name] = summary
             notes += property_notes(called, other, grid)
+        if loaded.seconds:
+            notes.append(f"It was called for each input by itself, {process.ask('called_alone')} times.")
         if not rows:
             raise UsageError(f"nothing of {loaded.name} can be checked: {' '.join(notes)}")
         return Report(rows, max_ulp, notes, special, summaries, loaded, allow_flush)
@@ -137,22 +146,29 @@ def targets_of(problem: Problem, fmt: Format, given: Iterable[float | str] | Non
     return targets_in(fmt, chosen, problem.target_domain)
 
 
-def _cost(loaded: Loaded, grid: Grid, targets: np.ndarray | None, timeout: float) -> list[str]:
-    """Return a word on what calls for each input by itself cost; UsageError where they would take longer than is allowed."""
-    if not loaded.seconds:
-        return []
-    rows = 1 if targets is None else len(targets)
-    results = grid.size(grid.cells) * rows
-    took = loaded.seconds * results
-    told = f"called for each input by itself, {results} times"
-    if took > timeout:
-        quick = Grid("quick", grid.problem, grid.fmt)
-        less = loaded.seconds * quick.size(quick.cells) * rows
-        raise UsageError(
-            f"{loaded.name} is {told} on the {grid.name} grid: about {took:.2g} s, more than the {timeout:g} s that it may "
-            f"take (--timeout); --grid quick takes about {less:.2g} s"
-        )
-    return [f"It is {told}."]
+def _affordable(
+    loaded: Loaded, asked: Problem, fmt: Format, grid: str, targets: np.ndarray | None, timeout: float
+) -> None:
+    """Raise UsageError where calls for each input by itself would take longer than is allowed, all parts together."""
+    calls = _calls(loaded, asked, fmt, grid, targets) if loaded.seconds else 0
+    if loaded.seconds * calls <= timeout:
+        return
+    less = loaded.seconds * _calls(loaded, asked, fmt, "quick", targets)
+    raise UsageError(
+        f"{loaded.name} is called for each input by itself, some {calls} times on the {grid} grid: about "
+        f"{loaded.seconds * calls:.2g} s, more than the {timeout:g} s that it may take (--timeout); --grid quick takes about "
+        f"{less:.2g} s"
+    )
+
+
+def _calls(loaded: Loaded, asked: Problem, fmt: Format, grid: str, targets: np.ndarray | None) -> int:
+    """Return how many results a check asks for, about: those of the grid, of the repeats, and of the properties."""
+    problems = [of for part in loaded.parts if (of := problem_of(part, asked)) is not None]
+    grids = [(of, Grid(grid, of, fmt, targets if of.has_target else None)) for of in problems]
+    rows = {of.name: len(targets) if of.has_target and targets is not None else 1 for of in problems}
+    return sum(
+        over.size(over.cells) * rows[of.name] + 2 * POINTS + property_results(of, fmt, grid) for of, over in grids
+    )
 
 
 def problem_of(part: str, problem: Problem) -> Problem | None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from harness import UsageError, choices
 from harness.checking.functions import named
 from harness.problems import Problem, Weights, own, problem_named, weights_of
+from harness.problems.problem import OWN
 from harness.problems.weights import NAMES
 
 
@@ -32,6 +33,8 @@ def asked_problem(
             raise UsageError("--weights belong to built-in problems; one of your own has `parameters`")
         return _own(exact)
     if isinstance(problem, Problem):
+        if problem.name in OWN:
+            own.confirm_gradient(problem)
         return problem if not chosen else problem_named(problem.name, chosen)
     return problem_named(str(problem), chosen)
 
@@ -39,6 +42,7 @@ def asked_problem(
 def _own(target: str) -> Problem:
     found, _ = named(target)
     if isinstance(found, Problem):
+        own.confirm_gradient(found)
         return found
     if not callable(found):
         raise UsageError(

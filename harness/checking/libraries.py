@@ -66,6 +66,9 @@ class NumpyArrays:
         """Name the arrays that a function holds on another device, for the end of a sentence on why it failed; "" for none."""
         return ""
 
+    def leave(self) -> None:
+        """Leave the library's settings as they were found: nothing to do, where none was changed."""
+
     def slope(self, function: Function) -> Function:
         """Return the derivative of f(x, ...) in x by the library's own autodiff; UsageError where it has none."""
         raise UsageError("NumPy has no autodiff; name the gradient's own function: --gradient-function FILE:F")
@@ -164,7 +167,7 @@ class JaxArrays(NumpyArrays):
 
     def __init__(self, device: str = "cpu"):
         self.jax = imported("jax")
-        self.jax.config.update("jax_enable_x64", True)
+        self.x64 = self.jax.config.jax_enable_x64  # as the user has it
         try:
             self.where = self.jax.devices("gpu" if device.startswith("cuda") else "cpu")[0]
         except RuntimeError as e:
@@ -172,8 +175,17 @@ class JaxArrays(NumpyArrays):
         self.device = self.where.device_kind if device.startswith("cuda") else ""
 
     def given(self, array: np.ndarray) -> Any:
-        """Return an array of JAX with the bits of a NumPy array; JAX's formats are those of ml_dtypes, as here."""
+        """Return an array of JAX with the bits of a NumPy array; JAX's formats are those of ml_dtypes, as here.
+
+        Numbers of float64 need `jax_enable_x64`; for others it stays as it is, since it changes what code means.
+        """
+        if array.dtype == np.float64 and not self.jax.config.jax_enable_x64:
+            self.jax.config.update("jax_enable_x64", True)
         return self.jax.device_put(array, self.where)
+
+    def leave(self) -> None:
+        """Leave JAX as the user configured it."""
+        self.jax.config.update("jax_enable_x64", self.x64)
 
     def slope(self, function: Function) -> Function:
         """Return the derivative in x by jax.grad of the sum of all results."""

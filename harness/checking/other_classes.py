@@ -165,8 +165,15 @@ def _terms(x: Array, losses: Array, chances: Array, own: Array) -> Mapping[str, 
 
 
 def _of_logits(x: Array, given: Array, at: Array, tolerance: float) -> Recognition | None:
-    """Recognise the loss of other logits: k x, a temperature of 1 / k, or c tanh(x / c)."""
+    """Recognise the loss of other logits: softmax(x), k x, a temperature of 1 / k, or c tanh(x / c)."""
     rows = np.arange(ROWS)
+    chances = np.exp(-exact_losses(x))
+    if same(given, exact_losses(chances)[rows, at], tolerance):
+        return Recognition(
+            "the problem at softmax(x): this looks like a softmax taken twice; give it the logits themselves"
+        )
+    if same(given, -chances[rows, at], tolerance):
+        return Recognition("-p, p being the probability of the true class: this looks like a missing logarithm")
     i = int(np.argmax(np.abs(exact_losses(x)[rows, at] - math.log(x.shape[1]))))
     forms: Sequence[tuple[Callable[[float], Array], tuple[float, float], Callable[[float], str]]] = (
         (lambda k: k * x, (0.05, 20.0), lambda k: f"{written(k)} x: this looks like a temperature of {written(1 / k)}"),

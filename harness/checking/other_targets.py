@@ -25,7 +25,7 @@ from harness.checking.moderate import (
     whole_or_rounded,
     written,
 )
-from harness.checking.recognition import Recognition
+from harness.checking.recognition import Recognition, weighted_as
 from harness.numbers.formats import Format
 from harness.problems import PROBLEMS, Problem
 
@@ -60,9 +60,34 @@ def other_targets(problem: Problem, hard: list[ModerateValues], tolerance: float
         return Recognition(f"{told}: this looks like 2y - 1 in the place of y")
     if abs(low + high - 1) <= 2 * near and 0 < low < 0.5:
         smoothing = written(rounded(2 * low, near))
-        option = f"--weights smoothing={smoothing}"
-        return Recognition(f"{told}: this looks like label smoothing {smoothing}; check it with {option}", option)
+        return weighted_as(
+            problem, f"--weights smoothing={smoothing}", f"{told}: this looks like label smoothing {smoothing}"
+        )
     return Recognition(f"{told}: this looks like smoothed targets; smooth them before the loss")
+
+
+def smoothed_and_weighted(problem: Problem, hard: list[ModerateValues], tolerance: float) -> Recognition | None:
+    """Recognise smoothed targets together with a weight, of class 1 or of all: a f(x, 0) + b f(x, 1) at either target."""
+    if len(hard) != 2 or not _linear(problem) or len(hard[0].x) != len(hard[1].x):
+        return None
+    both = np.stack([p.exact for p in hard], axis=1)
+    parts = []
+    for p in hard:
+        part = np.linalg.lstsq(both, p.given, rcond=None)[0]
+        if not same(p.given, both @ part, tolerance) or not (part > 0).all():
+            return None
+        parts.append(part)
+    (zero_of_zero, one_of_zero), (zero_of_one, one_of_one) = parts
+    weight, positive = zero_of_zero + zero_of_one, one_of_zero + one_of_one
+    moved, near = zero_of_one / weight, min(8 * tolerance, TARGET)
+    if not 2 * near < moved < 0.5 or abs(one_of_zero / positive - moved) > near:
+        return None  # what an eps within the log moves is less
+    found = {"smoothing": 2 * moved, "pos": positive / weight, "weight": weight}
+    written_out = {name: written(rounded(float(value), near)) for name, value in found.items()}
+    told = ",".join(f"{name}={value}" for name, value in written_out.items() if value != "1")
+    return weighted_as(
+        problem, f"--weights {told}", f"smoothed targets and a weight: this looks like {told.replace(',', ', ')}"
+    )
 
 
 def signed_labels(problem: Problem, hard: list[ModerateValues], tolerance: float) -> Recognition | None:

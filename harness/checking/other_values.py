@@ -6,6 +6,7 @@ Each returns a Recognition where the values at moderate inputs are what it guess
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from harness.checking.moderate import (
     whole_or_rounded,
     written,
 )
-from harness.checking.recognition import Recognition
+from harness.checking.recognition import Recognition, weighted_as
 from harness.numbers.formats import Format
 from harness.problems import Problem
 
@@ -70,27 +71,27 @@ def multiple(problem: Problem, hard: list[ModerateValues], tolerance: float) -> 
     if all(one):
         return None
     if len(known) == 1 or close(known[0], known[1], tolerance):
-        return _everywhere(known[0], tolerance)
+        return _everywhere(problem, known[0], tolerance)
     negative, positive = known
     told = f"{_times(positive, one[1])} at y = 1, {_times(negative, one[0])} at y = 0"
     if 0.0 in known:
         missing = "y = 1" if positive == 0 else "y = 0"
         return Recognition(f"{told}: the term of {missing} is missing")
     if one[0]:
-        option = f"--weights pos={written(positive)}"
-        return Recognition(f"{told}: this looks like pos_weight = {written(positive)}; check it with {option}", option)
-    if close(positive + negative, 1, 2 * tolerance):
-        option = f"--weights alpha={written(positive)}"
-        return Recognition(f"{told}: this looks like alpha = {written(positive)}; check it with {option}", option)
-    option = f"--weights weight={written(negative)},pos={written(rounded(positive / negative, tolerance))}"
-    return Recognition(f"{told}: this looks like weights of the classes; check it with {option}", option)
+        option, like = f"--weights pos={written(positive)}", f"pos_weight = {written(positive)}"
+    elif close(positive + negative, 1, 2 * tolerance):
+        option, like = f"--weights alpha={written(positive)}", f"alpha = {written(positive)}"
+    else:
+        ratio = written(rounded(positive / negative, tolerance))
+        option, like = f"--weights weight={written(negative)},pos={ratio}", "weights of the classes"
+    return replace(weighted_as(problem, option, f"{told}: this looks like {like}"), factor=told)
 
 
 def _times(ratio: float, equal: bool) -> str:
     return "equal" if equal else f"{written(ratio)} times the problem"
 
 
-def _everywhere(ratio: float, tolerance: float) -> Recognition:
+def _everywhere(problem: Problem, ratio: float, tolerance: float) -> Recognition:
     if ratio == 0:
         return Recognition("0 everywhere")
     if ratio < 0 and not close(ratio, -1, APART * tolerance):
@@ -104,7 +105,7 @@ def _everywhere(ratio: float, tolerance: float) -> Recognition:
         if close(abs(ratio), value, tolerance):
             return Recognition(f"{told}, which is 1/ln {base}: this looks like logarithms to base {base}")
     option = f"--weights weight={written(ratio)}"
-    return Recognition(f"{told}: this looks like a weight; check it with {option}", option)
+    return replace(weighted_as(problem, option, f"{told}: this looks like a weight"), factor=told)
 
 
 def shifted(problem: Problem, hard: list[ModerateValues], tolerance: float) -> Recognition | None:

@@ -51,8 +51,13 @@ def broken_properties(problem: Problem, fmt: Format, call: Call, grid: str = "st
         if problem.nonnegative:
             found.append(_sign(fmt, x, given, target))
         found.append(_direction(fmt, x, given, exact, target))
-    found.append(_symmetry(problem, fmt, call, x))
+    found.append(_symmetry(problem, fmt, call, x, given, exact))
     return [f for f in found if f is not None]
+
+
+def property_results(problem: Problem, fmt: Format, grid: str = "standard") -> int:
+    """Return how many results `broken_properties` asks a function for, at most: of a symmetry without a target, half."""
+    return len(_visited(problem, fmt, grid)) * ((2 if problem.has_target else 1) + (_sign_of_symmetry(problem) != 0))
 
 
 def _visited(problem: Problem, fmt: Format, grid: str) -> Array:
@@ -105,12 +110,12 @@ def _direction(fmt: Format, x: Array, given: Array, exact: Array, target: float 
     Where the rounded exact values stand still, they go on as they do elsewhere, if that is one way throughout.
     """
     wide, rounded = given.astype(np.float64), exact.astype(np.float64)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         step, way = np.diff(wide), np.sign(np.diff(rounded))
-    moves = way[np.isfinite(way) & (way != 0)]
-    if len(moves) and (moves == moves[0]).all():
-        way = np.where(way == 0, moves[0], way)
-    against = np.isfinite(step) & (step * way < 0)
+        moves = way[np.isfinite(way) & (way != 0)]
+        if len(moves) and (moves == moves[0]).all():
+            way = np.where(way == 0, moves[0], way)
+        against = np.isfinite(step) & (step * way < 0)
     if not against.any():
         return None
     sizes = [_ulps(fmt, float(step[i]), float(rounded[i])) for i in np.flatnonzero(against)]
@@ -121,15 +126,23 @@ def _direction(fmt: Format, x: Array, given: Array, exact: Array, target: float 
     return BrokenProperty("direction", told, float(x[i + 1]), target, int(against.sum()))
 
 
-def _symmetry(problem: Problem, fmt: Format, call: Call, x: Array) -> BrokenProperty | None:
+def _symmetry(problem: Problem, fmt: Format, call: Call, x: Array, given: Array, exact: Array) -> BrokenProperty | None:
+    """Find where a symmetry is lost; `given` and `exact` are the values at x, for the target 1 where there is one.
+
+    With a target, x and -x are two pairs, f(x, 1) and f(-x, 0), f(-x, 1) and f(x, 0): both are looked at.
+    """
     sign = _sign_of_symmetry(problem)
     if not sign:
         return None
-    right = x[(x >= fmt.dtype.type(0.5)) if problem.input == "probability" else (x >= 0)]
-    mirrored = fmt.dtype.type(1) - right if problem.input == "probability" else -right
+    probability = problem.input == "probability"
+    one = fmt.dtype.type(1)
+    # Of probabilities below 1/2, those that are no 1 - q of a q of the format have no mirror image.
+    kept = (one - (one - x) == x) if probability else np.ones(len(x), bool)
+    if not problem.has_target:
+        kept &= x >= (0.5 if probability else 0)
+    x, given, exact = x[kept], given[kept], exact[kept]
     own, other = (1.0, 0.0) if problem.has_target else (None, None)
-    given, exact = _values(problem, fmt, call, right, own)
-    mirror = sign * _values(problem, fmt, call, mirrored, other)[0].astype(np.float64)
+    mirror = sign * _values(problem, fmt, call, one - x if probability else -x, other)[0].astype(np.float64)
     wide = given.astype(np.float64)
     apart = ~((wide == mirror) | (np.isnan(wide) & np.isnan(mirror)))
     sizes = [_ulps(fmt, wide[i] - mirror[i], float(exact[i])) for i in np.flatnonzero(apart)]
@@ -137,9 +150,9 @@ def _symmetry(problem: Problem, fmt: Format, call: Call, x: Array) -> BrokenProp
         return None
     i = int(np.flatnonzero(apart)[int(np.argmax(sizes))])
     far = f"by up to {max(sizes):.3g} ulp" if math.isfinite(max(sizes)) else "without bound"
-    pair = f"{_number(fmt, given[i])} and {_number(fmt, fmt.dtype.type(mirror[i]))} at {_number(fmt, right[i])}"
+    pair = f"{_number(fmt, given[i])} and {_number(fmt, fmt.dtype.type(mirror[i]))} at {_number(fmt, x[i])}"
     told = f"{_symmetric(problem, sign)} is broken {far}: {pair}"
-    return BrokenProperty("symmetry", told, float(right[i]), own, int(sum(s > LEAST_ULP for s in sizes)))
+    return BrokenProperty("symmetry", told, float(x[i]), own, int(sum(s > LEAST_ULP for s in sizes)))
 
 
 def _symmetric(problem: Problem, sign: float) -> str:

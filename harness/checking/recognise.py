@@ -24,7 +24,7 @@ from harness.checking.moderate import (
     same,
 )
 from harness.checking.other_inputs import another_problem, mirrored, other_domain, scaled, squashed, swapped
-from harness.checking.other_targets import between_targets, other_targets, signed_labels
+from harness.checking.other_targets import between_targets, other_targets, signed_labels, smoothed_and_weighted
 from harness.checking.other_values import by_size, modulated, multiple, reduced, shifted
 from harness.checking.recognition import Recognition
 from harness.numbers.formats import Format
@@ -64,6 +64,7 @@ def recognise(problem: Problem, fmt: Format, call: Call, soft: bool = True) -> R
     if tolerance < COARSEST and everywhere:
         guesses += [
             lambda: other_targets(problem, hard, tolerance),
+            lambda: smoothed_and_weighted(problem, hard, tolerance),
             lambda: signed_labels(problem, hard, tolerance),
             lambda: mirrored(problem, hard, tolerance),
             lambda: squashed(problem, hard, tolerance),

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,7 @@ class Subject:
         self.arrays: NumpyArrays = NumpyArrays()
         self.parts: dict[str, Function] = {}
         self._mapped: dict[int, Function | None] = {}  # of functions that are called for each input by itself
+        self.calls = 0  # of the function, for one input by itself each
         self.way = "whole"
         self.notes: list[str] = []
 
@@ -106,8 +108,11 @@ class Subject:
 
     def _one_at_a_time(self) -> bool:
         """Tell whether any part is called for each input by itself, without a library that maps it."""
-        mapped = [self._map_of(f) for f in self.parts.values()] if self.way == "singly" else []
-        return self.way == "each" or None in mapped
+        return any(map(self._is_alone, self.parts.values()))
+
+    def _is_alone(self, function: Function) -> bool:
+        """Tell whether a function is called for each input by itself: an array of n inputs is n calls of it."""
+        return self.way == "each" or (self.way == "singly" and self._map_of(function) is None)
 
     def _map_of(self, function: Function) -> Function | None:
         """Return a function mapped over arrays of one element by its library; made once, as it may be traced.
@@ -193,7 +198,7 @@ class Subject:
     def evaluate(self, part: str, *inputs: np.ndarray) -> np.ndarray:
         """Return the results of a part for inputs of shape (n,); UsageError where they cannot be used."""
         length = len(inputs[0])
-        if self.arrays.pads and self.way != "each" and length:
+        if self.arrays.pads and length and not self._is_alone(self.parts[part]):
             inputs = tuple(padded(a) for a in inputs)
         return self.unpadded(part, *inputs)[:length]
 
@@ -214,6 +219,10 @@ class Subject:
         before = _generators()
         self._raw(self.parts[part], inputs)
         return _generators() != before
+
+    def called_alone(self) -> int:
+        """Return how often the function was called for one input by itself so far."""
+        return self.calls
 
     def _accepted(self, result: Any, x: np.ndarray) -> np.ndarray:
         """Return a result as a plain NumPy array of the inputs' shape and format, whatever library's array it is."""
@@ -267,6 +276,7 @@ class Subject:
             one = [a[i] if self.way == "each" and self.arrays.name == "numpy" else a[i : i + 1] for a in kept]
             if self.arrays.name != "numpy":
                 one = [self.arrays.given(a)[0] if self.way == "each" else self.arrays.given(a) for a in one]
+            self.calls += 1
             found.append(self._one_number(self.arrays.taken(function(*one)), kept[0].dtype))
         return np.array(found, dtype=kept[0].dtype) if found else np.empty(0, kept[0].dtype)
 
@@ -292,11 +302,11 @@ class Subject:
 
     def explain(self, part: str, problem_name: str, x: float, y: float | None) -> Explanation:
         """Explain the error of a part at one input, and target; see explain/explanation.py."""
-        problem = problem_named(problem_name)
+        problem, noun = problem_named(problem_name), "Hessian" if part == "hessian" else ""
         with np.errstate(all="ignore"), self.surroundings.watched():
             if y is not None and not problem.has_target:
-                return explain_function(self._at_target(part, y), problem, self.fmt, x)
-            return explain_function(self._followable(part), problem, self.fmt, x, y)
+                return explain_function(self._at_target(part, y), problem, self.fmt, x, noun=noun)
+            return explain_function(self._followable(part), problem, self.fmt, x, y, noun)
 
     def formula(self, inputs: Sequence[tuple[float, ...]]) -> Expression:
         """Return the expression that the loss computes, the same at all the inputs given; UsageError where it cannot be told."""
@@ -344,8 +354,12 @@ class Subject:
             return self.evaluate(part, *given)
 
         called.__name__ = self.name
-        called.follow = lambda *given: self.arrays.followed(function, *given, scalar=self.way == "each")  # type: ignore[attr-defined]
+        called.follow = partial(self._followed, function)  # type: ignore[attr-defined]
         return called
+
+    def _followed(self, function: Function, *given: np.ndarray) -> Any:
+        self.calls += 1
+        return self.arrays.followed(function, *given, scalar=self.way == "each")
 
 
 def called_with(arrays: NumpyArrays) -> list[str]:

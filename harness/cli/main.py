@@ -158,6 +158,9 @@ def check(target_name: str, problem: str | None, fmt: Format, page: Path | None,
 @click.option("--target", "-t", help="The target, for a loss or its gradient.")
 @click.option("--library", type=options.KnownName(["numpy", "torch", "jax", "tensorflow"]), help="What its arrays are.")
 @click.option("--each", is_flag=True, help="It takes one number at a time.")
+@click.option(
+    "--reduction", type=options.KnownName(["mean", "sum"]), help="It returns the mean, or sum, of all losses."
+)
 @click.option("--timeout", default=60.0, show_default=True, type=float, help="Seconds that all its calls may take.")
 def explain(
     target_name: str,
@@ -167,6 +170,7 @@ def explain(
     target: str | None,
     library: str | None,
     each: bool,
+    reduction: str | None,
     timeout: float,
 ) -> None:
     """Say why a loss is wrong at one input, operation by operation.
@@ -184,7 +188,7 @@ def explain(
     from harness.checking.explaining import explanation
     from harness.checking.subject import Options
 
-    asked = Options(library=library, each=each)
+    asked = Options(library=library, each=each, reduction=reduction)
     click.echo(explanation(target_name, problem, fmt, input_, target, timeout, asked))
 
 

@@ -146,13 +146,16 @@ def explain(kernel: Kernel, problem: Problem, fmt: Format, x: object, y: object 
     return _traced(case, partial(trace, kernel), trace(kernel, *case.inputs))
 
 
-def explain_function(function: Call, problem: Problem, fmt: Format, x: object, y: object = None) -> Explanation:
+def explain_function(
+    function: Call, problem: Problem, fmt: Format, x: object, y: object = None, noun: str = ""
+) -> Explanation:
     """Explain the error of a user's f(x) or f(x, y) on arrays at one input, and target.
 
-    Ordinary NumPy code is followed operation by operation.  Other code is a black box, judged by
+    `noun` is what sentences call its value, by default what the problem's is: sigmoid_grad is a Hessian too.  Ordinary NumPy code is followed operation by operation.  Other code is a black box, judged by
     its values and by the built-in kernel that it behaves like; the reason names what could not be followed.
     """
     case = _case(problem, fmt, x, y)
+    case = replace(case, noun=noun or case.noun)
     guarded = Guarded(function, getattr(function, "__name__", "the function"))
     computed = compute(guarded, *case.inputs)
     line, result, why = _followed(case, function, computed)

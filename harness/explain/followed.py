@@ -109,7 +109,9 @@ class Followed(FollowedArray):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if name in OVER_ONE or name in RESHAPED or name in ("clip", "any", "all"):
+        if name == "reshape":  # by its sizes one by one, too
+            return lambda *sizes, **options: np.reshape(self, sizes if len(sizes) > 1 else sizes[0], **options)
+        if name in OVER_ONE or name in RESHAPED or name in ("clip", "any", "all", "dot"):
             return lambda *args, **options: getattr(np, name)(self, *args, **options)
         raise NotFollowed(f"an array's {name}")
 
@@ -158,6 +160,8 @@ class Followed(FollowedArray):
         if method == "at" and len(inputs) == 3:
             inputs[0][inputs[1]] = ufunc(inputs[0][inputs[1]], inputs[2])
             return None
+        if ufunc is np.matmul and method == "__call__" and out[0] is None:
+            return _product(np.matmul)(*inputs)
         if method != "__call__" or set(options) - {"casting", "subok", "order"}:
             raise NotFollowed(f"np.{ufunc.__name__}.{method}")
         weak = all(v.weak if isinstance(v, Followed) else isinstance(v, (bool, int, float)) for v in inputs)
@@ -298,7 +302,32 @@ def _copyto(target: Followed, source: Any, casting: str = "same_kind", where: An
     target[... if where is True else where] = source
 
 
+def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, **options: Any) -> Followed:
+    """Compute np.average of one element: the element itself, or a w / w where there are weights."""
+    if returned:
+        raise NotFollowed("np.average with returned=True")
+    return (
+        np.mean(a, axis=axis, **options)
+        if weights is None
+        else np.mean(a * weights, axis=axis, **options) / np.mean(weights)
+    )
+
+
+def _product(of: Callable[..., Any]) -> Callable[[Any, Any], Followed]:
+    """Return what follows np.dot and its like: of one element each, the product, as that function computes and shapes it."""
+
+    def made(a: Any, b: Any) -> Followed:
+        if any(np.size(v) != 1 for v in (a, b)):
+            raise NotFollowed(f"np.{of.__name__} of arrays of several elements")
+        node = np.multiply(a, b).node
+        given = [v.computed if isinstance(v, Followed) else v for v in (a, b)]
+        return Followed(Shadow(node.name, node.operands, np.asarray(of(*given))))
+
+    return made
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "average": _average, **{of.__name__: _product(of) for of in (np.dot, np.vdot, np.inner)},
     "where": _where, "clip": clip, "nan_to_num": _nan_to_num, "select": _select, "piecewise": _piecewise,
     "full_like": _full, "zeros_like": lambda a, *r, **o: _full(a, 0, *r, **o), "copyto": _copyto,
     "ones_like": lambda a, *r, **o: _full(a, 1, *r, **o), "empty_like": lambda a, *r, **o: _full(a, 0, *r, **o),

@@ -66,7 +66,7 @@ RULES: Mapping[str, Rule] = {
     **{name: _alike(numpy) for name, numpy in ALIKE.items()},
     **dict.fromkeys(PASSING, lambda computed, _, x, *rest: x),
     "select_n": _select, "clamp": _clamp, "integer_pow": _integer_power, "rsqrt": _rsqrt,
-    "convert_element_type": _converted,
+    "convert_element_type": _converted, "dot_general": lambda computed, _, a, b: Shadow("multiply", (a, b), computed),
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import product
 from typing import Any
 
 import mpmath
@@ -28,7 +29,7 @@ from harness import UsageError
 from harness.numbers.formats import parse_exact
 from harness.numbers.wide import FLOAT64, exact_mpf, from_mpf, huge, power_two, tiny
 from harness.problems.balls import Arb, Ball, Unclear, exact_arb, in_balls
-from harness.problems.problem import OWN, PROBLEMS, WEIGHTED, Array, Problem, Terms
+from harness.problems.problem import OWN, PROBLEMS, WEIGHTED, Array, Problem, Terms, gradient_of
 from harness.problems.weights import AND, MARK, decimal_text
 
 # Beyond so many bits a value stays open.
@@ -37,8 +38,20 @@ MOST_BITS = 1 << 15
 EXACT_BITS = 256  # values that need more for being exact are left to Ziv's loop
 FAST_BITS = {True: 64, False: 124}
 INPUTS = ("input", "logit", "probability")
+# Where a declared gradient is compared with a quotient of differences, and how finely.
+SHARES = (0.137, 0.391, 0.613, 0.871)  # of the way through the domain, or through NEAR on both sides of its centre
+NEAR, SOME = 8.0, 3
+QUOTIENT_BITS, STEP_BITS = 200, 50
+
+CONVERTS = (
+    "must compute with mpmath's functions of its argument as it is, and not convert it by float() or another library"
+)
 
 Exact = Callable[..., Any]
+
+
+class Pole(Unclear):
+    """A division by 0 on the way to a value."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +93,11 @@ class ExactFunction:
         except (Unclear, UsageError):
             raise
         except ZeroDivisionError as e:
-            raise Unclear(str(e)) from e
+            raise Pole(str(e)) from e
         except Exception as e:
             text = " ".join(str(e).split())
+            if "Ball" in text:  # of a float(x), or of a function of math or NumPy
+                raise UsageError(f"the exact function {self.name} {CONVERTS} ({type(e).__name__}: {text})"[:300]) from e
             raise UsageError(f"the exact function {self.name} raised {type(e).__name__}: {text}"[:300]) from e
 
     def at(self, point: Sequence[Any]) -> str:
@@ -115,7 +130,7 @@ def certified_terms(exact: ExactFunction, *point: Any) -> Terms:
         if found is not None:
             return found
         bits *= 2
-    pole = _pole(exact, point)
+    pole = _infinity(exact, point)
     if pole is not None:
         return mp.mpf(0), [pole]
     raise UsageError(
@@ -161,10 +176,15 @@ def _exact_mpf(ball: Arb) -> mpmath.mpf:
     return mp.make_mpf(libmp.from_man_exp(int(mantissa), int(exponent)))
 
 
-def _pole(exact: ExactFunction, point: Sequence[Any]) -> mpmath.mpf | None:
-    """Return the infinity that mpmath gives at a pole; None where it gives none."""
+def _infinity(exact: ExactFunction, point: Sequence[Any]) -> mpmath.mpf | None:
+    """Return the infinity that mpmath gives at a pole; None where it gives none, UsageError where it divides by 0."""
     try:
         _, value = exact.value(point, 64)
+    except Pole:
+        raise UsageError(
+            f"the exact function {exact.name} divides by 0 at ({exact.at(point)}): leave that pole out of the domain, or "
+            "return mp.inf or -mp.inf there"
+        ) from None
     except (Unclear, UsageError):
         return None
     return value if mpmath.isinf(value) else None
@@ -233,7 +253,7 @@ def _in_wide(exact: ExactFunction, point: tuple[mpmath.mpf, ...], wide_dtype: np
         if _narrow(ball, needed):
             return _held(_exact_mpf(ball), wide_dtype)
         bits *= 2
-    pole = _pole(exact, point)
+    pole = _infinity(exact, point)
     if pole is None:
         raise UsageError(f"the exact function {exact.name} at ({exact.at(point)}) is not enclosed by {bits // 2} bits")
     return np.asarray(float(pole)).astype(wide_dtype)[()]
@@ -309,6 +329,41 @@ def problem(
         }
         declare(_made(gradient, slope, "", chosen, other))
     return declare(made)
+
+
+def confirm_gradient(declared: Problem) -> None:
+    """Raise UsageError where the gradient that is declared is not the derivative, as quotients of differences tell it.
+
+    Certified values at a few inputs near the centre are compared; where a value is none, nothing is.
+    """
+    slope = gradient_of(declared)
+    if slope is None:
+        return
+    targets = [(parse_exact(t),) for t in (declared.targets or ("0", "1"))[:SOME]] if declared.has_target else [()]
+    lo, hi = (max(declared.domain[0], declared.centre - NEAR), min(declared.domain[1], declared.centre + NEAR))
+    with mp.workprec(QUOTIENT_BITS):
+        step = mp.ldexp(mp.mpf(hi) - mp.mpf(lo), -STEP_BITS)
+        for share, target in product(SHARES, targets):
+            x, y = mp.mpf(lo) + share * (mp.mpf(hi) - mp.mpf(lo)), [_mpf(v) for v in target]
+            try:
+                less, more, given = (
+                    mp.fsum(_parts(of, v, *y)) for of, v in ((declared, x - step), (declared, x + step), (slope, x))
+                )
+            except UsageError:
+                continue
+            seen = (more - less) / (2 * step)
+            allowed = mp.ldexp(abs(seen), -30) + mp.ldexp(1 + abs(more), -60)
+            if mpmath.isfinite(seen) and not abs(seen - given) <= allowed:
+                at = ", ".join(f"{letter} = {mpmath.nstr(v, 6)}" for letter, v in zip(("x", "y"), (x, *y)))
+                raise UsageError(
+                    f"the gradient declared of {declared.name} is not its derivative: at {at} it is {mpmath.nstr(given, 6)}, "
+                    f"and the derivative is {mpmath.nstr(seen, 6)}; correct it, or leave it out"
+                )
+
+
+def _parts(of: Problem, *point: mpmath.mpf) -> list[mpmath.mpf]:
+    line, rest = of.terms(*point)
+    return [line, *rest]
 
 
 def _parameters(given: Mapping[str, Any]) -> tuple[tuple[str, Fraction], ...]:
