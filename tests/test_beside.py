@@ -60,6 +60,9 @@ def flushing(x, y):
     tiny = np.float32(1.1754944e-38)
     loss = stable(np.where(np.abs(x) < tiny, np.float32(0), x), y)
     return np.where(np.abs(loss) < tiny, np.float32(0), loss)
+
+def flushing_nan(x, y):
+    return flushing(x, y) + 0 * np.exp(-x)
 """
 
 
@@ -114,6 +117,16 @@ def test_what_is_no_function_of_its_input_is_refused(capsys, small, name, said):
 def test_a_bias_keeps_its_cure_and_another_function_gets_none(capsys, small):
     assert "stays within 4 ulp" in checked(capsys, small, "eps", "bce_logits", "-t", "1")[1]
     assert "stays within" not in checked(capsys, small, "weighted", "bce_logits", "-t", "1")[1]
+
+
+def test_nan_comes_before_what_is_flushed_and_keeps_its_cure(capsys, small):
+    verdict = checked(capsys, small, "flushing_nan", "bce_logits", "-t", "1")[1]
+    reason, _, flush = verdict.partition(" It flushes subnormal results")
+    assert "exp(88.7228) overflows to inf, then 0 * inf: the loss 88.7228 becomes nan; " in reason
+    assert "stays within 4 ulp" in reason and "roundings accumulate" not in verdict and "spurious outcomes" in flush
+    # Negative control: where the flush is all that is wrong, nothing else is named, and no cure.
+    alone = checked(capsys, small, "flushing", "bce_logits", "-t", "1")[1]
+    assert "stays within 4 ulp" not in alone and "overflows" not in alone
 
 
 def as_function(problem, name):

@@ -21,6 +21,8 @@ from harness.explain.bias import BIAS_CAUSES
 from harness.numbers.distinct import distinct
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid, visited
+from harness.tables.advice import ADVICE
+from harness.tables.outcomes import COLUMNS as OUTCOME_INPUTS
 from harness.tables.rows import Row
 from harness.tables.text import decimal_input
 from harness.tables.usual import range_text, usual_range
@@ -74,11 +76,21 @@ def _as_flushed(row: Row, called: CalledPart, max_ulp: float) -> Row:
     sentence = f"It {found.sentence(max_ulp)}."
     if found.within(max_ulp):
         return {**row, "cause": FLUSH, "operation": "", "remedy": "", "reason": sentence}
-    return {**row, "reason": f"{sentence} {_elsewhere(found, called, target)}"}
+    explained = [
+        called.explained(called.problem, called.fmt, x, target) for x in _telling_elsewhere(row, found, max_ulp)
+    ]
+    first = explained[0]
+    reasons = [e.reason for i, e in enumerate(explained) if not i or e.cause != first.cause]
+    cure = ADVICE.search(str(row["reason"]))
+    told = " The largest finite error: ".join(reasons).removesuffix(".") + (cure.group() if cure else ".")
+    return {**row, "cause": first.cause, "operation": first.operation, "reason": f"{told} {sentence}"}
 
 
-def _elsewhere(found: Flushing, called: CalledPart, target: float | None) -> str:
-    return called.explained(called.problem, called.fmt, found.else_input, target).reason
+def _telling_elsewhere(row: Row, found: Flushing, max_ulp: float) -> list[float]:
+    """Return the inputs to explain where nothing is flushed: that of NaN, else of infinity, then that of the largest error."""
+    spurious = [str(row[OUTCOME_INPUTS[name]]) for name in ("spurious_nan", "spurious_inf")]
+    inputs = [float.fromhex(at) for at in spurious if at][:1]
+    return [*inputs, found.else_input] if found.else_ulp > max_ulp or not inputs else inputs
 
 
 def as_met(rows: Sequence[Row], called: CalledPart, max_ulp: float) -> list[Row]:
