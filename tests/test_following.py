@@ -10,6 +10,7 @@ from math import exp  # a name of this module's own, which following must see
 import numpy as np
 import pytest
 from mpmath import mp
+from scipy.special import expit
 
 import harness
 from harness.cli.main import main
@@ -20,7 +21,7 @@ from harness.explain.shadow import trace
 from harness.explain.torch_operations import RULES, follow_torch, to_array, to_tensor
 from harness.kernels import kernel_named
 from harness.numbers.formats import FORMATS
-from harness.problems import PROBLEMS
+from harness.problems import PROBLEMS, problem_named
 
 F32 = FORMATS["float32"]
 LOSS, SOFTPLUS = PROBLEMS["bce_logits"], PROBLEMS["softplus"]
@@ -136,6 +137,36 @@ def test_a_guarded_branch_is_blamed_for_its_cutoff(x):
 def test_the_rounded_argument_is_blamed_and_not_the_log(x, operation):
     found = why(lambda x: np.log(np.sqrt(1 + np.exp(x))) * 2, x, problem=SOFTPLUS)
     assert found.operation == operation and found.cause in ("absorption", "saturation")
+
+
+def focal(x, y):  # as torchvision has it
+    p = expit(x)
+    p_t = p * y + (1 - p) * (1 - y)
+    return (y * np.logaddexp(0, -x) + (1 - y) * np.logaddexp(0, x)) * (1 - p_t) ** 2
+
+
+def by_tanh(x, y):
+    p = 0.5 * (1 + np.tanh(x / 2))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
+@pytest.mark.parametrize(
+    ("function", "problem", "x", "cause", "operation"),
+    [
+        (focal, "focal_bce_logits", 17.0, "saturation", "expit(17)"),
+        (by_tanh, "bce_logits", 17.318, "absorption", "1 + tanh(17.318 / 2)"),
+        # Negative controls: a subtraction of rounded numbers that are not 1 does cancel.
+        (focal, "focal_bce_logits", 12.0, "cancellation", "1 - 0.999994"),
+        (lambda x, y: np.logaddexp(0, x) - x * y, "bce_logits", 18.0, "cancellation", "logaddexp(0, 18) - 18 * 1"),
+    ],
+)
+def test_what_is_rounded_to_1_is_blamed_and_not_the_exact_subtraction(function, problem, x, cause, operation):
+    found = why(function, x, 1.0, problem_named(problem))
+    assert (found.cause, found.operation) == (cause, operation)
+    # The table blames the same: what is named has the largest share.
+    result = follow(function, np.float32([x]), np.float32([1]))
+    largest = max(operation_errors(result, found.exact), key=lambda e: abs(e.share))
+    assert cause == "cancellation" or written(largest.node) == operation
 
 
 @pytest.mark.parametrize(
