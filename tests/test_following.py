@@ -125,6 +125,19 @@ def test_a_guarded_branch_is_blamed_for_its_cutoff(x):
     assert why(clamped, x, problem=SOFTPLUS).operation == f"min({x:g}, 8)"
 
 
+def cut(at):
+    return lambda x, y: np.where(x > at, x, np.log(1 + np.exp(x))) - y * x
+
+
+@pytest.mark.parametrize("x", [40.0, 60.0, 720.0])  # at 720 the formula that is not selected overflows
+def test_a_cutoff_beyond_which_both_formulas_round_alike_is_not_blamed(x):
+    found = why(cut(37), x, 1.0, fmt="float64")
+    assert (found.cause, found.operation) == ("cancellation", f"{x:g} - 1 * {x:g}")
+    # Negative control: at a lower cutoff the formulas differ by more than rounding.
+    found = why(cut(8), 12.0, 1.0, fmt="float64")
+    assert (found.cause, found.operation) == ("branch", "12 > 8")
+
+
 @pytest.mark.parametrize(
     ("x", "operation"),
     [

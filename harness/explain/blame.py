@@ -74,7 +74,7 @@ def _blame(result: Shadow) -> list[Shadow]:
         # In log(sqrt(1 + a)) the root of a sum that was rounded to 1 is correct, and not to blame.
         deeper = _near_one(node) and node.name not in ("add", "subtract", *SATURATING)
         argument = deeper and any(n.name in LOGARITHMS for n in path[:-1])
-        if not (_passes(node) or _carries_one(node)) and not argument and _as_good_as_rounded(node):
+        if not (_passes(node) or _carries_one(node)) and not argument and as_good_as_rounded(node):
             break
         local = _local(node)
         if libmp.mpf_ge(libmp.mpf_shift(local, 1), node.error):
@@ -111,7 +111,7 @@ def _passes(node: Shadow) -> bool:
     return node.name in PASSING or (node.name == "astype" and node.number == node.operands[0].number)
 
 
-def _as_good_as_rounded(node: Shadow) -> bool:
+def as_good_as_rounded(node: Shadow) -> bool:
     """Tell whether a value is the exact one rounded, which exact operands would not have bettered."""
     size = node.machine[0]
     if not size[1]:
