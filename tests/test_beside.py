@@ -7,6 +7,7 @@ import textwrap
 import numpy as np
 import pytest
 
+from harness.checking.beside import shape
 from harness.checking.flushing import flushed
 from harness.checking.properties import broken_properties
 from harness.cli.main import main
@@ -55,6 +56,10 @@ def half(x):
 
 def weighted(x, y):
     return 3 * y * np.logaddexp(0, -x) + (1 - y) * np.logaddexp(0, x)
+
+def clip(x, y):
+    p = np.clip(1 / (1 + np.exp(-x)), 1e-7, 1 - 1e-7)
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
 
 def flushing(x, y):
     tiny = np.float32(1.1754944e-38)
@@ -117,6 +122,28 @@ def test_what_is_no_function_of_its_input_is_refused(capsys, small, name, said):
 def test_a_bias_keeps_its_cure_and_another_function_gets_none(capsys, small):
     assert "stays within 4 ulp" in checked(capsys, small, "eps", "bce_logits", "-t", "1")[1]
     assert "stays within" not in checked(capsys, small, "weighted", "bce_logits", "-t", "1")[1]
+
+
+def test_a_cost_is_ascribed_only_to_an_operation_that_acts_there(capsys, small):
+    """What is worst in ulps is the lower end of a clip; 20 becomes 15.9 by its upper end.  An eps costs what it costs."""
+    verdict = checked(capsys, small, "clip", "bce_logits", "-t", "0")[1]
+    assert "max(1 / (1 + exp(3.40282e+38)), 1e-07) clamps to 1e-07" in verdict
+    assert "For |x| <= 20 the loss is off most at 20: 15.9424 for 20." in verdict and "What that costs" not in verdict
+    assert "the loss is off most" not in checked(capsys, small, "eps", "bce_logits", "-t", "1")[1]
+
+
+@pytest.mark.parametrize(
+    ("operation", "other", "same"),
+    [
+        ("1 / (1 + exp(-87.3)) + 1e-05", "1 / (1 + exp(20)) + 1e-05", True),
+        ("1 - (-2.5e-08)", "1 - 3", True),
+        ("max(expit(-3.4e+38), 1e-07)", "min(expit(20), 0.999999881)", False),
+        ("log1p(-inf)", "log(0)", False),
+        ("log2(1) * 3", "log10(1) * 3", False),
+    ],
+)
+def test_the_same_operation_is_known_at_another_input(operation, other, same):
+    assert (shape(operation) == shape(other)) is same
 
 
 def test_nan_comes_before_what_is_flushed_and_keeps_its_cure(capsys, small):

@@ -6,6 +6,7 @@ subnormal numbers; so both are looked for, and take the place of the reason that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from harness.checking.properties import BrokenProperty, broken_properties
 from harness.checking.recognise import recognise
 from harness.checking.recognition import Recognition
 from harness.explain.bias import BIAS_CAUSES
+from harness.explain.explanation import noun_of
 from harness.numbers.distinct import distinct
 from harness.sweep.case import Case
 from harness.sweep.grid import Grid, visited
@@ -28,6 +30,8 @@ from harness.tables.text import decimal_input
 from harness.tables.usual import range_text, usual_range
 
 COSTS = "What that costs"
+# A number in an operation as it is written, in parentheses where it is negative; no digit of a name such as log1p.
+NUMBER = re.compile(r"(?<![\w.])(?:(?<!\w)\(-(?:inf|[\d.]+(?:e[+-]?\d+)?)\)|-?(?:inf|nan|[\d.]+(?:e[+-]?\d+)?))")
 OTHERWISE = ("formula", "branch", "clamp")  # of a formula that is followed: what may make it another function
 LEAST_ABSOLUTE = 1e-3  # of a value, or of 1: what is off by less costs nothing
 
@@ -121,8 +125,16 @@ def _as_met(row: Row, called: CalledPart) -> Row:
     if off[i] <= LEAST_ABSOLUTE * max(1.0, abs(float(exact[i]))):
         return row
     at = decimal_input(fmt.hex(fmt.from_ordinal(ordinals[i : i + 1])[0]))
-    told = f"{COSTS} for {usual}: {given[i]:.6g} for {exact[i]:.6g} at {at}."
+    acts = called.explained(problem, fmt, fmt.from_ordinal(ordinals[i : i + 1])[0], target)
+    same = acts.cause == row["cause"] and shape(acts.operation) == shape(str(row["operation"]))
+    said = f"{COSTS} for {usual}: " if same else f"For {usual} the {noun_of(problem)} is off most at {at}: "
+    told = f"{said}{given[i]:.6g} for {exact[i]:.6g}{f' at {at}' if same else ''}."
     return {**row, "reason": f"{row['reason']} {told}"}
+
+
+def shape(operation: str) -> str:
+    """Return an operation with a mark in the place of each number, so that the same one is known at another input."""
+    return NUMBER.sub("#", operation)
 
 
 def broken_notes(problem_name: str, broken: Sequence[BrokenProperty]) -> list[str]:
