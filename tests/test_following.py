@@ -182,6 +182,30 @@ def test_what_is_rounded_to_1_is_blamed_and_not_the_exact_subtraction(function, 
     assert cause == "cancellation" or written(largest.node) == operation
 
 
+def naive(x, y):
+    p = 1 / (1 + np.exp(-x))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
+@pytest.mark.parametrize(
+    ("options", "becomes"), [({}, "3.40282e+38"), ({"posinf": 0.0}, "0"), ({"nan": 0.0, "posinf": 7.0}, "7")]
+)
+def test_nan_to_num_is_no_branch_and_what_made_the_infinity_is_to_blame(options, becomes):
+    def finite(x, y):
+        return np.nan_to_num(naive(x, y), **options)
+
+    found = why(finite, 32.0, 0.0)
+    assert (found.cause, found.operation, found.bias_ulp) == ("saturation", "1 / (1 + exp(-32))", 0)
+    assert f"then nan_to_num turns inf into {becomes}: the loss 32 becomes" in found.reason
+    result = follow(finite, np.float32([32]), np.float32([0]))
+    shares = {written(e.node): float(e.share) for e in operation_errors(result, found.exact)}
+    assert shares["1 + exp(-32)"] == pytest.approx(1)
+    # Negative controls: without an infinity nothing is said of it; one that is exact is a bias.
+    assert "nan_to_num" not in why(finite, 12.0, 0.0).reason
+    found = why(lambda x, y: np.nan_to_num(np.log(x - x), neginf=-5.0), 12.0, 0.0)
+    assert found.cause == "clamp" and "nan_to_num" in found.operation
+
+
 @pytest.mark.parametrize(
     ("function", "named"),
     [

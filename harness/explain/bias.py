@@ -155,7 +155,9 @@ def _is_weight(node: Shadow) -> bool:
 
 
 def _guard(node: Shadow) -> Shadow | None:
-    """Return the operand that a clamp replaced, or that a small constant was added to."""
+    """Return the operand that a clamp, or nan_to_num, replaced, or that a small constant was added to."""
+    if node.name == "nan_to_num":
+        return None if is_finite(node.operands[0].exact) else node.operands[0]
     if len(node.operands) != 2 or node.operands[0].constant_value == node.operands[1].constant_value:
         return None
     constant, other = sorted(node.operands, key=lambda o: not o.constant_value)

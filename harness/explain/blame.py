@@ -39,7 +39,7 @@ EVENTS = {
 }
 NEAR_ONE = 2.0**-4  # of its argument there, log multiplies the relative error by 2^4 or more
 AMPLIFIED_BITS = 3  # a relative error that grows less than eightfold in one operation is not singled out
-PASSING = ("where", "maximum", "minimum", "negative", "absolute", "positive")  # round nothing
+PASSING = ("where", "maximum", "minimum", "negative", "absolute", "positive", "nan_to_num")  # round nothing
 LOGARITHMS = ("log", "log1p", "logit", "xlogy", "xlog1py")
 SATURATING = ("divide", "tanh", "expit", "reciprocal")
 
