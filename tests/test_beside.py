@@ -61,6 +61,9 @@ def clip(x, y):
     p = np.clip(1 / (1 + np.exp(-x)), 1e-7, 1 - 1e-7)
     return -(y * np.log(p) + (1 - y) * np.log(1 - p))
 
+def weighted_naive(x, y):
+    return 3 * y * np.log(1 + np.exp(-x)) + (1 - y) * np.log(1 + np.exp(x))
+
 def flushing(x, y):
     tiny = np.float32(1.1754944e-38)
     loss = stable(np.where(np.abs(x) < tiny, np.float32(0), x), y)
@@ -122,6 +125,16 @@ def test_what_is_no_function_of_its_input_is_refused(capsys, small, name, said):
 def test_a_bias_keeps_its_cure_and_another_function_gets_none(capsys, small):
     assert "stays within 4 ulp" in checked(capsys, small, "eps", "bce_logits", "-t", "1")[1]
     assert "stays within" not in checked(capsys, small, "weighted", "bce_logits", "-t", "1")[1]
+
+
+def test_each_target_has_its_own_verdict(capsys, small):
+    """A weight of the positive class changes nothing at y = 0, where the loss cancels and is the problem all the same."""
+    verdict = checked(capsys, small, "weighted_naive", "bce_logits", "-t", "0", "-t", "1")[1]
+    zero, one = (line for line in verdict.splitlines() if line.startswith("FAIL"))
+    assert "(absorption): the loss" in zero and "At another target it is another function: 3 times" in zero
+    assert "stays within" not in verdict
+    # Negative control: at y = 1 it is another function, and nothing else is said.
+    assert "another function than bce_logits: 3 times the problem at y = 1" in one and "absorption" not in one
 
 
 def test_a_cost_is_ascribed_only_to_an_operation_that_acts_there(capsys, small):

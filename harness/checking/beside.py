@@ -14,6 +14,7 @@ import numpy as np
 from harness import UsageError
 from harness.checking.flushing import Flushing, flushed
 from harness.checking.judge import FLUSH, OTHER, over
+from harness.checking.moderate import moderate_values, same, tolerance_of
 from harness.checking.parts import CalledPart
 from harness.checking.properties import BrokenProperty, broken_properties
 from harness.checking.recognise import recognise
@@ -56,7 +57,30 @@ def _is_inexact(called: CalledPart, x: float, target: float | None) -> bool:
 
 def reasoned(rows: Sequence[Row], other: Recognition | None, called: CalledPart, max_ulp: float) -> list[Row]:
     """Return rows whose reasons tell another function, flushed subnormal numbers, and what a bias costs."""
-    return as_met(as_flushed(as_other(rows, other, max_ulp), called, max_ulp), called, max_ulp)
+    own = [other is not None and over(row, max_ulp) and _is_problem(row, called) for row in rows]
+    told = [_uncured(row) if kept else as_other([row], other, max_ulp)[0] for row, kept in zip(rows, own)]
+    met = as_met(as_flushed(told, called, max_ulp), called, max_ulp)
+    return [_beside_other(row, other) if kept and other else row for row, kept in zip(met, own)]
+
+
+def _is_problem(row: Row, called: CalledPart) -> bool:
+    """Tell whether a function that is another one is the problem all the same at a row's target."""
+    if row["target"] == "":
+        return False
+    found = moderate_values(
+        called.problem, called.fmt, lambda x, y=None: called.on(x, y, "unpadded"), float(str(row["target"]))
+    )
+    return same(found.given, found.exact, tolerance_of(called.fmt))
+
+
+def _uncured(row: Row) -> Row:
+    """Return a row without the cure that its reason names: a kernel of the problem would change the loss elsewhere."""
+    return {**row, "remedy": "", "reason": ADVICE.sub(".", str(row["reason"]))}
+
+
+def _beside_other(row: Row, other: Recognition) -> Row:
+    """Return a row with its own reason, and after it what the function is at other targets."""
+    return {**row, "reason": f"{row['reason']} At another target it is another function: {other.sentence}."}
 
 
 def as_other(rows: Sequence[Row], other: Recognition | None, max_ulp: float) -> list[Row]:
