@@ -64,6 +64,14 @@ def clip(x, y):
 def weighted_naive(x, y):
     return 3 * y * np.log(1 + np.exp(-x)) + (1 - y) * np.log(1 + np.exp(x))
 
+def reduced(x, y):
+    ce = stable(x, y)
+    pt = np.exp(-ce)
+    return np.where(pt < 0.5, x.dtype.type(1), ((1 - pt) / x.dtype.type(0.5)) ** 2) * ce
+
+def cut(x, y):
+    return np.where(x > 4, x, np.log1p(np.exp(np.minimum(x, 4)))) - x * y + np.where(x < -4, np.exp(x) / 8, 0 * x)
+
 def flushing(x, y):
     tiny = np.float32(1.1754944e-38)
     loss = stable(np.where(np.abs(x) < tiny, np.float32(0), x), y)
@@ -135,6 +143,15 @@ def test_each_target_has_its_own_verdict(capsys, small):
     assert "stays within" not in verdict
     # Negative control: at y = 1 it is another function, and nothing else is said.
     assert "another function than bce_logits: 3 times the problem at y = 1" in one and "absorption" not in one
+
+
+def test_another_function_on_one_side_of_a_branch_gets_no_cure(capsys, small):
+    verdict = checked(capsys, small, "reduced", "bce_logits", "-t", "1")[1]
+    assert "another function than bce_logits: on one side of a branch it gives" in verdict
+    assert "6 of the 12 moderate inputs" in verdict and "stays within" not in verdict
+    # Negative control: a cutoff beyond moderate inputs is a bias, and has a cure.
+    verdict = checked(capsys, small, "cut", "bce_logits", "-t", "0")[1]
+    assert "selects another formula (modelling bias)" in verdict and "stays within 4 ulp" in verdict
 
 
 def test_a_cost_is_ascribed_only_to_an_operation_that_acts_there(capsys, small):

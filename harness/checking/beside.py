@@ -14,7 +14,7 @@ import numpy as np
 from harness import UsageError
 from harness.checking.flushing import Flushing, flushed
 from harness.checking.judge import FLUSH, OTHER, over
-from harness.checking.moderate import moderate_values, same, tolerance_of
+from harness.checking.moderate import LEAST, moderate_values, same, tolerance_of
 from harness.checking.parts import CalledPart
 from harness.checking.properties import BrokenProperty, broken_properties
 from harness.checking.recognise import recognise
@@ -59,8 +59,25 @@ def reasoned(rows: Sequence[Row], other: Recognition | None, called: CalledPart,
     """Return rows whose reasons tell another function, flushed subnormal numbers, and what a bias costs."""
     own = [other is not None and over(row, max_ulp) and _is_problem(row, called) for row in rows]
     told = [_uncured(row) if kept else as_other([row], other, max_ulp)[0] for row, kept in zip(rows, own)]
+    told = [_as_half(row, called) if over(row, max_ulp) and row["cause"] == "branch" else row for row in told]
     met = as_met(as_flushed(told, called, max_ulp), called, max_ulp)
     return [_beside_other(row, other) if kept and other else row for row, kept in zip(met, own)]
+
+
+def _as_half(row: Row, called: CalledPart) -> Row:
+    """Return a row that a branch spoils as another function's, where all moderate inputs on one side of it are far off."""
+    from harness.checking.unnamed import difference, farthest, least_far
+
+    target = None if row["target"] == "" else float(str(row["target"]))
+    p = moderate_values(called.problem, called.fmt, lambda x, y=None: called.on(x, y, "unpadded"), target)
+    tolerance = tolerance_of(called.fmt)
+    far = np.abs(p.given - p.exact) > least_far(tolerance) * np.abs(p.exact)
+    one_side = int(np.count_nonzero(np.diff(far[np.argsort(p.x)]))) == 1
+    if not one_side or far.sum() < LEAST or not same(p.given[~far], p.exact[~far], tolerance):
+        return row
+    at = f"{called.problem.variable} = {p.x[farthest(p.given, p.exact)]:g}"
+    told = f"on one side of a branch {difference(p.given, p.exact, at, tolerance)}."
+    return {**row, "cause": OTHER, "operation": "", "remedy": "", "reason": told}
 
 
 def _is_problem(row: Row, called: CalledPart) -> bool:
