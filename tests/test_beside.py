@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
+from harness.checking.beside import shape
 from harness.checking.flushing import flushed
 from harness.checking.properties import broken_properties, property_results
 from harness.cli.main import main
@@ -57,10 +58,28 @@ def half(x):
 def weighted(x, y):
     return 3 * y * np.logaddexp(0, -x) + (1 - y) * np.logaddexp(0, x)
 
+def clip(x, y):
+    p = np.clip(1 / (1 + np.exp(-x)), 1e-7, 1 - 1e-7)
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+def weighted_naive(x, y):
+    return 3 * y * np.log(1 + np.exp(-x)) + (1 - y) * np.log(1 + np.exp(x))
+
+def reduced(x, y):
+    ce = stable(x, y)
+    pt = np.exp(-ce)
+    return np.where(pt < 0.5, x.dtype.type(1), ((1 - pt) / x.dtype.type(0.5)) ** 2) * ce
+
+def cut(x, y):
+    return np.where(x > 4, x, np.log1p(np.exp(np.minimum(x, 4)))) - x * y + np.where(x < -4, np.exp(x) / 8, 0 * x)
+
 def flushing(x, y):
     tiny = np.float32(1.1754944e-38)
     loss = stable(np.where(np.abs(x) < tiny, np.float32(0), x), y)
     return np.where(np.abs(loss) < tiny, np.float32(0), loss)
+
+def flushing_nan(x, y):
+    return flushing(x, y) + 0 * np.exp(-x)
 """
 
 
@@ -115,6 +134,57 @@ def test_what_is_no_function_of_its_input_is_refused(capsys, small, name, said):
 def test_a_bias_keeps_its_cure_and_another_function_gets_none(capsys, small):
     assert "stays within 4 ulp" in checked(capsys, small, "eps", "bce_logits", "-t", "1")[1]
     assert "stays within" not in checked(capsys, small, "weighted", "bce_logits", "-t", "1")[1]
+
+
+def test_each_target_has_its_own_verdict(capsys, small):
+    """A weight of the positive class changes nothing at y = 0, where the loss cancels and is the problem all the same."""
+    verdict = checked(capsys, small, "weighted_naive", "bce_logits", "-t", "0", "-t", "1")[1]
+    zero, one = (line for line in verdict.splitlines() if line.startswith("FAIL"))
+    assert "(absorption): the loss" in zero and "At another target it is another function: 3 times" in zero
+    assert "stays within" not in verdict
+    # Negative control: at y = 1 it is another function, and nothing else is said.
+    assert "another function than bce_logits: 3 times the problem at y = 1" in one and "absorption" not in one
+
+
+def test_another_function_on_one_side_of_a_branch_gets_no_cure(capsys, small):
+    verdict = checked(capsys, small, "reduced", "bce_logits", "-t", "1")[1]
+    assert "another function than bce_logits: on one side of a branch it gives" in verdict
+    assert "6 of the 12 moderate inputs" in verdict and "stays within" not in verdict
+    # Negative control: a cutoff beyond moderate inputs is a bias, and has a cure.
+    verdict = checked(capsys, small, "cut", "bce_logits", "-t", "0")[1]
+    assert "selects another formula (modelling bias)" in verdict and "stays within 4 ulp" in verdict
+
+
+def test_a_cost_is_ascribed_only_to_an_operation_that_acts_there(capsys, small):
+    """What is worst in ulps is the lower end of a clip; 20 becomes 15.9 by its upper end.  An eps costs what it costs."""
+    verdict = checked(capsys, small, "clip", "bce_logits", "-t", "0")[1]
+    assert "max(1 / (1 + exp(3.40282e+38)), 1e-07) clamps to 1e-07" in verdict
+    assert "For |x| <= 20 the loss is off most at 20: 15.9424 for 20." in verdict and "What that costs" not in verdict
+    assert "the loss is off most" not in checked(capsys, small, "eps", "bce_logits", "-t", "1")[1]
+
+
+@pytest.mark.parametrize(
+    ("operation", "other", "same"),
+    [
+        ("1 / (1 + exp(-87.3)) + 1e-05", "1 / (1 + exp(20)) + 1e-05", True),
+        ("1 - (-2.5e-08)", "1 - 3", True),
+        ("max(expit(-3.4e+38), 1e-07)", "min(expit(20), 0.999999881)", False),
+        ("log1p(-inf)", "log(0)", False),
+        ("log2(1) * 3", "log10(1) * 3", False),
+    ],
+)
+def test_the_same_operation_is_known_at_another_input(operation, other, same):
+    assert (shape(operation) == shape(other)) is same
+
+
+def test_nan_comes_before_what_is_flushed_and_keeps_its_cure(capsys, small):
+    verdict = checked(capsys, small, "flushing_nan", "bce_logits", "-t", "1")[1]
+    reason, _, flush = verdict.partition(" It flushes subnormal results")
+    assert "exp(88.7228) overflows to inf, then 0 * inf: the loss 88.7228 becomes nan; " in reason
+    assert "stays within 4 ulp" in reason and "roundings accumulate" not in verdict and "spurious outcomes" in flush
+    # Negative control: where the flush is all that is wrong, nothing else is named, and no cure.
+    alone = checked(capsys, small, "flushing", "bce_logits", "-t", "1")[1]
+    assert "stays within 4 ulp" not in alone and "overflows" not in alone
 
 
 def as_function(problem, name):

@@ -11,6 +11,7 @@ from math import exp  # a name of this module's own, which following must see
 import numpy as np
 import pytest
 from mpmath import mp
+from scipy.special import expit
 
 import harness
 from harness.cli.main import main
@@ -21,7 +22,7 @@ from harness.explain.shadow import trace
 from harness.explain.torch_operations import RULES, follow_torch, to_array, to_tensor
 from harness.kernels import kernel_named
 from harness.numbers.formats import FORMATS
-from harness.problems import PROBLEMS
+from harness.problems import PROBLEMS, problem_named
 
 F32 = FORMATS["float32"]
 LOSS, SOFTPLUS = PROBLEMS["bce_logits"], PROBLEMS["softplus"]
@@ -125,6 +126,19 @@ def test_a_guarded_branch_is_blamed_for_its_cutoff(x):
     assert why(clamped, x, problem=SOFTPLUS).operation == f"min({x:g}, 8)"
 
 
+def cut(at):
+    return lambda x, y: np.where(x > at, x, np.log(1 + np.exp(x))) - y * x
+
+
+@pytest.mark.parametrize("x", [40.0, 60.0, 720.0])  # at 720 the formula that is not selected overflows
+def test_a_cutoff_beyond_which_both_formulas_round_alike_is_not_blamed(x):
+    found = why(cut(37), x, 1.0, fmt="float64")
+    assert (found.cause, found.operation) == ("cancellation", f"{x:g} - 1 * {x:g}")
+    # Negative control: at a lower cutoff the formulas differ by more than rounding.
+    found = why(cut(8), 12.0, 1.0, fmt="float64")
+    assert (found.cause, found.operation) == ("branch", "12 > 8")
+
+
 @pytest.mark.parametrize(
     ("x", "operation"),
     [
@@ -137,6 +151,60 @@ def test_a_guarded_branch_is_blamed_for_its_cutoff(x):
 def test_the_rounded_argument_is_blamed_and_not_the_log(x, operation):
     found = why(lambda x: np.log(np.sqrt(1 + np.exp(x))) * 2, x, problem=SOFTPLUS)
     assert found.operation == operation and found.cause in ("absorption", "saturation")
+
+
+def focal(x, y):  # as torchvision has it
+    p = expit(x)
+    p_t = p * y + (1 - p) * (1 - y)
+    return (y * np.logaddexp(0, -x) + (1 - y) * np.logaddexp(0, x)) * (1 - p_t) ** 2
+
+
+def by_tanh(x, y):
+    p = 0.5 * (1 + np.tanh(x / 2))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
+@pytest.mark.parametrize(
+    ("function", "problem", "x", "cause", "operation"),
+    [
+        (focal, "focal_bce_logits", 17.0, "saturation", "expit(17)"),
+        (by_tanh, "bce_logits", 17.318, "absorption", "1 + tanh(17.318 / 2)"),
+        # Negative controls: a subtraction of rounded numbers that are not 1 does cancel.
+        (focal, "focal_bce_logits", 12.0, "cancellation", "1 - 0.999994"),
+        (lambda x, y: np.logaddexp(0, x) - x * y, "bce_logits", 18.0, "cancellation", "logaddexp(0, 18) - 18 * 1"),
+    ],
+)
+def test_what_is_rounded_to_1_is_blamed_and_not_the_exact_subtraction(function, problem, x, cause, operation):
+    found = why(function, x, 1.0, problem_named(problem))
+    assert (found.cause, found.operation) == (cause, operation)
+    # The table blames the same: what is named has the largest share.
+    result = follow(function, np.float32([x]), np.float32([1]))
+    largest = max(operation_errors(result, found.exact), key=lambda e: abs(e.share))
+    assert cause == "cancellation" or written(largest.node) == operation
+
+
+def naive(x, y):
+    p = 1 / (1 + np.exp(-x))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
+@pytest.mark.parametrize(
+    ("options", "becomes"), [({}, "3.40282e+38"), ({"posinf": 0.0}, "0"), ({"nan": 0.0, "posinf": 7.0}, "7")]
+)
+def test_nan_to_num_is_no_branch_and_what_made_the_infinity_is_to_blame(options, becomes):
+    def finite(x, y):
+        return np.nan_to_num(naive(x, y), **options)
+
+    found = why(finite, 32.0, 0.0)
+    assert (found.cause, found.operation, found.bias_ulp) == ("saturation", "1 / (1 + exp(-32))", 0)
+    assert f"then nan_to_num turns inf into {becomes}: the loss 32 becomes" in found.reason
+    result = follow(finite, np.float32([32]), np.float32([0]))
+    shares = {written(e.node): float(e.share) for e in operation_errors(result, found.exact)}
+    assert shares["1 + exp(-32)"] == pytest.approx(1)
+    # Negative controls: without an infinity nothing is said of it; one that is exact is a bias.
+    assert "nan_to_num" not in why(finite, 12.0, 0.0).reason
+    found = why(lambda x, y: np.nan_to_num(np.log(x - x), neginf=-5.0), 12.0, 0.0)
+    assert found.cause == "clamp" and "nan_to_num" in found.operation
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ class ModerateValues:
     exact: Array
 
 
+def tolerance_of(fmt: Format) -> float:
+    """Return what a guess may leave open in a format, relative to the values' size."""
+    return min(max(ROUNDINGS * fmt.machine_epsilon, TRACE), COARSEST)
+
+
 def moderate_inputs(problem: Problem) -> Array:
     """Return moderate inputs of a problem, in float64: inside its domain, and none at its centre."""
     if problem.input == "probability":

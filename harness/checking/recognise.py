@@ -16,12 +16,11 @@ from harness.checking.moderate import (
     APART,
     COARSEST,
     LEAST,
-    ROUNDINGS,
-    TRACE,
     Call,
     ModerateValues,
     moderate_values,
     same,
+    tolerance_of,
 )
 from harness.checking.other_inputs import another_problem, mirrored, other_domain, scaled, squashed, swapped
 from harness.checking.other_targets import between_targets, other_targets, signed_labels, smoothed_and_weighted
@@ -39,7 +38,7 @@ def recognise(problem: Problem, fmt: Format, call: Call, soft: bool = True) -> R
     `call(x)` or `call(x, y)` takes arrays of shape (n,) of the format and returns one of n values; what it raises is
     passed on.  `soft` tells whether what it gives at soft targets matters: where just hard ones are asked for, it does not.
     """
-    tolerance = min(max(ROUNDINGS * fmt.machine_epsilon, TRACE), COARSEST)
+    tolerance = tolerance_of(fmt)
     hard = [moderate_values(problem, fmt, call, t) for t in ((0.0, 1.0) if problem.has_target else (None,))]
     if all(same(p.given, p.exact, APART * tolerance) for p in hard):
         return between_targets(problem, fmt, call, tolerance) if problem.has_target and soft else None

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 from mpmath.libmp import fzero
 
-from harness.explain.blame import Diagnosis, blame, event, exponent
+from harness.explain.blame import Diagnosis, as_good_as_rounded, blame, event, exponent
 from harness.explain.expansions import Expansion, compare, gap, is_finite, is_nan
 from harness.explain.shadow import Shadow, nodes, taken
 from harness.numbers.formats import format_of
@@ -53,9 +53,9 @@ def bias(result: Shadow, truth: Expansion) -> Diagnosis:
         for finding, changes in tried:
             left = exponent(gap(_without(every, changes), truth))
             if left < least:
-                best, least = finding, left
+                best, least = (finding, changes), left
         if best:
-            return _flipped(best.node) or best
+            return _flipped(best[0].node) or _only_rounded(every, best[1]) or best[0]
     # What keeps the formula finite, at the price of a bias, leaves inf or NaN when it is left out.
     kept = [finding for finding, changes in guards if not is_finite(_without(every, changes))]
     return kept[0] if kept else Diagnosis("formula", result)
@@ -88,6 +88,27 @@ def _decides_otherwise(condition: Shadow) -> bool:
     if condition.name not in COMPARED or any(is_nan(o.exact) or is_nan(o.machine) for o in condition.operands):
         return False
     return COMPARED[condition.name](compare(*(o.exact for o in condition.operands))) != bool(condition.number)
+
+
+def _only_rounded(every: list[Shadow], changes: Changes) -> Diagnosis | None:
+    """Explain branches whose values are the other formulas' exact ones, rounded: what follows them is to blame.
+
+    Beyond a cutoff at 18, r + e^-r is log(1 + e^r) to half an ulp; that the loss then cancels has nothing to do with it.
+    """
+    copies: dict[int, Shadow] = {}
+    for node in every:
+        other = changes.get(id(node))
+        if other is not None:
+            copies[id(node)] = Shadow("input", (), node.computed)
+            copies[id(node)].exact = copies.get(id(other), other).exact
+            if node.name != "where" or not as_good_as_rounded(copies[id(node)]):
+                return None
+        elif any(id(o) in copies for o in node.operands):
+            copies[id(node)] = Shadow(node.name, tuple(copies.get(id(o), o) for o in node.operands), node.computed)
+    result = copies.get(id(every[-1]), every[-1])
+    found = blame(result, format_of(result.dtype))
+    blamed = next((node for node in every if copies.get(id(node)) is found.node), found.node)
+    return Diagnosis(found.cause, blamed, found.effects)
 
 
 def _options(every: list[Shadow]) -> list[tuple[Diagnosis, Changes]]:
@@ -134,7 +155,9 @@ def _is_weight(node: Shadow) -> bool:
 
 
 def _guard(node: Shadow) -> Shadow | None:
-    """Return the operand that a clamp replaced, or that a small constant was added to."""
+    """Return the operand that a clamp, or nan_to_num, replaced, or that a small constant was added to."""
+    if node.name == "nan_to_num":
+        return None if is_finite(node.operands[0].exact) else node.operands[0]
     if len(node.operands) != 2 or node.operands[0].constant_value == node.operands[1].constant_value:
         return None
     constant, other = sorted(node.operands, key=lambda o: not o.constant_value)

@@ -39,7 +39,7 @@ EVENTS = {
 }
 NEAR_ONE = 2.0**-4  # of its argument there, log multiplies the relative error by 2^4 or more
 AMPLIFIED_BITS = 3  # a relative error that grows less than eightfold in one operation is not singled out
-PASSING = ("where", "maximum", "minimum", "negative", "absolute", "positive")  # round nothing
+PASSING = ("where", "maximum", "minimum", "negative", "absolute", "positive", "nan_to_num")  # round nothing
 LOGARITHMS = ("log", "log1p", "logit", "xlogy", "xlog1py")
 SATURATING = ("divide", "tanh", "expit", "reciprocal")
 
@@ -74,9 +74,9 @@ def _blame(result: Shadow) -> list[Shadow]:
         # In log(sqrt(1 + a)) the root of a sum that was rounded to 1 is correct, and not to blame.
         deeper = _near_one(node) and node.name not in ("add", "subtract", *SATURATING)
         argument = deeper and any(n.name in LOGARITHMS for n in path[:-1])
-        if not _passes(node) and not argument and _as_good_as_rounded(node):
+        if not (_passes(node) or _carries_one(node)) and not argument and as_good_as_rounded(node):
             break
-        local = expansions.gap(node.machine, node.exactly([o.machine for o in node.operands]))
+        local = _local(node)
         if libmp.mpf_ge(libmp.mpf_shift(local, 1), node.error):
             break
         nxt = _largest_part(node)
@@ -85,6 +85,21 @@ def _blame(result: Shadow) -> list[Shadow]:
         path.append(nxt)
         node = nxt
     return path
+
+
+def _local(node: Shadow) -> Raw:
+    """Return the error that an operation makes of the operands that were computed."""
+    return expansions.gap(node.machine, node.exactly([o.machine for o in node.operands]))
+
+
+def _carries_one(node: Shadow) -> bool:
+    """Tell whether a value is 1 as a saturating function is, with nothing rounded since: 1 * expit(17) + 0."""
+    while node.name not in SATURATING and abs(node.number) == 1 and node.operands and _local(node) == fzero:
+        nxt = _largest_part(node)
+        if nxt is None:
+            return False
+        node = nxt
+    return node.name in SATURATING and abs(node.number) == 1
 
 
 def _near_one(node: Shadow) -> bool:
@@ -96,7 +111,7 @@ def _passes(node: Shadow) -> bool:
     return node.name in PASSING or (node.name == "astype" and node.number == node.operands[0].number)
 
 
-def _as_good_as_rounded(node: Shadow) -> bool:
+def as_good_as_rounded(node: Shadow) -> bool:
     """Tell whether a value is the exact one rounded, which exact operands would not have bettered."""
     size = node.machine[0]
     if not size[1]:
@@ -153,13 +168,19 @@ def _cause(path: list[Shadow], amplifier: int, gain: float, fmt: Format) -> tupl
     saturated = [n for n in reversed(between) if n.name in SATURATING and abs(n.number) == 1]
     if saturated:
         return "saturation", saturated[0]
-    if node.name in ("add", "subtract"):
+    if node.name in ("add", "subtract") and not (_made_one(between, root) and not node.number):
         return "cancellation", node
     if root.name in ("add", "subtract"):
         return "absorption", root
     if node.name in LOGARITHMS and (root.name in SATURATING or _near_one(root)):
         return "saturation", root
     return "rounding", node
+
+
+def _made_one(between: list[Shadow], root: Shadow) -> bool:
+    """Tell whether a sum with a saturating function made a value 1, as (1 + tanh(9)) / 2: then 1 - 1 is exact."""
+    saturating = any(o.name in SATURATING and _near_one(o) for o in root.operands)
+    return bool(between) and abs(between[0].number) == 1 and root.name in ("add", "subtract") and saturating
 
 
 def event(node: Shadow) -> str | None:

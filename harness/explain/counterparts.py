@@ -104,6 +104,13 @@ def sign(a: Expansion) -> Expansion:
     return a if is_nan(a) else of(compare(a, ZERO))
 
 
+def nan_to_num(a: Expansion, nan: Expansion, above: Expansion, below: Expansion) -> Expansion:
+    """Return a number itself, and what is put in the place of NaN and of the two infinities."""
+    if is_finite(a):
+        return a
+    return nan if is_nan(a) else above if compare(a, ZERO) > 0 else below
+
+
 OPERATIONS: dict[str, Callable[..., Expansion]] = {
     "add": add, "subtract": subtract, "multiply": multiply, "divide": divide, "negative": negative,
     "positive": lambda a: a, "absolute": absolute, "fabs": absolute, "sign": sign, "sqrt": sqrt,
@@ -115,5 +122,5 @@ OPERATIONS: dict[str, Callable[..., Expansion]] = {
     "cosh": cosh, "arctanh": arctanh, "atanh": arctanh, "float_power": power, "entr": lambda a: negative(xlogy(a, a)),
     "rel_entr": rel_entr, "kl_div": lambda a, b: add(rel_entr(a, b), subtract(b, a)), "fmax": maximum, "fmin": minimum,
     "xlog1py": lambda a, b: xlogy(a, add(ONE, b)), "logit": lambda a: log(divide(a, subtract(ONE, a))),
-    "astype": lambda a: a,
+    "astype": lambda a: a, "nan_to_num": nan_to_num,
 }  # fmt: skip

@@ -20,13 +20,13 @@ from mpmath import mp
 
 from harness import UsageError
 from harness.explain import blackbox, expansions
-from harness.explain.bias import BIAS_CAUSES, bias, undefined
+from harness.explain.bias import BIAS_CAUSES, bias, living, undefined
 from harness.explain.blame import EVENTS, ROUNDING_CAUSES, Diagnosis, blame
 from harness.explain.expansions import Expansion
 from harness.explain.followed import NotFollowed, follow
 from harness.explain.notation import expression, magnitude, number
 from harness.explain.remedies import BUDGET, compute, exact_at, total_ulp
-from harness.explain.shadow import Shadow, trace
+from harness.explain.shadow import Shadow, nodes, trace
 from harness.kernels import Kernel
 from harness.numbers.formats import Format
 from harness.problems import Problem, antiderivative_of, is_hessian
@@ -243,9 +243,21 @@ def _with_parts(case: ProblemAt, result: Shadow) -> Explanation:
     kind = "switch" if switched and finding.cause == "clamp" else finding.cause
     told = SENTENCES[kind].format(operation=operation, value=value, own=own)
     told += "".join(f", then {e}" for e in finding.effects)
+    told += _made_finite(result)
     reason = _sentence(case, result.number, total, told)
     parts = total, modelling, rounding
     return Explanation(result.number, case.exact, *parts, finding.cause, operation, finding.effects, reason)
+
+
+def _made_finite(result: Shadow) -> str:
+    """Write what nan_to_num made of an infinity or NaN that is none exactly; nothing where it met none."""
+    alive = living(result)
+    for node in nodes(result):
+        if node.name == "nan_to_num" and id(node) in alive and expansions.is_finite(node.operands[0].exact):
+            met = node.operands[0].number
+            if not math.isfinite(met):
+                return f", then nan_to_num turns {met:g} into {number(node.number, node.dtype)}"
+    return ""
 
 
 def _deciding(condition: Shadow) -> Shadow:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from harness.explain.counterparts import OPERATIONS
-from harness.explain.shadow import Shadow
+from harness.explain.shadow import Shadow, nan_to_num
 
 Array = np.ndarray
 
@@ -261,10 +261,8 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **option
 def _nan_to_num(x: Followed, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Followed:
     if not np.issubdtype(x.dtype, np.inexact):
         return x  # NumPy leaves formats that it does not know, such as bfloat16, as they are
-    limits = np.nan_to_num(np.array([np.inf, -np.inf], x.dtype), posinf=posinf, neginf=neginf)
-    value = x
-    for what, instead in ((np.isnan, nan), (np.isposinf, limits[0]), (np.isneginf, limits[1])):
-        value = _where(_infinite(x, what), x.dtype.type(instead), value)
+    computed = np.nan_to_num(x.computed, nan=nan, posinf=posinf, neginf=neginf)
+    value = Followed(nan_to_num(x.node, computed, nan, posinf, neginf))
     if copy:
         return value
     x[...] = value

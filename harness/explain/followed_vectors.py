@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.explain.counterparts import OPERATIONS
 from harness.explain.followed import FollowedArray, NotFollowed, chosen, clip
-from harness.explain.shadow import Shadow
+from harness.explain.shadow import Shadow, nan_to_num
 
 Array = np.ndarray
 Nodes = Any  # an array of Shadows, which NumPy holds as objects
@@ -263,12 +263,9 @@ def _mean(a: Any, axis: Any = None, **options: Any) -> FollowedVectors:
 
 
 def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    limits = np.nan_to_num(np.array([np.inf, -np.inf], x.dtype), posinf=posinf, neginf=neginf)
-    value = x
-    for what, instead in ((np.isnan, nan), (np.isposinf, limits[0]), (np.isneginf, limits[1])):
-        flags = np.asarray(what(x.values))
-        asked = _each(lambda node, what=what: Shadow(what.__name__, (node,), np.asarray(what(node.computed))), x.nodes)
-        value = _where(FollowedVectors(flags, asked), x.dtype.type(instead), value)
+    instead = {"nan": nan, "posinf": posinf, "neginf": neginf}
+    made = _each(lambda a: nan_to_num(a, np.nan_to_num(a.computed, **instead), *instead.values()), x.nodes)
+    value = FollowedVectors(np.nan_to_num(x.values, **instead), made)
     if copy:
         return value
     x[...] = value

@@ -36,7 +36,8 @@ def _parts(node: Shadow, depth: int, top: bool = False) -> tuple[str, int]:
     if node.height == 0 or (node.height > depth and not top):
         text = number(node.number, node.dtype)
         return text, 1 if text.startswith("-") else 3
-    parts = [_parts(o, depth - 1) for o in node.operands]
+    operands = node.operands[:1] if node.name == "nan_to_num" else node.operands  # without what replaces an infinity
+    parts = [_parts(o, depth - 1) for o in operands]
     if node.name == "negative":
         return "-" + _within(parts[0], 2), 1
     if node.name not in OPERATORS:

@@ -18,6 +18,7 @@ from harness.explain import expansions
 from harness.explain.counterparts import OPERATIONS
 from harness.explain.expansions import Expansion, Raw
 from harness.kernels.duck_array import DuckArray
+from harness.numbers.formats import format_of
 
 Array = np.ndarray
 
@@ -169,6 +170,17 @@ FUNCTIONS: dict[str, Callable[..., Shadow]] = {
     "ones_like": lambda like, a: _full(like, a, 1),
     "copy": lambda like, a: a,
 }
+
+
+def nan_to_num(a: Shadow, computed: Array, nan: float = 0.0, above: Any = None, below: Any = None) -> Shadow:
+    """Return what nan_to_num computed of a value; None stands for the largest and the least number of its format.
+
+    It is no branch: where the exact value is a number, nothing is replaced in it.
+    """
+    most = float(format_of(a.dtype).max)
+    instead = (nan, most if above is None else above, -most if below is None else below)
+    put = (Shadow("constant", (), np.broadcast_to(np.asarray(v, a.dtype), a.shape)) for v in instead)
+    return Shadow("nan_to_num", (a, *put), computed)
 
 
 def trace(function: Callable[..., Any], *inputs: Array) -> Shadow:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.explain.followed import NotFollowed, chosen
-from harness.explain.shadow import Shadow
+from harness.explain.shadow import Shadow, nan_to_num
 from harness.numbers.formats import FORMATS
 
 Array = np.ndarray
@@ -123,17 +123,8 @@ def _where(c: Array, condition: Shadow, a: Any, b: Any) -> Shadow:
     return _node(result.name, *result.operands, computed=c)
 
 
-def _asked(name: str, a: Shadow) -> Shadow:
-    return Shadow(name, (a,), np.asarray(getattr(np, name)(a.computed)))
-
-
 def _nan_to_num(c: Array, a: Shadow, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Shadow:
-    value = a
-    for name, instead in (("isnan", nan), ("isposinf", posinf), ("isneginf", neginf)):
-        condition = _asked(name, a)
-        put = Shadow("constant", (), c) if condition.number else _number(instead or 0, a)
-        value = _node("where", condition, put, value, computed=c if condition.number else value.computed)
-    return value
+    return nan_to_num(a, c, nan or 0.0, posinf, neginf)
 
 
 def _compared(name: str, a: Shadow, limit: float) -> Shadow:
