@@ -66,6 +66,10 @@ class Case:
         """Tell where an ulp error exceeds the budget or an outcome is spurious; shape (n,)."""
         return bad_points(self.errors(ordinals), 0, slice(None), budget)
 
+    def capped(self, ordinals: np.ndarray) -> np.ndarray:
+        """Tell at which inputs the exact value is infinite and the computed one is not; shape (n,)."""
+        return self.errors(ordinals).outcomes.get("capped", np.zeros((1, len(ordinals)), bool))[0]
+
     def _inputs(self, ordinals: np.ndarray) -> tuple[np.ndarray, ...]:
         x = self.fmt.from_ordinal(ordinals)[None, :]
         return (x,) if self.target is None else (x, np.full((1, 1), self.target))

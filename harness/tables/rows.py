@@ -221,14 +221,8 @@ def safe_range(case: Case, bad_below: int, bad_above: int, budget: float) -> Row
         hi = _boundary(case, bad_above, grid.centre, budget) - 1
     if lo > grid.centre or hi < grid.centre:
         return {"safe_lo": "", "safe_hi": ""}
-    low, high = capped(case, np.array([lo, hi]))  # poles are ends of the domain
+    low, high = case.capped(np.array([lo, hi])).astype(int)  # poles are ends of the domain
     return {"safe_lo": _hex(case.fmt, lo + low), "safe_hi": _hex(case.fmt, hi - high)}
-
-
-def capped(case: Case, ordinals: np.ndarray) -> np.ndarray:
-    """Tell at which inputs the exact value is infinite and the computed one is not, as 0 and 1."""
-    errors = case.errors(ordinals)
-    return errors.outcomes.get("capped", np.zeros((1, len(ordinals)), bool))[0].astype(np.int64)
 
 
 def _boundary(case: Case, bad: int, centre: int, budget: float) -> int:

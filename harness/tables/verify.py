@@ -25,7 +25,7 @@ from harness.sweep.streaming import BUDGET
 from harness.tables import resweep, singles, views, writer
 from harness.tables.consistency import inconsistencies
 from harness.tables.contradictions import contradictions, shortfalls
-from harness.tables.rows import CONTRACT, capped, certified_extreme, difference
+from harness.tables.rows import CONTRACT, certified_extreme, difference
 from harness.tables.strongest import Known
 from harness.truth.certified import significant
 from harness.workflow import files
@@ -245,7 +245,7 @@ def _safe_range(row: Record, case: Case) -> list[str]:
     wrong = []
     for name, end, beyond in (("safe_lo", lo, lo - 1), ("safe_hi", hi, hi + 1)):
         ends = np.array([end, min(max(beyond, case.grid.start), case.grid.stop - 1)])
-        bad = case.bad(ends, BUDGET) | (capped(case, ends) > 0)
+        bad = case.bad(ends, BUDGET) | case.capped(ends)
         if bad[0]:
             wrong.append(f"{name} {row[name]} is not within the budget")
         if ends[1] == beyond and not bad[1]:

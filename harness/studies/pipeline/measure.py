@@ -100,6 +100,10 @@ class Range(Case):
         errors = self.pipeline.errors(x, np.full((1, 1), self.target))
         return bad_points(relatively(errors) if self.relative else errors, 0, slice(None), budget)
 
+    def capped(self, ordinals: np.ndarray) -> np.ndarray:
+        """Return False at each input: a loss has no pole at a finite logit."""
+        return np.zeros(len(ordinals), bool)
+
 
 def pipeline_rows(pair: Pair, sigmoid: str, found: PairSummaries, targets: np.ndarray) -> list[Row]:
     """Return a row for each fused form, then each kernel, and target."""
