@@ -34,7 +34,6 @@ AT_MOST = (
     ("usual_max_ulp", "max_ulp"),
     ("least_ulp", "max_ulp"),
     ("sampled_ulp", "max_ulp"),
-    ("sampled_ulp", "least_ulp"),
 )
 # Counts of some of a row's points.
 COUNTS = (*OUTCOMES, "capped", "evaluations_to_best", "kernel_spurious_nan", "kernel_spurious_inf")
