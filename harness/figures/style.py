@@ -108,7 +108,7 @@ def no_bit_handle(more: str = "") -> Line2D:
 def envelope_handle() -> Patch:
     """Return the legend entry of the area under the condition envelope."""
     return Patch(
-        facecolor=ENVELOPE_AREA["color"], edgecolor=ENVELOPE["color"], lw=0.7, label="the problem's own: max(½, κ/2)"
+        facecolor=ENVELOPE_AREA["color"], edgecolor=ENVELOPE["color"], lw=0.7, label="the problem's own: ≈ max(½, κ/2)"
     )
 
 
