@@ -11,7 +11,6 @@ from math import exp  # a name of this module's own, which following must see
 import numpy as np
 import pytest
 from mpmath import mp
-from scipy.special import expit
 
 import harness
 from harness.cli.main import main
@@ -154,7 +153,7 @@ def test_the_rounded_argument_is_blamed_and_not_the_log(x, operation):
 
 
 def focal(x, y):  # as torchvision has it
-    p = expit(x)
+    p = 1 / (1 + np.exp(-x))
     p_t = p * y + (1 - p) * (1 - y)
     return (y * np.logaddexp(0, -x) + (1 - y) * np.logaddexp(0, x)) * (1 - p_t) ** 2
 
@@ -167,7 +166,7 @@ def by_tanh(x, y):
 @pytest.mark.parametrize(
     ("function", "problem", "x", "cause", "operation"),
     [
-        (focal, "focal_bce_logits", 17.0, "saturation", "expit(17)"),
+        (focal, "focal_bce_logits", 17.0, "saturation", "1 / (1 + exp(-17))"),
         (by_tanh, "bce_logits", 17.318, "absorption", "1 + tanh(17.318 / 2)"),
         # Negative controls: a subtraction of rounded numbers that are not 1 does cancel.
         (focal, "focal_bce_logits", 12.0, "cancellation", "1 - 0.999994"),
@@ -177,10 +176,10 @@ def by_tanh(x, y):
 def test_what_is_rounded_to_1_is_blamed_and_not_the_exact_subtraction(function, problem, x, cause, operation):
     found = why(function, x, 1.0, problem_named(problem))
     assert (found.cause, found.operation) == (cause, operation)
-    # The table blames the same: what is named has the largest share.
+    # The table blames the same: what is named, or an operation in it, has the largest share.
     result = follow(function, np.float32([x]), np.float32([1]))
     largest = max(operation_errors(result, found.exact), key=lambda e: abs(e.share))
-    assert cause == "cancellation" or written(largest.node) == operation
+    assert cause == "cancellation" or written(largest.node) in operation
 
 
 def naive(x, y):

@@ -130,7 +130,10 @@ class Phrases:
         if f.near == f.far:
             return f"at {v} = {self.exactly(ends[0])}"
         near, far = self.number(ends[0], towards=f.side), self.number(ends[1], towards=-f.side)
-        if f.side * float(near) >= f.side * float(far):
+        broken = (
+            f.scattered is not None and f.scattered != f.near
+        )  # beside an end in fewer digits, then, it may not hold
+        if broken or f.side * float(near) >= f.side * float(far):
             near, far = map(self.exactly, ends)
         if f.to_end:
             text = f"for {v} {'>=' if f.side > 0 else '<='} {near}"
