@@ -5,6 +5,7 @@ harness/search/along.py, and what is here must notice.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,6 +147,18 @@ class TestEdges:
         assert beside[0] == ([-1], 2)
         assert beside[1] == (sorted({*steps, 40, 2048}), 1024 // (2 * (len(steps) + 2)))
         assert spread == [65536 // cells, ([3, 5, 7], [2, 3, 1])]
+
+    def test_every_binade_is_found_on_both_sides_of_a_zero(self, monkeypatch):
+        """x - 5/8 at float16 numbers, 2^-11 apart there, rises through nine binades to 0 and through ten above."""
+        monkeypatch.setattr(along, "LABELLED", 1)
+        problem = replace(same(fast=lambda x: x.astype(np.float64) - 0.625), domain=(0.25, 1.0))
+        run = LineSearch(SearchLine(problem, F16), None, 1 << 14, 0)
+        run.visit_beside = lambda *_: None
+        run.jumps = lambda *_: np.empty(0, int)
+        low, high = cell_intervals(F16, *run.line.ends, 1)
+        found = F16.from_ordinal(run.edges(low, high, np.array([low[0]]), np.array([0.0]))).astype(float) - 0.625
+        above = {2.0**-k for k in range(2, 12)}  # the least step of float16 there is 2^-11
+        assert above <= set(found) and len([v for v in found if v < 0]) == 9
 
     def test_a_large_budget_goes_64_beside(self, monkeypatch):
         assert self.edges(monkeypatch, 1 << 20, [5], 1)[1][1][1] == 64
