@@ -14,7 +14,7 @@ import numpy as np
 from harness import UsageError
 from harness.checking.flushing import Flushing, flushed
 from harness.checking.judge import FLUSH, OTHER, over
-from harness.checking.moderate import LEAST, moderate_values, same, tolerance_of
+from harness.checking.moderate import LEAST, ModerateValues, moderate_values, same, tolerance_of
 from harness.checking.parts import CalledPart
 from harness.checking.properties import BrokenProperty, broken_properties
 from harness.checking.recognise import recognise
@@ -85,8 +85,7 @@ def _as_half(row: Row, called: CalledPart) -> Row:
     """Return a row that a branch spoils as another function's, where all moderate inputs on one side of it are far off."""
     from harness.checking.unnamed import difference, farthest, least_far
 
-    target = None if row["target"] == "" else float(str(row["target"]))
-    p = moderate_values(called.problem, called.fmt, lambda x, y=None: called.on(x, y, "unpadded"), target)
+    p = _moderate(row, called)
     tolerance = tolerance_of(called.fmt)
     far = np.abs(p.given - p.exact) > least_far(tolerance) * np.abs(p.exact)
     one_side = int(np.count_nonzero(np.diff(far[np.argsort(p.x)]))) == 1
@@ -97,13 +96,17 @@ def _as_half(row: Row, called: CalledPart) -> Row:
     return {**row, "cause": OTHER, "operation": "", "remedy": "", "reason": told}
 
 
+def _moderate(row: Row, called: CalledPart) -> ModerateValues:
+    """Return what the function and the problem are at moderate inputs and a row's target."""
+    target = None if row["target"] == "" else float(str(row["target"]))
+    return moderate_values(called.problem, called.fmt, lambda x, y=None: called.on(x, y, "unpadded"), target)
+
+
 def _is_problem(row: Row, called: CalledPart) -> bool:
     """Tell whether a function that is another one is the problem all the same at a row's target."""
     if row["target"] == "":
         return False
-    found = moderate_values(
-        called.problem, called.fmt, lambda x, y=None: called.on(x, y, "unpadded"), float(str(row["target"]))
-    )
+    found = _moderate(row, called)
     return same(found.given, found.exact, tolerance_of(called.fmt))
 
 

@@ -121,11 +121,11 @@ def row(found: dict[str, Any], fmt: Format, provenance: dict) -> Row:
     target = fmt.dtype.type(float.fromhex(found["target"])) if found["target"] else None
     seeds = found["seeds"]
     seed, best = max(seeds.items(), key=lambda item: float(item[1]["ulp"]))  # of equals, the first
-    if target is None and problem.has_target:  # the target was searched too
+    if target is None and problem.has_target and best["point"]:  # the target was searched too
         target = fmt.from_ordinal(np.array(best["point"][1:]))[0]
     case = Case(problem, kernel.name, kernel, Grid("standard", problem, fmt), target)
     stated: Row = {
-        **dict.fromkeys(CONTRACT, ""),
+        **dict.fromkeys((*CONTRACT, *FURTHER), ""),
         "problem": problem.name,
         "kernel": kernel.name,
         "format": fmt.name,
@@ -133,18 +133,17 @@ def row(found: dict[str, Any], fmt: Format, provenance: dict) -> Row:
         "grid": "search",
         "points": sum(f["evaluations"] for f in seeds.values()),
         "exhaustive": "false",
-        "improvement": "",
-        **dict.fromkeys((*BASES, *WHERE), ""),
-        **(certified_extreme(case, best["point"][0]) if best["point"] else {}),
-        "sampled_ulp": significant(float(best["sampled"])) if best["point"] else "",
-        "evaluations_to_best": best["evaluations_to_best"] if best["point"] else "",
         "interpolated": sum(f["interpolated"] for f in seeds.values()),
         "seed": int(seed),
         "seeds": len(seeds),
-        "least_ulp": significant(min(float(f["ulp"]) for f in seeds.values())) if best["point"] else "",
-        "found_for": "",
     }
     if best["point"]:
+        stated |= certified_extreme(case, best["point"][0])
+        stated |= {
+            "sampled_ulp": significant(float(best["sampled"])),
+            "evaluations_to_best": best["evaluations_to_best"],
+            "least_ulp": significant(min(float(f["ulp"]) for f in seeds.values())),
+        }
         check_agreement(stated, fmt, float(best["ulp"]), provenance)
     return stated
 

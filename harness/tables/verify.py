@@ -17,7 +17,7 @@ import pandas as pd
 
 from harness import UsageError
 from harness.kernels import kernel_named, kernels_of
-from harness.numbers.formats import Format, format_named
+from harness.numbers.formats import format_named
 from harness.problems import problem_named
 from harness.sweep.case import Case
 from harness.sweep.grid import GRIDS, Grid
@@ -26,6 +26,7 @@ from harness.tables import resweep, singles, views, writer
 from harness.tables.consistency import inconsistencies
 from harness.tables.contradictions import contradictions, shortfalls
 from harness.tables.rows import CONTRACT, certified_extreme, difference
+from harness.tables.singles import ordinal_of
 from harness.tables.strongest import Known
 from harness.truth.certified import significant
 from harness.workflow import files
@@ -226,12 +227,11 @@ def _row(row: Record, case: Case | None, explained: bool) -> list[str]:
     unlike = inconsistencies(row) + ([] if case is None else singles.unlike(row, case, explained))
     if case is None or not row["max_ulp_input"]:
         return unlike
-    fmt = case.fmt
-    at = _ordinal(fmt, row["max_ulp_input"])
+    at = ordinal_of(case, row["max_ulp_input"])
     found = certified_extreme(case, at)
     if row["grid"] in GRIDS:
-        found["max_rel"] = significant(difference(case, _ordinal(fmt, row["max_rel_input"]), relative=True))
-        found["max_abs"] = significant(difference(case, _ordinal(fmt, row["max_abs_input"]), relative=False))
+        found["max_rel"] = significant(difference(case, ordinal_of(case, row["max_rel_input"]), relative=True))
+        found["max_abs"] = significant(difference(case, ordinal_of(case, row["max_abs_input"]), relative=False))
     wrong = unlike + [f"{name} is {row[name]}, now {value}" for name, value in found.items() if row[name] != value]
     return wrong + (_safe_range(row, case) if row["grid"] in GRIDS else [])
 
@@ -241,7 +241,7 @@ def _safe_range(row: Record, case: Case) -> list[str]:
     if not row["safe_lo"]:
         bad = case.bad(np.array([case.grid.centre - 1, case.grid.centre]), BUDGET)
         return [] if bad.any() else ["safe range is empty although the centre is good"]
-    lo, hi = (_ordinal(case.fmt, row[c]) for c in ("safe_lo", "safe_hi"))
+    lo, hi = (ordinal_of(case, row[c]) for c in ("safe_lo", "safe_hi"))
     wrong = []
     for name, end, beyond in (("safe_lo", lo, lo - 1), ("safe_hi", hi, hi + 1)):
         ends = np.array([end, min(max(beyond, case.grid.start), case.grid.stop - 1)])
@@ -251,7 +251,3 @@ def _safe_range(row: Record, case: Case) -> list[str]:
         if ends[1] == beyond and not bad[1]:
             wrong.append(f"the input beyond {name} {row[name]} is within the budget")
     return wrong
-
-
-def _ordinal(fmt: Format, text: str) -> int:
-    return int(fmt.ordinal(np.array([fmt.parse(text)]))[0])

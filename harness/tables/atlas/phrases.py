@@ -130,9 +130,8 @@ class Phrases:
         if f.near == f.far:
             return f"at {v} = {self.exactly(ends[0])}"
         near, far = self.number(ends[0], towards=f.side), self.number(ends[1], towards=-f.side)
-        broken = (
-            f.scattered is not None and f.scattered != f.near
-        )  # beside an end in fewer digits, then, it may not hold
+        # A run that is broken nearer to the centre may not hold beside its end, which fewer digits would name.
+        broken = f.scattered is not None and f.scattered != f.near
         if broken or f.side * float(near) >= f.side * float(far):
             near, far = map(self.exactly, ends)
         if f.to_end:
@@ -140,7 +139,7 @@ class Phrases:
         else:
             low, high = (near, far) if f.side > 0 else (far, near)
             text = f"{'in places ' if f.scattered == f.near else ''}for {low} <= {v} <= {high}"
-        if f.scattered is None or f.scattered == f.near:
+        if f.scattered is None or not broken:
             return text
         earlier, here = (self.number(self._value(at), 3, -f.side) for at in (f.scattered, f.near))
         return text if earlier == here else f"{text} and in places from {earlier}"

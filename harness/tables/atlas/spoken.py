@@ -15,8 +15,8 @@ from harness.tables.text import as_cell
 def spoken_rows(known: Known, problem: Problem, kernel: Kernel, fmt: Format) -> list[Row]:
     """Return a row for each target that the tables know of a kernel in a format, its figures the strongest.
 
-    Each has problem, kernel, format, target, max_ulp with its input and basis, the ends of the safe range and their basis, the ends of what is known to lie inside it with the premises (a range that is known
-    has itself inside), the counts of spurious outcomes, and `exhaustive` where its maximum is every input's.
+    Each has problem, kernel, format, target, max_ulp with its input and basis, the ends of the safe range and
+    their basis, the ends of what is known to lie inside it with the premises (a range that is known has itself inside), the counts of spurious outcomes, and `exhaustive` where its maximum is every input's.
     """
     keys = known.keys_of.get((problem.name, kernel.name, fmt.name), [])
     rows = [_spoken(known, key, known.rows[key]) for key in keys]
