@@ -238,7 +238,7 @@ class TestTally:
 
     def test_sums_and_counts_leave_out_what_was_not_measured(self):
         tally = tallied([1, None, 3, None])
-        assert (tally.sums.tolist(), tally.measured.tolist()) == ([[4.0]], [2])
+        assert (tally.sums.tolist(), tally.measured.tolist()) == ([[4.0]], [[2]])
         assert tally.outcomes["spurious_nan"].tolist() == [[2]]
 
     def test_of_equal_errors_the_first_counts(self):
@@ -247,7 +247,7 @@ class TestTally:
 
     def test_means_leave_out_what_lies_beside_a_zero(self):
         tally = tallied([1, 900, 3, 2], beside=np.array([False, True, False, False]))
-        assert (tally.sums.tolist(), tally.measured.tolist(), tally.top.tolist()) == ([[6.0]], [3], [[900.0]])
+        assert (tally.sums.tolist(), tally.measured.tolist(), tally.top.tolist()) == ([[6.0]], [[3]], [[900.0]])
 
     def test_the_bad_inputs_nearest_to_the_centre(self):
         tally = tallied([9, 0, 9, 0, 0, 9, 0, 9], first=-4)
@@ -259,7 +259,7 @@ class TestTally:
         for first in (-8, -4, 0, 4):
             summary.add(tallied([9, 0, 9, 0], first=first))
         assert (summary.bad_below.tolist(), summary.bad_above.tolist()) == ([-2], [0])
-        assert (summary.points.tolist(), summary.measured.tolist()) == ([16], [16])
+        assert (summary.points.tolist(), summary.measured.tolist()) == ([16], [[16]])
 
     def test_of_equal_extremes_the_least_input_counts(self):
         a, b = (np.array([2.0]), np.array([5])), (np.array([2.0]), np.array([3]))
@@ -272,7 +272,7 @@ class TestTally:
             parts[-1].add(tallied([1, 2 + cell, None, 9], first=4 * cell))
         whole = merge(parts)
         assert whole.cells.tolist() == [0, 1] and whole.max_ulp.tolist() == [[9.0, 9.0]]
-        assert whole.sum_ulp.tolist() == [[12.0, 13.0]] and whole.measured.tolist() == [6]
+        assert whole.sum_ulp.tolist() == [[12.0, 13.0]] and whole.measured.tolist() == [[3, 3]]
         assert (whole.bad_above.tolist(), whole.worst_at(0)) == ([2], 3)
         assert float(whole.mean_ulp(0)) == pytest.approx(25 / 6, rel=1e-15)
 

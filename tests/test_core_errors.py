@@ -238,13 +238,13 @@ class TestTally:
 
     def test_what_was_not_measured_counts_nowhere(self):
         found = tally([[1, NONE, 4, 0], [NONE, NONE, 2, 3]], cells=2, measured=False)
-        assert (found.sums.tolist(), found.measured.tolist()) == ([[1, 4], [0, 5]], [3, 2])
-        assert tally([[1, 2, 4, 0], [1, 1, 1, 1]], cells=2).measured.tolist() == [4, 4]
+        assert (found.sums.tolist(), found.measured.tolist()) == ([[1, 4], [0, 5]], [[1, 2], [0, 2]])
+        assert tally([[1, 2, 4, 0], [1, 1, 1, 1]], cells=2).measured.tolist() == [[2, 2], [2, 2]]
 
     def test_beside_a_zero_no_mean_is_taken(self):
         beside = np.array([True, False, False, True])
         found = tally([[7, NONE, 4, 0], [1, 2, 3, 4]], cells=2, beside=beside, measured=False)
-        assert (found.sums.tolist(), found.measured.tolist()) == ([[0, 4], [2, 3]], [1, 2])
+        assert (found.sums.tolist(), found.measured.tolist()) == ([[0, 4], [2, 3]], [[0, 1], [1, 1]])
         given = exact([[0.0, 0.0]], scales=(np.full((1, 2), 2.0**537), np.full((1, 2), 2.0**537)))
         errors = of([[np.inf, np.inf]], given, computed=[[2.0**1000, 2.0**1001]])
         found = Tally(Block(np.arange(2), 1, 0, True, 0, np.array([False, True])), errors, 4.0)
@@ -254,8 +254,9 @@ class TestTally:
         mask = np.array([[True, True, False, True], [False, False, False, True]])
         assert tally([[1] * 4] * 2, cells=2, outcomes={"capped": mask}).outcomes["capped"].tolist() == [[2, 1], [0, 1]]
 
-    def test_correctly_rounded_are_counted_by_row(self):
-        assert tally([[0, 0, 1], [0, 2, 3]]).correctly_rounded.tolist() == [2, 1]
+    def test_correctly_rounded_are_counted_by_cell(self):
+        assert tally([[0, 0, 1], [0, 2, 3]]).correctly_rounded.tolist() == [[2], [1]]
+        assert tally([[0, 0, 1, 0], [0, 2, 3, 1]], cells=2).correctly_rounded.tolist() == [[2, 1], [1, 0]]
 
     def test_bounds_are_those_of_the_errors(self):
         found = tally([[1, 2]], most_relative=[0.75])
@@ -305,9 +306,10 @@ class TestSummary:
     def test_nothing_is_known_at_first(self):
         empty = Summary(2, np.arange(3))
         assert empty.max_ulp.tolist() == [[NONE] * 3] * 2 and empty.points.tolist() == [0] * 3
-        for zero in (empty.max_ulp_at, empty.sum_ulp, empty.huge_ulp, empty.huge_sum, *empty.outcomes.values()):
+        counts = (empty.measured, empty.correctly_rounded, *empty.outcomes.values())
+        for zero in (empty.max_ulp_at, empty.sum_ulp, empty.huge_ulp, empty.huge_sum, *counts):
             assert zero.tolist() == [[0] * 3] * 2
-        for zero in (empty.measured, empty.correctly_rounded, *empty.extreme_at.values()):
+        for zero in empty.extreme_at.values():
             assert zero.tolist() == [0, 0]
         assert np.isnan(empty.median_ulp).all() and [e.tolist() for e in empty.extreme.values()] == [[NONE] * 2] * 2
         assert empty.bad_below.tolist() == [NO_BAD_BELOW] * 2 and empty.bad_above.tolist() == [NO_BAD_ABOVE] * 2
@@ -321,7 +323,7 @@ class TestSummary:
         assert summary.max_ulp.tolist() == [[NONE, 3.0, 4.0]] and summary.max_ulp_at.tolist() == [[0, 1, 7]]
         assert summary.sum_ulp.tolist() == [[0.0, 9.0, 7.0]] and summary.outcomes["capped"].tolist() == [[0, 2, 2]]
         assert summary.median_ulp[0, 1:].tolist() == [1.0, 0.0] and np.isnan(summary.median_ulp[0, 0])
-        assert (summary.measured.tolist(), summary.correctly_rounded.tolist()) == ([8], [1])
+        assert (summary.measured.tolist(), summary.correctly_rounded.tolist()) == ([[0, 4, 4]], [[0, 0, 1]])
         assert (summary.extreme["max_rel"].tolist(), summary.extreme_at["max_rel"].tolist()) == ([0.375], [1])
         assert (summary.extreme["max_abs"].tolist(), summary.extreme_at["max_abs"].tolist()) == ([4.0], [7])
 
@@ -336,7 +338,7 @@ class TestSummary:
             whole.add(given)
             largest.add(given)
         assert largest.max_ulp.tolist() == whole.max_ulp.max(axis=1).tolist() == [9, 5]
-        assert largest.measured.tolist() == whole.measured.tolist() == [7, 6]
+        assert largest.measured.tolist() == whole.measured.sum(axis=1).tolist() == [7, 6]
         counts = {name: count.tolist() for name, count in largest.outcomes.items()}
         assert counts == {name: count.sum(axis=1).tolist() for name, count in whole.outcomes.items()}
         assert counts["spurious_nan"] == [1, 2] and counts["spurious_zero"] == [0, 2]
@@ -372,11 +374,14 @@ class TestSummary:
     def test_a_mean_is_the_exact_sum_by_the_count(self):
         summary = Summary(3, np.arange(3))
         summary.sum_ulp[:] = [[1e16, 1.0, -1e16], [1.5e308, 1.5e308, 1.0], [0.0, 0.0, 0.0]]
-        summary.measured[:] = [4, 2, 0]
+        summary.measured[:] = [[1, 2, 1], [1, 0, 1], [0, 0, 0]]
         assert summary.mean_ulp(0) == 0.25 and summary.mean_ulp(1) == mp.mpf(1.5e308) and mp.isnan(summary.mean_ulp(2))
         summary.huge_sum[0] = [0.0, 2.0, 0.5]
         with mp.workprec(2400):
             assert summary.mean_ulp(0) == (mp.ldexp(5, 1099) + 1) / 4
+            assert summary.total_ulp(0) == mp.ldexp(5, 1099) + 1
+            assert summary.total_ulp(0, np.array([True, False, True])) == mp.ldexp(1, 1099)
+            assert summary.total_ulp(1, np.zeros(3, bool)) == 0
 
     @pytest.mark.parametrize(
         ("ordinals", "centre", "known", "asked"),
@@ -420,7 +425,9 @@ class TestSummary:
                 part.median_ulp[t] = [5 * c + t for c in cells]
                 for k, counts in enumerate(part.outcomes.values()):
                     counts[t] = [k + t + c for c in cells]
-            part.points[:], part.measured[:], part.correctly_rounded[:] = cells, [n + 1, 10], [n, 20]
+            part.points[:] = cells
+            for t in (0, 1):
+                part.measured[t], part.correctly_rounded[t] = [[k * c + t for c in cells] for k in (6, 7)]
             part.extreme["max_rel"][:], part.extreme_at["max_rel"][:] = [5.0, n], [10 - n, n]
             part.extreme["max_abs"][:], part.extreme_at["max_abs"][:] = [-n, 7.0], [n, n]
             part.bad_below[:], part.bad_above[:] = [-9 + n, -5 - n], [9 - n, 5 + n]
@@ -437,7 +444,8 @@ class TestSummary:
             assert whole.median_ulp.tolist() == [[10, 20, 35, 45], [11, 21, 36, 46]]
             for k, name in enumerate(OUTCOMES):
                 assert whole.outcomes[name].tolist() == [[k + 2, k + 4, k + 7, k + 9], [k + 3, k + 5, k + 8, k + 10]]
-            assert (whole.measured.tolist(), whole.correctly_rounded.tolist()) == ([6, 30], [3, 60])
+            assert whole.measured.tolist() == [[12, 24, 42, 54], [13, 25, 43, 55]]
+            assert whole.correctly_rounded.tolist() == [[14, 28, 49, 63], [15, 29, 50, 64]]
             assert (whole.extreme["max_rel"].tolist(), whole.extreme_at["max_rel"].tolist()) == ([5.0, 2.0], [8, 2])
             assert (whole.extreme["max_abs"].tolist(), whole.extreme_at["max_abs"].tolist()) == ([0.0, 7.0], [0, 0])
             assert (whole.bad_below.tolist(), whole.bad_above.tolist()) == ([-7, -5], [7, 5])
@@ -464,10 +472,10 @@ def test_a_block_of_nothing_but_wrong_signs():
 
 def test_an_error_of_0_counts_beside_one_that_does_not():
     beside = np.array([True, False, False])
-    assert tally([[0.0, 0.0, 0.5]], beside=beside).measured.tolist() == [2]
+    assert tally([[0.0, 0.0, 0.5]], beside=beside).measured.tolist() == [[2]]
 
 
 def test_one_part_is_the_whole():
     part = Summary(2, np.array([3, 1]))
     part.measured[:] = [4, 5]
-    assert merge([part]).cells.tolist() == [1, 3] and merge([part]).measured.tolist() == [4, 5]
+    assert merge([part]).cells.tolist() == [1, 3] and merge([part]).measured.tolist() == [[5, 4], [5, 4]]

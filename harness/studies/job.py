@@ -123,5 +123,6 @@ def _frames(found: Tables) -> Frames:
         odd = next((r for r in rows if list(r) != columns), None)
         if odd is not None:
             raise ValueError(f"table {name}: a row has the columns {list(odd)}, the first has {columns}")
-        frames[name] = writer.read(StringIO(writer.to_csv(*identified(rows, columns, name))))
+        cells = [c for c in columns if c != writer.SUMS]
+        frames[name] = writer.read(StringIO(writer.to_csv(*identified(rows, cells, name))))
     return frames

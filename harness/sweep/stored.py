@@ -22,7 +22,7 @@ from harness.sweep.summary import CELL_FIELDS, EXTREMES, Summary
 from harness.truth.errors import OUTCOMES
 from harness.workflow.files import replacing
 
-ROW_FIELDS = ("measured", "correctly_rounded", "bad_below", "bad_above")
+ROW_FIELDS = ("bad_below", "bad_above")
 # What zipfile, zlib and json raise over bytes that no sweep wrote.
 UNREADABLE = (
     OSError,
@@ -120,7 +120,10 @@ def _unstack(arrays: Mapping[str, np.ndarray], problem: str, i: int) -> Summary:
     def get(name: str) -> np.ndarray:
         return arrays[f"{problem}/{name}.npy"]
 
-    summary = Summary(get("measured").shape[1], get("cells"))
+    summary = Summary(get("max_ulp").shape[1], get("cells"))
+    for name in CELL_FIELDS:
+        if get(name).shape[-1:] != summary.cells.shape:
+            raise KeyError(f"{name} of each cell")
     for name in (*CELL_FIELDS, *ROW_FIELDS):
         setattr(summary, name, get(name) if name == "points" else get(name)[i])
     summary.outcomes = {name: get(name)[i].astype(np.int64) for name in OUTCOMES}

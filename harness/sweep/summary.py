@@ -19,8 +19,11 @@ from harness.truth.errors import HUGE_SCALE, NONE, OUTCOMES, Errors
 
 Array = np.ndarray
 
-CELL_FIELDS = ("points", "max_ulp", "max_ulp_at", "sum_ulp", "huge_ulp", "huge_sum", "median_ulp")
+CELL_FIELDS = (
+    "points", "measured", "correctly_rounded", "max_ulp", "max_ulp_at", "sum_ulp", "huge_ulp", "huge_sum", "median_ulp",
+)  # fmt: skip
 EXTREMES = ("max_rel", "max_abs")
+SUM_BITS = 2400  # hold sums of up to 2^2098 ulp whole
 NO_BAD_BELOW, NO_BAD_ABOVE = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
@@ -28,11 +31,11 @@ class Summary:
     """Hold the statistics of one kernel for T targets over C cells.
 
     Per cell, `points` of shape (C,) and arrays of shape (T, C): `max_ulp` (NONE where nothing was measured) with
-    the ordinal of its input `max_ulp_at`, `sum_ulp`, `median_ulp` (NaN where a cell came in several
-    blocks), and a count of each outcome.  Errors beyond 2^960 ulp count in `huge_ulp`, the largest, and `huge_sum`
-    instead of `sum_ulp`, both times 2^-1100.  Per row, arrays of shape (T,): `measured`,
-    `correctly_rounded`, `max_rel`, `max_abs` and the ordinals of their inputs, and the two inputs nearest
-    to the problem's centre that break the budget, `bad_below` and `bad_above`.
+    the ordinal of its input `max_ulp_at`, `sum_ulp` and the number of errors in it, `measured`, `median_ulp` (NaN where a
+    cell came in several blocks), how many results are `correctly_rounded`, and a count of each outcome.  Errors beyond
+    2^960 ulp count in `huge_ulp`, the largest, and `huge_sum` instead of `sum_ulp`, both times 2^-1100.  Per row, arrays
+    of shape (T,): `max_rel`, `max_abs` and the ordinals of their inputs, and the two inputs nearest to the problem's
+    centre that break the budget, `bad_below` and `bad_above`.
     """
 
     def __init__(self, targets: int, cells: Array):
@@ -45,8 +48,7 @@ class Summary:
         self.huge_ulp, self.huge_sum = np.zeros(shape), np.zeros(shape)
         self.median_ulp = np.full(shape, np.nan)
         self.outcomes = {name: np.zeros(shape, np.int64) for name in OUTCOMES}
-        self.measured = np.zeros(targets, np.int64)
-        self.correctly_rounded = np.zeros(targets, np.int64)
+        self.measured, self.correctly_rounded = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         self.extreme = {name: np.full(targets, NONE) for name in EXTREMES}
         self.extreme_at = {name: np.zeros(targets, np.int64) for name in EXTREMES}
         self.bad_below = np.full(targets, NO_BAD_BELOW)
@@ -71,8 +73,8 @@ class Summary:
             self.median_ulp[:, columns] = tally.medians
         for name, counts in tally.outcomes.items():
             self.outcomes[name][:, columns] += counts
-        self.measured += tally.measured
-        self.correctly_rounded += tally.correctly_rounded
+        self.measured[:, columns] += tally.measured
+        self.correctly_rounded[:, columns] += tally.correctly_rounded
         self._extremes(tally)
         self.note_bad(tally)
 
@@ -92,7 +94,7 @@ class Summary:
         if not tally.maybe_bad:
             return
         ordinals, split = tally.block.ordinals, tally.block.split
-        for t in range(len(self.measured)):
+        for t in range(len(self.bad_above)):
             if split < len(ordinals) and self.bad_above[t] > ordinals[split]:
                 above = tally.first_bad_above(t)
                 self.bad_above[t] = min(self.bad_above[t], NO_BAD_ABOVE if above is None else above)
@@ -107,11 +109,16 @@ class Summary:
 
     def mean_ulp(self, t: int) -> mpmath.mpf:
         """Return the mean ulp error of a target over its measured points; NaN where there are none."""
-        count = int(self.measured[t])
+        count = int(self.measured[t].sum())
         if not count:
             return mp.nan
-        with mp.workprec(2400):  # holds sums of up to 2^2098 ulp whole
-            return (_whole(self.sum_ulp[t]) + mp.ldexp(_whole(self.huge_sum[t]), -HUGE_SCALE)) / count
+        with mp.workprec(SUM_BITS):
+            return self.total_ulp(t) / count
+
+    def total_ulp(self, t: int, cells: Array | slice = slice(None)) -> mpmath.mpf:
+        """Return the exact sum of what some cells, all by default, have as sums of ulp errors, for a target."""
+        with mp.workprec(SUM_BITS):
+            return _whole(self.sum_ulp[t, cells]) + mp.ldexp(_whole(self.huge_sum[t, cells]), -HUGE_SCALE)
 
 
 class LargestErrors:
@@ -128,7 +135,7 @@ class LargestErrors:
     def add(self, tally: Tally) -> None:
         """Add the tally of one block of inputs."""
         self.max_ulp = np.maximum(self.max_ulp, tally.errors.peak)
-        self.measured += tally.measured
+        self.measured += tally.measured.sum(axis=1)
         for name, mask in tally.errors.outcomes.items():
             self.outcomes[name] += np.count_nonzero(mask, axis=1)
 
@@ -138,7 +145,7 @@ def _whole(values: Array) -> mpmath.mpf:
     scale = 64  # so that no partial sum overflows
     return (
         mp.ldexp(mp.mpf(math.fsum(np.ldexp(values, -scale))), scale)
-        if values.max() > 2.0**900
+        if values.max(initial=0) > 2.0**900
         else mp.mpf(math.fsum(values))
     )
 
@@ -149,13 +156,11 @@ def merge(parts: list[Summary]) -> Summary:
     order = np.argsort(cells)
     if (np.diff(cells[order]) == 0).any():
         raise ValueError("summaries of the same cell cannot be merged")
-    whole = Summary(len(parts[0].measured), cells[order])
+    whole = Summary(len(parts[0].bad_above), cells[order])
     for name in CELL_FIELDS:
         setattr(whole, name, np.concatenate([getattr(p, name) for p in parts], axis=-1)[..., order])
     for name in OUTCOMES:
         whole.outcomes[name] = np.concatenate([p.outcomes[name] for p in parts], axis=1)[:, order]
-    whole.measured = np.sum([p.measured for p in parts], axis=0)
-    whole.correctly_rounded = np.sum([p.correctly_rounded for p in parts], axis=0)
     for name in EXTREMES:
         for p in parts:
             whole.extreme[name], whole.extreme_at[name] = larger(

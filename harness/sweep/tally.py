@@ -48,13 +48,19 @@ class Block:
         """Arrange values of shape (T, points) as (T, cells, per_cell)."""
         return values.reshape(len(values), self.cells, self.per_cell)
 
+    def count(self, mask: Array) -> Array:
+        """Count what a mask of shape (T, points) has in each cell, shape (T, cells)."""
+        if self.cells == 1:  # a tenth of the time that it takes along an axis
+            return np.array([[np.count_nonzero(row)] for row in mask])
+        return np.count_nonzero(self.by_cell(mask), axis=2)
+
 
 class Tally:
     """Hold the statistics of one kernel's errors in one block for T targets.
 
     Per cell, arrays of shape (T, cells): `top` and the ordinal of its input `top_at`, `sums`, `medians`, and
-    `outcomes` by name; per row, shape (T,): `measured` and `correctly_rounded`.  A bad input is one whose error exceeds
-    the budget or whose outcome is spurious.
+    `outcomes` by name, `measured` and `correctly_rounded`.  A bad input is one whose error exceeds the budget or whose
+    outcome is spurious.
     """
 
     def __init__(self, block: Block, errors: Errors, budget: float):
@@ -112,22 +118,21 @@ class Tally:
     @cached_property
     def outcomes(self) -> dict[str, Array]:
         """Return by name how many inputs of each cell have the outcome, shape (T, cells); only those that occur."""
-        by_cell = self.block.by_cell
-        return {name: np.count_nonzero(by_cell(mask), axis=2) for name, mask in self.errors.outcomes.items()}
+        return {name: self.block.count(mask) for name, mask in self.errors.outcomes.items()}
 
     @cached_property
     def measured(self) -> Array:
-        """Return how many errors each row's mean is of, shape (T,): of finite results at finite exact values, as in `sums`."""
+        """Return of how many errors `sums` are, shape (T, cells): of finite results at finite exact values."""
         if self.block.beside_zero is not None:
-            return np.count_nonzero((self.errors.ulp >= 0) & ~self.block.beside_zero, axis=1)
+            return self.block.count((self.errors.ulp >= 0) & ~self.block.beside_zero)
         if self.errors.all_measured:
-            return np.full(len(self._ulp), self.errors.ulp.shape[1])
-        return np.count_nonzero(self.errors.ulp >= 0, axis=1)
+            return np.full(self._ulp.shape[:2], self.block.per_cell)
+        return self.block.count(self.errors.ulp >= 0)
 
     @cached_property
     def correctly_rounded(self) -> Array:
-        """Return how many results of each row are the exact value rounded to nearest even, shape (T,)."""
-        return np.array([np.count_nonzero(row) for row in self.errors.correctly_rounded])
+        """Return how many results in each cell are the exact value rounded to nearest even, shape (T, cells)."""
+        return self.block.count(self.errors.correctly_rounded)
 
     @cached_property
     def most(self) -> dict[str, Array]:

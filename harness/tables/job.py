@@ -19,6 +19,7 @@ from harness.tables.basis import with_bases
 from harness.tables.latex import to_latex
 from harness.tables.rows import COLUMNS, CONTRACT, Row, rows_of
 from harness.tables.strongest import Known
+from harness.tables.sums import with_sums
 from harness.truth.arb import oracle
 from harness.truth.certified import significant
 from harness.truth.fast import bound
@@ -44,7 +45,7 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
             g = Grid(shards.grid, problem, fmt, targets)
             for kernel in experiment.kernels[problem.name]:
                 summary = summaries[problem.name][kernel.name]
-                made = rows_of(problem, kernel, g, targets, summary)
+                made = with_sums(rows_of(problem, kernel, g, targets, summary), g, summary)
                 for t, row in enumerate(made):
                     check_agreement(row, fmt, float(summary.max_ulp[t].max()), shards.provenance)
                 rows += made

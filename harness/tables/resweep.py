@@ -3,8 +3,9 @@
 Counts, means, shares and the cause of an error follow from no single input, so rows are made anew by the sweep that made
 them.  How many is a matter of time: of a table whose rows are of one format and grid, `few` takes some, spread over
 problems and formats, the same ones every time; `deep` takes all.  Rows over every float32 input take hours and are
-swept again only if asked for; otherwise some of their cells are, and what is found there may not exceed what the row
-says of all: no larger error, no more outcomes, no bad input within the safe range.
+swept again only if asked for.  Of every other row some cells are swept again: their counts and sums must be those that
+the sidecar has of them (see sums.py), and what is found there may not exceed what the row says of all: no larger error,
+no more outcomes, no bad input within the safe range.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from harness.sweep.summary import Summary, merge
 from harness.tables.advice import advised, strongest_figure
 from harness.tables.rows import rows_of
 from harness.tables.strongest import Known
+from harness.tables.sums import LARGE, OF, sampled, sampled_cells, sums
 from harness.tables.text import as_cell
 from harness.truth.errors import OUTCOMES
 
@@ -41,9 +43,6 @@ SWEPT = ("mean_ulp", "correctly_rounded", "capped", "max_rel_input", "max_abs_in
 # Of one table without `deep`: at most so many rows, and rows of so many inputs in all.
 ROWS, POINTS = 24, 1 << 20
 EXPLAINED = 256  # rows of one table whose causes are explained again; the tables over every input have fewer
-# Grids of more inputs than this are of every float32 input: their cells are sampled.
-LARGE = 1 << 24
-CELLS = 3
 PARTS = 48  # of a sweep over every float32 input
 
 
@@ -55,7 +54,8 @@ class Task:
     """Hold rows of one problem, format and grid that are swept again together.
 
     `lines` says in which line of the CSV, and `stated` what its row says, by kernel and target as the table writes it.
-    `cells` is "all", "some", or i of PARTS.
+    `sums` has what the sidecar says of the sampled cells; none in tables that were made before there were any.  `cells`
+    is "all", "some", or i of PARTS.
     """
 
     problem: str
@@ -64,6 +64,7 @@ class Task:
     stated: dict[tuple[str, str], dict[str, str]]
     lines: dict[tuple[str, str], int]
     cells: str | int
+    sums: dict[tuple[str, str], str]
     figures: Figures  # of all kernels of the problem and format, by target, from which a cure is chosen
 
     def made_grid(self) -> Grid:
@@ -87,15 +88,18 @@ def swept(frame: pd.DataFrame) -> bool:
     return set(SWEPT) <= set(frame.columns) and bool(len(frame)) and set(frame["grid"]) <= set(GRIDS)
 
 
-def tasks(frame: pd.DataFrame, stronger: Known, *, deep: bool, exhaustive: bool) -> list[Task]:
-    """Return what of a swept table is swept again: some rows, with `deep` all, large ones in cells unless `exhaustive`.
+def tasks(frame: pd.DataFrame, made_of: Sequence[str], stronger: Known, *, deep: bool, exhaustive: bool) -> list[Task]:
+    """Return what of a swept table is swept again: some rows whole, with `deep` all, and some cells of all others.
 
-    Cures are chosen by the table's own figures and stronger ones, as they were when it was made.
+    Large rows are swept whole only if also `exhaustive`.  `made_of` has the sidecar's sums of every row, or nothing.  Cures are chosen by the table's own figures and stronger ones, as they were when it was made.
     """
     found: list[Task] = []
     large = frame["points"].astype(int) > LARGE
     small = frame[~large] if deep else few(frame[~large])
-    for chosen, cells in ((small, ["all"]), (frame[large], [*range(PARTS)] if deep and exhaustive else ["some"])):
+    summed = frame[~large] if made_of and not deep else frame[:0]
+    for chosen, cells in (
+        (small, ["all"]), (summed, ["some"]), (frame[large], [*range(PARTS)] if deep and exhaustive else ["some"]),
+    ):  # fmt: skip
         for (problem, fmt, grid), rows in chosen.groupby(["problem", "format", "grid"], sort=False):
             known = {k.name for k in kernels_of(problem)}
             together = rows[rows["kernel"].isin(known)]
@@ -103,7 +107,7 @@ def tasks(frame: pd.DataFrame, stronger: Known, *, deep: bool, exhaustive: bool)
             for group in [g for _, g in together.groupby("kernel")] if alone else [together]:
                 if len(group):
                     figures = _figures(frame[(frame["problem"] == problem) & (frame["format"] == fmt)], stronger)
-                    found += [_task(problem, fmt, grid, group, part, figures) for part in cells]
+                    found += [_task(problem, fmt, grid, group, part, made_of, figures) for part in cells]
     return found
 
 
@@ -145,10 +149,13 @@ def _figures(rows: pd.DataFrame, stronger: Known) -> Figures:
     return found
 
 
-def _task(problem: str, fmt: str, grid: str, rows: pd.DataFrame, cells: Any, figures: Figures) -> Task:
+def _task(
+    problem: str, fmt: str, grid: str, rows: pd.DataFrame, cells: Any, made_of: Sequence[str], figures: Figures
+) -> Task:
     records = {(r["kernel"], r["target"]): {str(k): v for k, v in r.items()} for r in rows.to_dict("records")}
     lines = {(r["kernel"], r["target"]): int(str(i)) + 2 for i, r in rows.iterrows()}
-    return Task(problem, fmt, grid, records, lines, cells, figures)
+    sums = {key: sampled(made_of[line - 2]) for key, line in lines.items()} if made_of else {}
+    return Task(problem, fmt, grid, records, lines, cells, sums, figures)
 
 
 def run(chosen: Sequence[Task]) -> Iterator[Found]:
@@ -200,11 +207,11 @@ def whole(task: Task, parts: Sequence[Found]) -> list[tuple[int, str]]:
 
 
 def _cells(grid: Grid, which: str | int) -> np.ndarray:
-    """Return the cells of a task: all, a part, or CELLS of them, the middle ones of equal stretches of the range."""
+    """Return the cells of a task: all, the sampled ones, or a part."""
     if which == "all":
         return grid.cells
     if which == "some":
-        return grid.cells[((np.arange(CELLS) + 0.5) * len(grid.cells) / CELLS).astype(int)]
+        return sampled_cells(grid)
     return grid.shard_cells(int(which), PARTS)
 
 
@@ -215,6 +222,10 @@ def compare(
     if task.cells == "some":
         pairs = [(t, task.stated.get((kernel.name, text))) for t, text in enumerate(texts)]
         said = [(texts[t], text) for t, row in pairs if row for text in exceeded(row, grid.fmt, summary, t)]
+        for t, text in enumerate(texts):
+            made_of, now = task.sums.get((kernel.name, text)), sums(summary, t, np.ones(len(summary.cells), bool))
+            if made_of not in (None, now):
+                said.append((text, f"its sampled cells have {made_of} ({OF}), swept again {now}"))
         return [(task.lines[kernel.name, target], text) for target, text in said]
     wrong = []
     cures = Cures(task.problem, task.fmt, task.figures)
@@ -235,11 +246,11 @@ def exceeded(row: dict[str, str], fmt: Format, summary: Summary, t: int) -> list
     wrong = []
     top = float(summary.max_ulp[t].max())
     if top > float(mp.mpf(row["max_ulp"] or 0)) * (1 + 1e-8) + 2.0 ** (fmt.precision - 48):
-        wrong.append(f"max_ulp is {row['max_ulp'] or 'empty'}, and {top:.9g} is found in {CELLS} cells")
+        wrong.append(f"max_ulp is {row['max_ulp'] or 'empty'}, and {top:.9g} is found in some cells")
     for name in OUTCOMES:
         count = int(summary.outcomes[name][t].sum())
         if count > int(row[name]):
-            wrong.append(f"{name} is {row[name]}, and {count} are found in {CELLS} cells")
+            wrong.append(f"{name} is {row[name]}, and {count} are found in some cells")
     if row["safe_lo"]:
         lo, hi = (int(fmt.ordinal(np.array([fmt.parse(row[end])]))[0]) for end in ("safe_lo", "safe_hi"))
         bad = [b for b in (int(summary.bad_below[t]), int(summary.bad_above[t])) if lo <= b <= hi]
@@ -247,7 +258,8 @@ def exceeded(row: dict[str, str], fmt: Format, summary: Summary, t: int) -> list
             at = fmt.hex(fmt.from_ordinal(np.array(bad[:1]))[0])
             wrong.append(f"the safe range has an input that breaks the budget, {at}")
     points, correct = int(row["points"]), float(row["correctly_rounded"]) * int(row["points"])
-    missed, here = int(summary.points.sum()) - int(summary.correctly_rounded[t]), int(summary.correctly_rounded[t])
+    here = int(summary.correctly_rounded[t].sum())
+    missed = int(summary.points.sum()) - here
     if here > correct + 1e-8 * points or missed > points - correct + 1e-8 * points:
-        wrong.append(f"correctly_rounded is {row['correctly_rounded']}, which {CELLS} cells contradict")
+        wrong.append(f"correctly_rounded is {row['correctly_rounded']}, which some cells contradict")
     return wrong

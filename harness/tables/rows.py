@@ -110,7 +110,7 @@ def row(case: Case, summary: Summary, t: int, budget: float = BUDGET, located: L
         "exhaustive": case.grid.exhaustive,
         **extremes(case, summary, t, budget, located),
         "mean_ulp": significant(summary.mean_ulp(t)),
-        "correctly_rounded": significant(int(summary.correctly_rounded[t]) / points),
+        "correctly_rounded": significant(int(summary.correctly_rounded[t].sum()) / points),
         **counts,
         **safe_range(case, int(summary.bad_below[t]), int(summary.bad_above[t]), budget),
     }
@@ -123,7 +123,7 @@ def extremes(case: Case, summary: Summary, t: int, budget: float = BUDGET, locat
 
     All are computed again in mpmath.  Where the kernel gave nothing finite to measure, all but the explanation is empty.
     """
-    if not summary.measured[t]:
+    if not summary.measured[t].any():
         empty = dict.fromkeys([*EXTREME, *WHY, "max_rel", "max_rel_input", "max_abs", "max_abs_input"], "")
         return {**empty, **why(case, None, telling_inputs(summary, t, budget, located))}
     relative_at, absolute_at = (int(summary.extreme_at[name][t]) for name in ("max_rel", "max_abs"))
@@ -162,7 +162,7 @@ def telling_inputs(summary: Summary, t: int, budget: float, located: Located | N
     within = summary.max_ulp[t].max() <= budget
     if within and bad:
         return outcomes or bad[:1]
-    return [*outcomes, *([summary.worst_at(t)] if summary.measured[t] else [])]
+    return [*outcomes, *([summary.worst_at(t)] if summary.measured[t].any() else [])]
 
 
 def why(case: Case, worst_at: int | None, telling: list[int]) -> Row:

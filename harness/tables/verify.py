@@ -28,6 +28,8 @@ from harness.tables.contradictions import contradictions, shortfalls
 from harness.tables.rows import CONTRACT, certified_extreme, difference
 from harness.tables.singles import ordinal_of
 from harness.tables.strongest import Known
+from harness.tables.sums import LARGE, unlike
+from harness.tables.writer import SUMS
 from harness.truth.certified import significant
 from harness.workflow import files
 from harness.workflow.provenance import functions_differ
@@ -103,6 +105,11 @@ class TableCheck:
     again: int = 0  # rows with the kernel run again
 
     @property
+    def sums(self) -> list[str]:
+        """Return what counts and means are made of, a text for each row; none of a table that has it of no row."""
+        return self.described.get(SUMS, [])
+
+    @property
     def disagreements(self) -> list[str]:
         """Return the false statements as sentences, in the order of the lines, each once."""
         return list(dict.fromkeys(f"{self.path}:{line}: {text}" for line, text in sorted(self.changed)))
@@ -137,6 +144,13 @@ def _read(table: TableCheck) -> None:
     table.line = f"{table.path.stem}: {len(frame)} rows"
     if list(frame.columns[: len(CONTRACT)]) == list(CONTRACT):
         table.frame = frame
+        if table.sums and len(table.sums) != len(frame):
+            table.wrong.append(
+                f"{table.path.stem}.json has the sums of {len(table.sums)} rows, and there are {len(frame)}"
+            )
+            table.described.pop(SUMS)
+        told = zip(views.records(frame), table.sums) if table.sums else ()
+        table.changed += [(i + 2, text) for i, (row, sums) in enumerate(told) for text in unlike(row, sums)]
     else:
         table.line += ", checksums"
         table.changed += [(i + 2, text) for i, row in enumerate(views.records(frame)) for text in inconsistencies(row)]
@@ -181,7 +195,7 @@ def _sweeps(tables: list[TableCheck], deep: bool, exhaustive: bool) -> None:
         (t, task)
         for t in tables
         for task in resweep.tasks(
-            t.frame, Known.beyond_samples(t.path.parent, t.path.stem), deep=deep, exhaustive=exhaustive
+            t.frame, t.sums, Known.beyond_samples(t.path.parent, t.path.stem), deep=deep, exhaustive=exhaustive
         )
     ]
     found = [(t, task, f) for (t, task), f in zip(owned, resweep.run([task for _, task in owned]))]
@@ -197,12 +211,11 @@ def _sweeps(tables: list[TableCheck], deep: bool, exhaustive: bool) -> None:
         rows = {line for task, _ in mine if task.cells != "some" for line in task.lines.values()}
         table.line += f", {len(rows)} swept again" if rows else ""
         sampled = [(task, f) for task, f in mine if task.cells == "some"]
-        if sampled:
-            hours = sum(f.seconds * _size(task) / f.points for task, f in sampled) / 3600
-            table.line += (
-                f", {sum(len(task.lines) for task, _ in sampled)} in {resweep.CELLS} cells each"
-                f" (all cells: --deep --exhaustive, about {hours:.1f} h divided by the cores)"
-            )
+        table.line += f", {sum(len(task.lines) for task, _ in sampled)} in some cells" if sampled else ""
+        large = [(task, f) for task, f in sampled if _size(task) > LARGE]
+        if large:
+            hours = sum(f.seconds * _size(task) / f.points for task, f in large) / 3600
+            table.line += f" (all cells: --deep --exhaustive, about {hours:.1f} h divided by the cores)"
 
 
 def _size(task: resweep.Task) -> int:

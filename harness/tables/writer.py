@@ -22,6 +22,7 @@ from harness.tables.text import as_cell
 from harness.workflow import files
 from harness.workflow.provenance import provenance
 
+SUMS = "sums"  # not a column: what a row's counts and mean are made of, see sums.py
 Rows = Iterable[Mapping[str, object]]
 
 
@@ -44,7 +45,8 @@ def write(
     them, text in every cell.
     `markdown` is the Markdown file's whole text, where it is more than the title, the note and the table;
     `caption` is LaTeX's, where it is not the title; `extra` goes into the JSON, which
-    holds the number of rows, where they come from, and the checksums of the other three; `measured_with` is the
+    holds the number of rows, where they come from, the checksums of the other three, and what counts and means are made
+    of where the rows have it (see sums.py); `measured_with` is the
     provenance of the measurements, where they were made before this process, which is taken otherwise.
     """
     rows, columns = identified(rows, columns, path.stem)
@@ -54,7 +56,8 @@ def write(
         path.with_suffix(".tex"): to_latex(shown, caption or title, path.stem),
     }
     checksums = {p.name: files.sha256_of(text) for p, text in texts.items()}
-    told = files.to_json(sidecar(path.stem, len(rows), checksums, extra or {}, measured_with))
+    made_of = {SUMS: [row[SUMS] for row in rows]} if all(SUMS in row for row in rows) else {}
+    told = files.to_json(sidecar(path.stem, len(rows), checksums, {**(extra or {}), **made_of}, measured_with))
     files.write_texts({path.with_suffix(".json"): told, **texts})  # the first is renamed last
 
 

@@ -136,7 +136,7 @@ def _whole(pipeline: Pipeline, summary: PercentSummary, t: int, target: np.gener
         **worst,
         **places(case, summary.met.located[t], summary.met.usual(t), worst),
         "mean_ulp": significant(summary.mean_ulp(t)),
-        "correctly_rounded": significant(int(summary.correctly_rounded[t]) / points),
+        "correctly_rounded": significant(int(summary.correctly_rounded[t].sum()) / points),
         **{name: int(m[t].sum()) for name, m in summary.outcomes.items()},
         **safe_logits(pipeline, summary, t, target),
         "probability_format": pair.probability.name,

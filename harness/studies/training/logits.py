@@ -22,6 +22,7 @@ from harness.sweep.grid import Grid, spread
 from harness.sweep.streaming import sweep
 from harness.tables.advice import advised
 from harness.tables.rows import Row, rows_of
+from harness.tables.sums import with_sums
 from harness.truth.certified import error_in_ulp, significant
 from harness.truth.errors import NONE, measure
 from harness.truth.fast import evaluate
@@ -127,7 +128,9 @@ def _of_format(problem: Problem, fmt: Format, cells: Array, counts: Array) -> li
     return [
         [
             {**row, **_figures(Case(problem, k.name, k, grid, targets[t]), ordinals, ulp[t], weight[t])}
-            for t, row in enumerate(rows_of(problem, k, grid, targets, summaries[k.name]))
+            for t, row in enumerate(
+                with_sums(rows_of(problem, k, grid, targets, summaries[k.name]), grid, summaries[k.name])
+            )
         ]
         for k, ulp in zip(kernels, ulps)
     ]

@@ -75,12 +75,12 @@ class RepeatedTally(Tally):
     @cached_property
     def measured(self) -> Array:
         """Return how many inputs have an error: all or none."""
-        return (self.errors.ulp[:, 0] >= 0) * self.times
+        return (self.errors.ulp >= 0) * self.times
 
     @cached_property
     def correctly_rounded(self) -> Array:
         """Return how many results are the exact value rounded: all or none."""
-        return self.errors.correctly_rounded[:, 0] * self.times
+        return self.errors.correctly_rounded * self.times
 
     def _bad(self, t: int, where: slice) -> Array:
         return np.broadcast_to(bad_points(self.errors, t, slice(None), self.budget), self.times)[where]

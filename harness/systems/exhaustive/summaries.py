@@ -10,7 +10,7 @@ from harness.sweep.summary import CELL_FIELDS, EXTREMES, Summary
 from harness.sweep.tally import Tally
 from harness.truth.errors import OUTCOMES
 
-ROW_FIELDS = ("measured", "correctly_rounded", "bad_below", "bad_above")
+ROW_FIELDS = ("bad_below", "bad_above")
 
 
 class SummaryDownwards(Summary):
@@ -37,7 +37,7 @@ class SummaryDownwards(Summary):
 
 def side_by_side(parts: Sequence[Summary]) -> Summary:
     """Return one summary of the same cells whose targets are those of all parts, in order."""
-    whole = Summary(sum(len(p.measured) for p in parts), parts[0].cells)
+    whole = Summary(sum(len(p.bad_above) for p in parts), parts[0].cells)
     for name in (*CELL_FIELDS, *ROW_FIELDS):
         if name != "points":
             setattr(whole, name, np.concatenate([getattr(p, name) for p in parts]))

@@ -159,7 +159,7 @@ def _answered(asked: Combination, answers: Answers, exact: Reference, budget: fl
         **_flushed(case, inputs, errors, computed),
         **alone.alone_row(asked, recorded, answers.alone),
         "mean_ulp": significant(summary.mean_ulp(0)),
-        "correctly_rounded": significant(int(summary.correctly_rounded[0]) / len(computed)),
+        "correctly_rounded": significant(int(summary.correctly_rounded[0].sum()) / len(computed)),
         **{name: int(m[0].sum()) for name, m in summary.outcomes.items()},
         **_safe_range(inputs, int(summary.bad_below[0]), int(summary.bad_above[0]), errors.outcomes.get("capped")),
         **_agreement(asked, recorded),
