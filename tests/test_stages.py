@@ -19,10 +19,11 @@ from harness.sweep.grid import Grid
 from harness.sweep.job import sweep_job
 from harness.sweep.shards import Shards, merged, shards_in, shards_of
 from harness.sweep.streaming import sweep
-from harness.tables import resweep, rows, verify, writer
+from harness.tables import resweep, rows, sums, verify, writer
 from harness.tables.advice import advised
 from harness.tables.job import table_job
 from harness.tables.strongest import Known
+from harness.truth.errors import SPURIOUS
 from harness.workflow import experiments, files
 from harness.workflow.targets import targets_in
 
@@ -66,10 +67,10 @@ def copy(folder, tmp_path):
     return shutil.copytree(folder, tmp_path / "results")
 
 
-def sign(base, rows):
+def sign(base, rows, **extra):
     """Write a table's sidecar anew, so that the checksums are those of its files as they are now."""
     checksums = {base.with_suffix(s).name: files.sha256(base.with_suffix(s)) for s in (".csv", ".md", ".tex")}
-    files.write_json(base.with_suffix(".json"), writer.sidecar(base.name, rows, checksums, {}))
+    files.write_json(base.with_suffix(".json"), writer.sidecar(base.name, rows, checksums, extra))
 
 
 class TestTable:
@@ -269,6 +270,62 @@ class TestVerify:
         found = verify.verify(copy, deep=True)
         assert not found.ok and f"small.csv:{missed + 2}: {column} is {value}, swept again" in found.text
 
+    @pytest.mark.parametrize("column", ["mean_ulp", "correctly_rounded", "points", "capped", *SPURIOUS])
+    def test_counts_shares_and_means_of_every_row_are_held_against_the_sums_of_its_cells(
+        self, copy, column, monkeypatch
+    ):
+        """Without a sweep; the negative control is a sidecar that has no sums."""
+        monkeypatch.setattr(resweep, "tasks", lambda *a, **k: [])
+        monkeypatch.setattr(verify, "_rows", lambda tables, beside, results: [[] for _ in beside])
+        base = copy / "tables" / "small"
+        frame, made_of = writer.read(base.with_suffix(".csv")), files.read_json(base.with_suffix(".json"))[writer.SUMS]
+        assert verify.verify(copy).ok and "5" not in set(frame[column])
+        frame[column] = "5"
+        frame.to_csv(base.with_suffix(".csv"), index=False, lineterminator="\n")
+        sign(base, len(frame), sums=made_of)
+        found = verify.verify(copy)
+        assert all(
+            f"small.csv:{i + 2}: {column} is 5, the sums of its cells make it" in found.text for i in frame.index
+        )
+        assert len(found.wrong) == len(frame)
+        sign(base, len(frame))
+        assert verify.verify(copy).ok
+
+    def test_the_sums_of_sampled_cells_are_swept_again_in_every_row(self, copy, monkeypatch):
+        """A count moved from the others to the sample leaves the row as it is."""
+        monkeypatch.setattr(resweep, "ROWS", 0)
+        base = copy / "tables" / "small"
+        frame, made_of = writer.read(base.with_suffix(".csv")), files.read_json(base.with_suffix(".json"))[writer.SUMS]
+        for i, text in enumerate(made_of):
+            here, others = ([int(v) for v in part.split()[:-1]] for part in text.split(sums.BETWEEN))
+            here[2], others[2] = here[2] + 1, others[2] - 1  # correctly rounded
+            totals = [part.split()[-1] for part in text.split(sums.BETWEEN)]
+            made_of[i] = sums.BETWEEN.join(" ".join([*map(str, n), t]) for n, t in zip((here, others), totals))
+        assert verify.verify(copy).ok
+        sign(base, len(frame), sums=made_of)
+        found = verify.verify(copy)
+        assert len(found.wrong) == len(frame) and all("its sampled cells have" in text for text in found.wrong)
+
+    def test_sums_of_other_rows_than_there_are_are_not_used(self, copy):
+        base = copy / "tables" / "small"
+        made_of = files.read_json(base.with_suffix(".json"))[writer.SUMS]
+        sign(base, len(made_of), sums=made_of[1:])
+        assert (
+            f"small.json has the sums of {len(made_of) - 1} rows, and there are {len(made_of)}"
+            in verify.verify(copy).text
+        )
+
+    def test_moderate_inputs_are_among_the_sampled_cells(self):
+        for name in ("bce_logits", "bce", "log"):
+            for fmt in FORMATS.values():
+                grid = Grid("standard", PROBLEMS[name], fmt)
+                cells = sums.sampled_cells(grid)
+                inside = fmt.from_ordinal(grid.ordinals(cells)).astype(float)
+                assert set(cells) <= set(grid.cells) and 4 <= len(cells) <= sum(sums.SOME)
+                assert ((abs(inside) > 1 / 16) & (abs(inside) < 32)).mean() >= 0.4, (name, fmt.name)
+        every = Grid("exhaustive", PROBLEMS["bce_logits"], FORMATS["float32"])
+        assert len(sums.sampled_cells(every)) == sum(sums.FEW)
+
     @pytest.mark.parametrize(("column", "value"), [("nan_input", "0x1p+1"), ("zero_input", "")])
     def test_an_outcome_whose_count_and_input_differ_is_found_without_a_sweep(self, copy, column, value, monkeypatch):
         monkeypatch.setattr(resweep, "tasks", lambda *a, **k: [])
@@ -439,7 +496,7 @@ class TestCellsOfLargeRows:
         monkeypatch.setattr(resweep, "LARGE", 1000)
         return [
             w
-            for task in resweep.tasks(frame, Known([]), deep=False, exhaustive=False)
+            for task in resweep.tasks(frame, [], Known([]), deep=False, exhaustive=False)
             for w in resweep.again(task).wrong
         ]
 
@@ -467,7 +524,7 @@ class TestCellsOfLargeRows:
         monkeypatch.setattr(resweep, "LARGE", 1000)
         frame = whole.copy()
         frame.loc[3, "mean_ulp"] = "5"
-        chosen = resweep.tasks(frame, Known([]), deep=True, exhaustive=True)
+        chosen = resweep.tasks(frame, [], Known([]), deep=True, exhaustive=True)
         assert len(chosen) == resweep.PARTS
         wrong = resweep.whole(chosen[0], [resweep.again(t) for t in chosen])
         assert [(line, text.split()[0]) for line, text in wrong] == [(5, "mean_ulp")]
