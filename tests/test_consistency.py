@@ -1,12 +1,14 @@
-"""Each check of a row from itself alone finds the cell that it is for, and nothing in rows that are committed."""
+"""Each check without a sweep finds the cell that it is for, and nothing in rows that are committed."""
 
 from pathlib import Path
 
 import pytest
 
-from harness.tables import verify, views, writer
+from harness.tables import remade, verify, views, writer
 from harness.tables.basis import BASES
 from harness.tables.rows import CONTRACT
+from harness.tables.special_values import special_values_job
+from harness.workflow import files
 
 TABLES = Path("results/tables")
 
@@ -54,3 +56,60 @@ def wrong(row):
 def test_every_table_of_the_contract_has_bases(table):
     columns = list(writer.read(TABLES / f"{table}.csv").columns)
     assert columns[: len(CONTRACT)] != list(CONTRACT) or set(BASES) <= set(columns)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results") / "tables"
+    folder.mkdir()
+    for path in TABLES.resolve().iterdir():
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
+class TestMadeAgain:
+    """The atlas and the special values say nothing that can be held against a kernel row by row: they are made again."""
+
+    @pytest.mark.parametrize(
+        ("table", "column", "value"),
+        [
+            ("special_values", "computed", "0x1p+1"),
+            ("atlas", "failure", "all is well"),
+            ("atlas", "use_instead", "naive"),
+        ],
+    )
+    def test_an_altered_cell_is_found(self, tables, table, column, value):
+        stated = tables / f"{table}.csv"
+        frame = writer.read(TABLES / stated.name)
+        frame.loc[40, column] = value
+        for suffix in (".csv", ".json"):
+            stated.with_suffix(suffix).unlink(missing_ok=True)
+        frame.to_csv(stated, index=False, lineterminator="\n")
+        told = files.read_json(TABLES / f"{table}.json")
+        told["sha256"][stated.name] = files.sha256(stated)
+        files.write_json(stated.with_suffix(".json"), files.sealed(told, writer.SIDECAR_SEAL))
+        ((line, text),) = remade.unlike(stated)[1]
+        assert line == 42 and text.startswith(f"{column} is {value}, made again ")
+
+    def test_what_is_true_stands(self):
+        assert remade.unlike(TABLES / "special_values.csv") == (0, [])
+
+    def test_a_row_more_or_less_is_found(self, tmp_path):
+        frame = writer.read(TABLES / "special_values.csv")
+        paths = [tmp_path / name for name in ("all.csv", "less.csv")]
+        for path, rows in zip(paths, (frame, frame[:-1])):
+            rows.to_csv(path, index=False, lineterminator="\n")
+        assert list(remade.differences(*paths)) == [(len(frame) + 1, "all has no such row when it is made again")]
+        assert list(remade.differences(*paths[::-1])) == [
+            (len(frame) + 1, "less has a further row when it is made again")
+        ]
+
+    def test_verify_makes_them_again(self, tmp_path):
+        special_values_job(tmp_path / "tables" / "special_values.csv")
+        assert "special_values: 8476 rows, checksums, made again" in verify.verify(tmp_path).text
+        base = tmp_path / "tables" / "special_values"
+        base.with_suffix(".csv").write_text(base.with_suffix(".csv").read_text().replace(",ok,", ",outside,", 1))
+        told = files.read_json(base.with_suffix(".json"))
+        told["sha256"]["special_values.csv"] = files.sha256(base.with_suffix(".csv"))
+        files.write_json(base.with_suffix(".json"), files.sealed(told, writer.SIDECAR_SEAL))
+        assert "outcome is outside, made again ok" in verify.verify(tmp_path).text

@@ -2,7 +2,9 @@
 
 For every table it compares the checksums of its files; for every row of a kernel it computes the largest errors once
 more, the kernel at that input and the truth in mpmath, and looks at both sides of each end of the safe range.  What no
-single input shows, counts, means and shares, is swept again: some rows always, all on request; see resweep.py.
+single input shows, counts, means and shares, is held against the sums of the row's cells, of which some are swept again
+(sums.py), and so are some whole rows, all on request (resweep.py).  The atlas and the special values are made again
+(remade.py).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from harness.problems import problem_named
 from harness.sweep.case import Case
 from harness.sweep.grid import GRIDS, Grid
 from harness.sweep.streaming import BUDGET
-from harness.tables import resweep, singles, views, writer
+from harness.tables import remade, resweep, singles, views, writer
 from harness.tables.consistency import inconsistencies
 from harness.tables.contradictions import contradictions, shortfalls
 from harness.tables.rows import CONTRACT, certified_extreme, difference
@@ -78,7 +80,7 @@ def verify(results: Path, *, deep: bool = False, exhaustive: bool = False) -> Ve
         if not table.wrong:
             _read(table)
     whole = not any(t.wrong for t in tables)  # damaged tables cannot be compared
-    compared = _rows([t for t in tables if t.frame is not None], [contradictions, shortfalls] if whole else [], results)
+    compared = _rows([t for t in tables if not t.wrong], [contradictions, shortfalls] if whole else [], results)
     _sweeps([t for t in tables if t.frame is not None and resweep.swept(t.frame)], deep, exhaustive)
     for table in tables:
         other = functions_differ(table.described.get("provenance", {})) if table.changed else ""
@@ -157,11 +159,19 @@ def _read(table: TableCheck) -> None:
 
 
 def _rows(tables: Sequence[TableCheck], beside: Sequence[Callable[[Path], Texts]], results: Path) -> list[Texts]:
-    """Compare every row with the kernel and the truth at the inputs that it names, and return what checks beside find."""
+    """Compare every row with the kernel and the truth at the inputs that it names, and return what checks beside find.
+
+    Tables that are made again as a whole are compared with that.
+    """
     calls: list[partial] = [partial(check, results) for check in beside]
     owners = []
     for table in tables:
-        assert table.frame is not None
+        if beside and table.path.stem in remade.JOBS:
+            calls.append(partial(remade.unlike, table.path))
+            owners.append(table)
+            table.line += ", made again"
+        if table.frame is None:
+            continue
         records = table.frame.to_dict("records")
         explained = {int(i) + 2 for i in resweep.explained(table.frame)}
         for first in range(0, len(records), CHUNK):
@@ -172,7 +182,7 @@ def _rows(tables: Sequence[TableCheck], beside: Sequence[Callable[[Path], Texts]
         table.again += again
         table.changed += changed
     for table in tables:
-        table.line += f", {table.again} with the kernel run again"
+        table.line += f", {table.again} with the kernel run again" if table.frame is not None else ""
     return found[: len(beside)]
 
 
