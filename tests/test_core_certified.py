@@ -283,6 +283,9 @@ class TestDigits:
     def test_digits_beyond_nine_or_fewer(self):
         assert (significant(5, 1), significant(50, 1), significant(0.5, 1)) == ("5", "5e+1", "0.5")
         assert significant(mp.mpf(1) / 3, 12) == "0.333333333333"
+        with mp.workprec(200):  # its nearest float64 is 7.998046875, a tie that would be rounded up
+            below = mp.mpf("7.998046874999999966")
+        assert (significant(below), significant(float(below))) == ("7.99804687", "7.99804688")
 
 
 class TestRuler:

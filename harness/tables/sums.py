@@ -82,7 +82,7 @@ def unlike(row: Mapping[str, str], text: str) -> Iterator[str]:
     measured, points = whole.pop("measured"), whole["points"]
     with mp.workprec(400):
         mean = sum(mp.mpf(part[-1]) for part in parts) / measured if measured else mp.nan
-        share = mp.mpf(whole.pop("correctly_rounded")) / points
+    share = whole.pop("correctly_rounded") / points
     now = {**whole, "mean_ulp": significant(mean), "correctly_rounded": significant(share)}
     for name, value in now.items():
         if row[name] != str(value):

@@ -216,8 +216,11 @@ def _scaled(value: mpmath.mpf | Fraction, exponent: int, digits: int) -> int:
 
 
 def significant(value: object, digits: int = 9) -> str:
-    """Write a number with 9 significant digits, rounded exactly; integers plainly, NaN as nothing."""
-    v = mp.mpf(value)
+    """Write a number with 9 significant digits, rounded exactly; integers plainly, NaN as nothing.
+
+    An mpf counts with all its bits, however few the working precision has.
+    """
+    v = value if isinstance(value, mpmath.mpf) else mp.mpf(value)
     if mpmath.isnan(v):
         return ""
     if not mpmath.isfinite(v) or not v:
