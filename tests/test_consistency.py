@@ -96,11 +96,13 @@ class TestMadeAgain:
 
     def test_a_row_more_or_less_is_found(self, tmp_path):
         frame = writer.read(TABLES / "special_values.csv")
-        paths = [tmp_path / name for name in ("all.csv", "less.csv")]
-        for path, rows in zip(paths, (frame, frame[:-1])):
-            rows.to_csv(path, index=False, lineterminator="\n")
-        assert list(remade.differences(*paths)) == [(len(frame) + 1, "all has no such row when it is made again")]
-        assert list(remade.differences(*paths[::-1])) == [
+        every, less = (rows.to_csv(index=False, lineterminator="\n") for rows in (frame, frame[:-1]))
+        (tmp_path / "all.csv").write_text(every)
+        (tmp_path / "less.csv").write_text(less)
+        assert list(remade.differences(tmp_path / "all.csv", less)) == [
+            (len(frame) + 1, "all has no such row when it is made again")
+        ]
+        assert list(remade.differences(tmp_path / "less.csv", every)) == [
             (len(frame) + 1, "less has a further row when it is made again")
         ]
 

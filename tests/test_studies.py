@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from harness import UsageError
-from harness.studies import job, study
+from harness.studies import job, remade, study
 from harness.studies.page import anchor
 from harness.studies.study import Study
 from harness.tables import writer
@@ -363,3 +363,39 @@ def test_what_the_committed_pages_say_comes_from_the_committed_tables(name):
     for table in question.tables:
         sidecar = json.loads(Path(f"results/tables/{table}.json").read_text())
         assert sidecar["sha256"][f"{table}.csv"] == store.sha256(Path(f"results/tables/{table}.csv"))
+
+
+class TestMadeAgain:
+    """What `harness verify --deep` does with the tables of studies."""
+
+    @pytest.fixture
+    def results(self, tiny, monkeypatch):
+        made(tiny, parts_of(tiny))
+        results = tiny.parent.parent / "results"
+        (tiny.parent / "results").rename(results)
+        monkeypatch.setattr(remade, "study_of", lambda question: Study(run, ANSWER, facts))
+        monkeypatch.setattr(remade, "measure_of", lambda question: run)
+        monkeypatch.setattr(remade, "on_all_cores", lambda calls: [call() for call in calls])
+        return results
+
+    def test_tables_as_they_were_made_stand(self, results):
+        assert remade.studies(results) == (["tiny: 1 tables made again"], [])
+
+    def test_an_altered_cell_is_found(self, results):
+        path = results / "tables" / "counts.csv"
+        path.write_text(path.read_text().replace("second,3", "second,4"))
+        path.with_suffix(".json").unlink()
+        assert remade.studies(results)[1] == [f"{path}:3: count is 4, made again 3"]
+
+    def test_what_cannot_be_made_again_is_said(self, results, monkeypatch):
+
+        def lacking(parameters, part):
+            raise UsageError("the study tiny needs scikit-learn")
+
+        monkeypatch.setattr(remade, "measure_of", lambda question: lacking)
+        assert remade.studies(results) == (["tiny: not made again, the study tiny needs scikit-learn"], [])
+        monkeypatch.setattr(remade, "ASKS_LIBRARIES", ("tiny",))
+        assert remade.studies(results) == (["tiny: not made again, its answers are those of libraries"], [])
+        (results / "tables" / "counts.csv").unlink()
+        assert remade.studies(results) == ([], [])
+        assert "there is no folder" in remade.studies(results / "tables")[0][0]

@@ -250,6 +250,10 @@ def verify(results: Path, deep: bool, exhaustive: bool) -> None:
         from harness.testing.vectors import verified
 
         found = found.and_of(*verified.vectors(results / "vectors"))
+    if deep:
+        from harness.studies import remade
+
+        found = found.and_of(*remade.studies(results))
     click.echo(found.text)
     sys.exit(0 if found.ok else 1)
 

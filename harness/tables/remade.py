@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from io import StringIO
 from itertools import zip_longest
 from pathlib import Path
 
@@ -35,12 +36,12 @@ def unlike(path: Path) -> tuple[int, Numbered]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / path.name
         JOBS[path.stem](path, out)
-        return 0, list(differences(path, out))
+        return 0, list(differences(path, out.read_text(encoding="utf-8")))
 
 
-def differences(stated: Path, now: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a table and what is otherwise in the same table made again, cell by cell."""
-    rows = zip_longest(*(views.records(writer.read(path)) for path in (stated, now)), fillvalue={})
+def differences(stated: Path, now: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a table and what is otherwise in the same table made again, a CSV file's text, cell by cell."""
+    rows = zip_longest(*(views.records(writer.read(table)) for table in (stated, StringIO(now))), fillvalue={})
     for line, (row, again) in enumerate(rows, 2):
         if not row or not again:
             yield line, f"{stated.stem} has {'no such row' if row else 'a further row'} when it is made again"
