@@ -226,14 +226,15 @@ def reference(
 
 @cli.command()
 @click.argument("results", default="results", type=options.PATH)
-@click.option("--deep", is_flag=True, help="Sweep all rows again, not some: minutes.")
+@click.option("--deep", is_flag=True, help="Sweep all rows again, not some, and run the studies again: minutes.")
 @click.option("--exhaustive", is_flag=True, help="With --deep: those over every float32 input too, for hours.")
 def verify(results: Path, deep: bool, exhaustive: bool) -> None:
-    """Check a results folder: checksums, every cited extreme once more in mpmath and Arb, and rows swept again.
+    """Check a results folder: checksums, every cited extreme once more in mpmath and Arb, and cells swept again.
 
     Re-runs each kernel at the input of its largest error and compares what it computes, the exact
-    value, and the error with the table; sweeps some rows again and compares every cell.  Golden vectors' answers are
-    computed again.
+    value, and the error with the table; sweeps some cells of every row again, and some rows whole, and compares their
+    counts and means.  The atlas, the special values and golden vectors' answers are computed again; with --deep the
+    tables of studies too, but for those that ask libraries.
     Exit status 0 if all agree, 1 if any does not.
 
     \b
