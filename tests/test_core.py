@@ -320,6 +320,8 @@ class TestRows:
         empty = ("max_ulp", "max_ulp_input", "max_rel", "max_abs", "mean_ulp", "safe_lo", "safe_hi")
         assert [row[name] for name in empty] == [""] * len(empty)
         assert row["spurious_nan"] == row["points"] and row["correctly_rounded"] == "0"
+        some = rows.row(*made({at: np.nan for at in every if at > 0}), 0)
+        assert all(some[name] for name in empty)
 
     def test_a_safe_range_ends_before_what_is_bad(self):
         case, summary = made({10: 1.0, -20: -1.0})

@@ -134,7 +134,7 @@ class TestWhy:
     def test_what_is_most_telling(self, most, above, below, located, telling):
         """Of the second of two targets; the budget is 4 ulp."""
         summary = SimpleNamespace(
-            max_ulp=np.array([[9.0, 9.0], most]), measured=np.array([0, 2]), worst_at=lambda t: 41 + t,
+            max_ulp=np.array([[9.0, 9.0], most]), measured=np.array([[0, 0], [0, 2]]), worst_at=lambda t: 41 + t,
             bad_above=np.array([1, above]), bad_below=np.array([-1, below]),
         )  # fmt: skip
         assert rows.telling_inputs(summary, 1, 4.0, located) == telling
@@ -142,7 +142,7 @@ class TestWhy:
     def test_what_was_not_measured_has_no_worst_error(self):
         none = np.array([NO_BAD_BELOW])
         summary = SimpleNamespace(
-            max_ulp=np.array([[-1.0]]), measured=np.array([0]), bad_above=np.array([NO_BAD_ABOVE]), bad_below=none
+            max_ulp=np.array([[-1.0]]), measured=np.array([[0]]), bad_above=np.array([NO_BAD_ABOVE]), bad_below=none
         )
         assert rows.telling_inputs(summary, 0, 4.0, {}) == []
 
