@@ -6,6 +6,7 @@ import pytest
 
 from harness.tables import remade, verify, views, writer
 from harness.tables.basis import BASES
+from harness.tables.contradictions import bounds_beside
 from harness.tables.rows import CONTRACT
 from harness.tables.special_values import special_values_job
 from harness.workflow import files
@@ -74,6 +75,8 @@ class TestMadeAgain:
         ("table", "column", "value"),
         [
             ("special_values", "computed", "0x1p+1"),
+            ("systems_special", "expected", "0x1p+1"),
+            ("systems_special", "outcome", "inexact"),
             ("atlas", "failure", "all is well"),
             ("atlas", "use_instead", "naive"),
         ],
@@ -89,10 +92,11 @@ class TestMadeAgain:
         told["sha256"][stated.name] = files.sha256(stated)
         files.write_json(stated.with_suffix(".json"), files.sealed(told, writer.SIDECAR_SEAL))
         ((line, text),) = remade.unlike(stated)[1]
-        assert line == 42 and text.startswith(f"{column} is {value}, made again ")
+        assert line == 42 and text.startswith((f"{column} is {value}, made again ", f"{column} is {value}, now "))
 
-    def test_what_is_true_stands(self):
-        assert remade.unlike(TABLES / "special_values.csv") == (0, [])
+    @pytest.mark.parametrize("table", ["special_values", "systems_special"])
+    def test_what_is_true_stands(self, table):
+        assert remade.unlike(TABLES / f"{table}.csv") == (0, [])
 
     def test_a_row_more_or_less_is_found(self, tmp_path):
         frame = writer.read(TABLES / "special_values.csv")
@@ -115,3 +119,56 @@ class TestMadeAgain:
         told["sha256"]["special_values.csv"] = files.sha256(base.with_suffix(".csv"))
         files.write_json(base.with_suffix(".json"), files.sealed(told, writer.SIDECAR_SEAL))
         assert "outcome is outside, made again ok" in verify.verify(tmp_path).text
+
+
+class TestCellsThatAreNone:
+    """A cell that is no number, or names no input, is told in a sentence; nothing breaks."""
+
+    @pytest.mark.parametrize(
+        ("table", "column", "value", "said"),
+        [
+            ("probabilities", "max_ulp_input", "-0x1p-1", "-0x1p-1 lies outside the domain of bce"),
+            ("probabilities", "max_rel_input", "0x1p+1", "0x1p+1 lies outside the domain of bce"),
+            ("probabilities", "max_ulp_exact", "one", "a cell is not what its column holds"),
+            ("probabilities", "safe_lo", "left", "a cell is not what its column holds"),
+        ],
+    )
+    def test_in_a_row(self, table, column, value, said):
+        row = views.records(writer.read(TABLES / f"{table}.csv").iloc[[2]])[0]
+        assert any(said in text for text in wrong({**row, column: value}))
+
+    def test_a_count_in_a_table_that_is_then_not_compared(self, tables):
+        for suffix in (".csv", ".json"):
+            (tables / "primitives").with_suffix(suffix).unlink()
+        frame = writer.read(TABLES / "primitives.csv")
+        frame.loc[3, "points"] = "65280.5"
+        frame.to_csv(tables / "primitives.csv", index=False, lineterminator="\n")
+        found = verify.TableCheck(tables / "primitives.csv", "", {"rows": len(frame)})
+        verify._read(found)
+        assert found.wrong == [f"{tables / 'primitives.csv'}:5: points is 65280.5, no whole number"]
+        assert found.frame is None
+
+    def test_what_a_check_of_all_tables_cannot_read(self):
+        assert "the tables cannot be compared: ValueError" in verify._read_in(lambda: float("one"))
+        assert verify._read_in(lambda: 3) == 3
+
+
+class TestBoundsBesideTheirTable:
+    def rows(self, **changed):
+        frame = writer.read(TABLES / "bounds_primitives.csv")
+        return [(f"bounds_primitives.csv:{i}", {**r, **changed}) for i, r in enumerate(views.records(frame), 2)]
+
+    def test_both_have_the_same_largest_errors(self):
+        for path in sorted(TABLES.glob("bounds_*.csv")):
+            rows = [(f"{path.name}:{i}", r) for i, r in enumerate(views.records(writer.read(path)), 2)]
+            assert list(bounds_beside(rows, TABLES)) == []
+
+    @pytest.mark.parametrize(
+        ("column", "value"), [("max_ulp", "0.1"), ("max_ulp_input", "0x1p+0"), ("exhaustive", "x")]
+    )
+    def test_another_one_is_found(self, column, value):
+        found = list(bounds_beside(self.rows(**{column: value}), TABLES))
+        assert (
+            len(found) == len(self.rows())
+            and f"bounds_primitives.csv:2: {column} is {value}, primitives.csv has" in found[0]
+        )

@@ -55,7 +55,7 @@ def contradictions(results: Path) -> list[str]:
         if path.stem.startswith("bounds_")
         for line, row in enumerate(writer.read(path).to_dict("records"), 2)
     ]
-    found += [*bounds(bounded, known), *bounds_of_two(bounded)]
+    found += [*bounds(bounded, known), *bounds_of_two(bounded), *bounds_beside(bounded, tables)]
     found += [text for path in paths if is_contract(path) for text in cures(path, known)]
     found += systems(tables / "systems.csv", tables / "systems_exhaustive.csv")
     readme = results.parent / "README.md"
@@ -270,6 +270,23 @@ def bounds_of_two(rows: Sequence[Placed]) -> Iterator[str]:
         there, bound = first.setdefault(of, (where, row["max_bound_ulp"]))
         if bound != row["max_bound_ulp"]:
             yield f"{where}: {_bounded(row)}, in {there} by {bound}"
+
+
+def bounds_beside(rows: Sequence[Placed], tables: Path) -> Iterator[str]:
+    """Tell where a table of bounds has another largest error than the table that they are the bounds of."""
+    measured: dict[str, dict[tuple[str, ...], Mapping[str, str]]] = {}
+    for where, row in rows:
+        name = where.partition(".")[0].removeprefix("bounds_")
+        if name not in measured:
+            path = tables / f"{name}.csv"
+            there = views.records(writer.read(path)) if path.is_file() else []
+            measured[name] = {(*_key(r), r["target"]): r for r in there}
+        own = measured[name].get((*_key(row), row["target"]))
+        if own is None:
+            continue
+        for column in ("max_ulp", "max_ulp_input", "exhaustive"):
+            if row["cells"] != "0" and row[column] != own[column]:
+                yield f"{where}: {column} is {row[column] or 'empty'}, {name}.csv has {own[column] or 'empty'}"
 
 
 def _bounded(row: Mapping[str, str]) -> str:

@@ -27,12 +27,21 @@ EXPLAINED = ("bias_ulp", "rounding_ulp", "cause", "operation", "reason")
 
 
 def ordinal_of(case: Case, text: str) -> int:
-    """Return the ordinal of an input that a table names."""
-    return int(case.fmt.ordinal(np.array([case.fmt.parse(text)]))[0])
+    """Return the ordinal of an input that a table names; ValueError where it is none of the problem's."""
+    at = int(case.fmt.ordinal(np.array([case.fmt.parse(text)]))[0])
+    if not case.grid.start <= at < case.grid.stop:
+        raise ValueError(f"{text} lies outside the domain of {case.problem.name}")
+    return at
 
 
 def unlike(row: Record, case: Case, explained: bool) -> list[str]:
-    """Return what a row says otherwise than its kernel does now, as sentences; its causes only where it is `explained`."""
+    """Return what a row says otherwise than its kernel does now, as sentences; its causes only where it is `explained`.
+
+    Raises ValueError where a cell names no input.
+    """
+    for column, text in row.items():
+        if text and (column.endswith("_input") or column in ("safe_lo", "safe_hi")):
+            ordinal_of(case, text)
     checks = (points, condition, usual, outcomes, *([causes] if explained else []))
     return [text for check in checks for text in check(row, case)]
 

@@ -9,10 +9,11 @@ single input shows, counts, means and shares, is held against the sums of the ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from harness.numbers.formats import format_named
 from harness.problems import problem_named
 from harness.sweep.case import Case
 from harness.sweep.grid import GRIDS, Grid
+from harness.sweep.own import one_line
 from harness.sweep.streaming import BUDGET
 from harness.tables import remade, resweep, singles, views, writer
 from harness.tables.consistency import inconsistencies
@@ -33,10 +35,13 @@ from harness.tables.strongest import Known
 from harness.tables.sums import LARGE, unlike
 from harness.tables.writer import SUMS
 from harness.truth.certified import significant
+from harness.truth.errors import OUTCOMES
 from harness.workflow import files
 from harness.workflow.provenance import functions_differ
 
 CHUNK = 100  # rows that a process checks before it takes others
+# What is raised over a cell that is no number, no input, or names nothing that there is.
+UNREADABLE = (ValueError, ArithmeticError, LookupError, UsageError)
 
 Record = Mapping[str, str]  # a row as its table has it, cell by cell
 Texts = list[str]
@@ -145,6 +150,9 @@ def _read(table: TableCheck) -> None:
         table.wrong.append(f"{table.path} has {len(frame)} rows, {table.path.stem}.json says {expected}")
     table.line = f"{table.path.stem}: {len(frame)} rows"
     if list(frame.columns[: len(CONTRACT)]) == list(CONTRACT):
+        table.wrong += [f"{table.path}:{text}" for text in uncounted(frame)]
+        if table.wrong:
+            return
         table.frame = frame
         if table.sums and len(table.sums) != len(frame):
             table.wrong.append(
@@ -166,7 +174,7 @@ def _rows(tables: Sequence[TableCheck], beside: Sequence[Callable[[Path], Texts]
     calls: list[partial] = [partial(check, results) for check in beside]
     owners = []
     for table in tables:
-        if beside and table.path.stem in remade.JOBS:
+        if beside and table.path.stem in remade.TABLES:
             calls.append(partial(remade.unlike, table.path))
             owners.append(table)
             table.line += ", made again"
@@ -177,13 +185,22 @@ def _rows(tables: Sequence[TableCheck], beside: Sequence[Callable[[Path], Texts]
         for first in range(0, len(records), CHUNK):
             calls.append(partial(check_rows, records[first : first + CHUNK], first + 2, explained))
             owners.append(table)
-    found = list(resweep.on_all_cores(calls))
-    for table, (again, changed) in zip(owners, found[len(beside) :], strict=True):
+    found = list(resweep.on_all_cores([partial(_read_in, call) for call in calls]))
+    for table, of_table in zip(owners, found[len(beside) :], strict=True):
+        again, changed = (0, [(1, of_table)]) if isinstance(of_table, str) else of_table
         table.again += again
         table.changed += changed
     for table in tables:
         table.line += f", {table.again} with the kernel run again" if table.frame is not None else ""
-    return found[: len(beside)]
+    return [[texts] if isinstance(texts, str) else texts for texts in found[: len(beside)]]
+
+
+def _read_in(call: Callable[[], Any]) -> Any:
+    """Return what a check finds; a sentence where a cell is not what its column holds."""
+    try:
+        return call()
+    except UNREADABLE as e:
+        return f"a cell is not what its column holds, and the tables cannot be compared: {one_line(e)}"
 
 
 def check_rows(records: Sequence[Record], line: int, explained: Set[int]) -> tuple[int, list[tuple[int, str]]]:
@@ -195,8 +212,18 @@ def check_rows(records: Sequence[Record], line: int, explained: Set[int]) -> tup
     for number, record in enumerate(records, line):
         case = _case(record)
         again += case is not None
-        wrong += [(number, text) for text in _row(record, case, number in explained)]
+        try:
+            wrong += [(number, text) for text in _row(record, case, number in explained)]
+        except UNREADABLE as e:
+            wrong.append((number, f"a cell is not what its column holds: {one_line(e)}"))
     return again, wrong
+
+
+def uncounted(frame: pd.DataFrame) -> Iterator[str]:
+    """Yield the lines of a table in which a count is no whole number, with a sentence."""
+    for name in ("points", *OUTCOMES):
+        odd = frame.index[~frame[name].str.fullmatch(r"\d*")] if name in frame else ()
+        yield from (f"{i + 2}: {name} is {frame.loc[i, name]}, no whole number" for i in odd)
 
 
 def _sweeps(tables: list[TableCheck], deep: bool, exhaustive: bool) -> None:
