@@ -20,6 +20,7 @@ ALTERED = [
     ("targets_powers", 2, "max_ulp", "1.20234749", "max_ulp_computed and max_ulp_exact make it"),
     ("relatives_cutoff", 4, "log2_max_ulp", "2", "log2_computed and log2_exact make it"),
     ("worst_float64", 229, "max_basis", "every_input", "by its grid search"),
+    ("worst_joint", 3, "exhaustive", "true", "of a search"),
     ("softmax", 2, "mean_ulp", "30", "more than max_ulp"),
     ("worst_float64", 63, "sampled_ulp", "9", "more than max_ulp"),
     ("worst_float64", 42, "points", "5", "of 5 points"),

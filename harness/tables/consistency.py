@@ -87,6 +87,8 @@ def stated_bases(row: Record) -> Iterator[str]:
         for name, basis in bases(row).items():
             if row[name] != basis:
                 yield f"{name} is {row[name] or 'empty'}, by its grid {basis or 'empty'}"
+        if row["grid"] == "search" and row["exhaustive"] != "false":
+            yield f"exhaustive is {row['exhaustive']}, of a search, which does not see every input"
 
 
 def order(row: Record) -> Iterator[str]:
