@@ -6,6 +6,7 @@ import ctypes
 import ctypes.util
 import math
 import random
+import re
 
 import mpmath
 import numpy as np
@@ -17,7 +18,7 @@ from harness.explain import CAUSES, expansions, explain, explain_function
 from harness.explain import explanation as explain_module
 from harness.explain.condition import condition
 from harness.explain.counterparts import OPERATIONS
-from harness.explain.notation import magnitude, number
+from harness.explain.notation import magnitude, number, read_back
 from harness.explain.remedies import Cures, KernelFigure, compute, measured
 from harness.explain.shadow import Shadow, nodes, trace
 from harness.kernels import Kernel, all_kernels, kernel_named, like
@@ -34,7 +35,7 @@ def explained(problem, kernel, fmt, x, y=None):
 
 LOSS, SLOPE, F32, LOG_0 = "bce_logits", "bce_logits_grad", "float32", ("log of zero",)
 WELL_KNOWN = [
-    (LOSS, "sigmoid_naive", F32, FIRST_INFINITE, 0, "saturation", "1 / (1 + exp(-16.6355))", LOG_0),
+    (LOSS, "sigmoid_naive", F32, FIRST_INFINITE, 0, "saturation", "1 / (1 + exp(-16.635532))", LOG_0),
     (LOSS, "sigmoid_naive", "float64", "1e300", 0, "saturation", "1 / (1 + exp(-1e+300))", LOG_0),
     (LOSS, "sigmoid_naive", F32, "10", 0, "cancellation", "1 - 1 / (1 + exp(-10))", ()),
     (LOSS, "sigmoid_naive", F32, "-100", 0.5, "overflow", "exp(100)", LOG_0),
@@ -65,8 +66,8 @@ WELL_KNOWN = [
     ("sigmoid", "tanh", F32, "-20", None, "saturation", "tanh(0.5 * (-20))", ()),
     ("sigmoid", "tanh", F32, "-10", None, "cancellation", "1 + tanh(0.5 * (-10))", ()),
     ("log_sigmoid", "naive", F32, "-100", None, "overflow", "exp(100)", LOG_0),
-    ("expm1", "naive", F32, "0x1p-30", None, "cancellation", "exp(9.31323e-10) - 1", ()),
-    ("log1p", "naive", F32, "0x1p-30", None, "absorption", "1 + 9.31323e-10", ()),
+    ("expm1", "naive", F32, "0x1p-30", None, "cancellation", "exp(9.313226e-10) - 1", ()),
+    ("log1p", "naive", F32, "0x1p-30", None, "absorption", "1 + 9.313226e-10", ()),
 ]  # fmt: skip
 
 
@@ -431,6 +432,27 @@ def test_a_nan_is_named_in_the_reason():
 )
 def test_a_number_is_told_from_the_round_one_beside_it(value, dtype, text):
     assert number(value, np.dtype(dtype)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "text"),
+    [
+        (88.72284, "float32", "88.72284"),
+        (88.5, "float32", "88.5"),
+        (0.1, "float64", "0.1"),
+        (1 / 3, "float64", repr(1 / 3)),
+    ],
+)
+def test_a_number_is_read_back_from_what_is_written(value, dtype, text):
+    assert read_back(float(np.dtype(dtype).type(value)), np.dtype(dtype)) == text
+
+
+def test_what_overflows_overflows_as_it_is_written():
+    """exp of the written number is infinite, of the same number in six digits it is not."""
+    e = explained("bce_logits", "softplus_naive", "float32", "0x1.62e43p+6", 1)
+    (written,) = re.match(r"exp\(([0-9.]+)\) overflows to inf", e.reason).groups()
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.exp(np.float32(written))) and np.isfinite(np.exp(np.float32(f"{float(written):.6g}")))
 
 
 def test_one_minus_almost_a_half_does_not_read_as_exact():

@@ -1,6 +1,13 @@
-"""How explanations write operations: as people do, with the computed numbers in them, 1 / (1 + exp(-16.6355))."""
+"""How explanations write operations: as people do, with the computed numbers in them, 1 / (1 + exp(-16.635532)).
+
+Six digits are enough for most.  Where the operation gives 0, 1, infinity or NaN, its numbers have as many as its format
+reads them back from: exp(88.72284) overflows in float32, exp(88.7228) does not.
+"""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
 
 import mpmath
 import numpy as np
@@ -9,6 +16,7 @@ from harness.explain.shadow import Shadow, taken
 from harness.numbers.formats import Format
 from harness.truth.certified import significant
 
+Write = Callable[[float, np.dtype | None], str]
 COMPARISONS = {
     "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
 }  # fmt: skip
@@ -18,26 +26,28 @@ TRANSPARENT = ("where", "astype", "positive")
 READABLE = 40  # characters of an operation in a sentence
 SAYS_NOTHING, LONGER = ("1 / 1", "log(1)", "sqrt(1)"), 80  # what reads as exact is written out
 DIGITS = 6
+TELLING = (0.0, 1.0, -1.0)  # an operation that gives one of these, infinity or NaN may have crossed a threshold
 ROUND = 3  # a number written with so many digits less than it may have looks as if it were exact
 
 
 def expression(node: Shadow) -> str:
     """Write an operation, its operands as formulas if they are short and as numbers if not."""
-    shortest = _parts(node, 1, top=True)[0]
+    write = number if math.isfinite(node.number) and node.number not in TELLING else read_back
+    shortest = _parts(node, 1, write, top=True)[0]
     deepest, longest = (9, LONGER) if shortest in SAYS_NOTHING else (6, READABLE)
-    written = (_parts(node, depth, top=True)[0] for depth in range(deepest, 1, -1))
+    written = (_parts(node, depth, write, top=True)[0] for depth in range(deepest, 1, -1))
     return next((text for text in written if len(text) <= longest), shortest)
 
 
-def _parts(node: Shadow, depth: int, top: bool = False) -> tuple[str, int]:
+def _parts(node: Shadow, depth: int, write: Write, top: bool = False) -> tuple[str, int]:
     """Return the text and how tightly it binds: a comparison 0, a sum 1, a product 2, the rest 3."""
     while node.name in TRANSPARENT:
         node = taken(node)
     if node.height == 0 or (node.height > depth and not top):
-        text = number(node.number, node.dtype)
+        text = write(node.number, node.dtype)
         return text, 1 if text.startswith("-") else 3
     operands = node.operands[:1] if node.name == "nan_to_num" else node.operands  # without what replaces an infinity
-    parts = [_parts(o, depth - 1) for o in operands]
+    parts = [_parts(o, depth - 1, write) for o in operands]
     if node.name == "negative":
         return "-" + _within(parts[0], 2), 1
     if node.name not in OPERATORS:
@@ -65,6 +75,12 @@ def number(v: float, dtype: np.dtype | None = None) -> str:
         if _same(text, v, dtype) or not (abs(float(text)) in (0.0, 1.0) or _looks_exact(text, digits)):
             return text
     return repr(v)
+
+
+def read_back(v: float, dtype: np.dtype | None = None) -> str:
+    """Write a number with 6 digits, or with as many as its format reads it back from."""
+    texts = (f"{v:.{digits}g}" for digits in range(DIGITS, 17))
+    return next((text for text in texts if _same(text, v, dtype)), repr(v))
 
 
 def _same(text: str, v: float, dtype: np.dtype | None) -> bool:

@@ -281,11 +281,9 @@ def bounds_beside(rows: Sequence[Placed], tables: Path) -> Iterator[str]:
             path = tables / f"{name}.csv"
             there = views.records(writer.read(path)) if path.is_file() else []
             measured[name] = {(*_key(r), r["target"]): r for r in there}
-        own = measured[name].get((*_key(row), row["target"]))
-        if own is None:
-            continue
+        own = measured[name].get((*_key(row), row["target"]), {})
         for column in ("max_ulp", "max_ulp_input", "exhaustive"):
-            if row["cells"] != "0" and row[column] != own[column]:
+            if row["cells"] != "0" and column in row and row[column] != own.get(column, row[column]):
                 yield f"{where}: {column} is {row[column] or 'empty'}, {name}.csv has {own[column] or 'empty'}"
 
 

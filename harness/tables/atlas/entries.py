@@ -37,7 +37,7 @@ from harness.tables.basis import EVERY_INPUT, PROVED
 from harness.tables.identity import identified
 from harness.tables.rows import Row
 from harness.tables.strongest import Known, checksums_beside
-from harness.tables.text import OUTCOME_LABELS, short, upward
+from harness.tables.text import OUTCOME_LABELS, downward, short, upward
 from harness.tables.views import Cells, Column, plain, shown
 from harness.workflow import files
 from harness.workflow.dependencies import kernel_sources, sources
@@ -203,26 +203,30 @@ def clauses(e: Entry, gradient: Entry | None) -> list[str]:
     """Write what fails, target by target, and what becomes of the loss's gradient."""
     written = by_target({target: _target(e, target) for target in e.phrases.case})
     if e.verdict == SAFE_FOR_HARD:
-        written.append("Soft targets: " + _worst_known(e, [r for r in e.rows if not is_hard(r)]))
+        written.append("Soft targets: " + _worst_known(e, [r for r in e.rows if not is_hard(r)], every_target=False))
     if gradient:
         harm = {t: [_harm(gradient.phrases, f) for f in gradient.found if f.target == t] for t in HARD}
         harms = by_target({t: list(filter(None, h)) for t, h in harm.items()})
         written += [f"Gradient, {c}" for c in harms]
         if gradient.verdict == SAFE_FOR_HARD:
-            written.append("Gradient, soft targets: " + _worst_known(gradient, gradient.rows))
+            written.append("Gradient, soft targets: " + _worst_known(gradient, gradient.rows, every_target=False))
         elif gradient.verdict != SAFE and not harms:
             written.append("Gradient: " + _worst_known(gradient, [r for r in gradient.rows if is_hard(r)]))
     return written
 
 
-def _worst_known(e: Entry, rows: Sequence[Row]) -> str:
-    """Write the largest error of some rows, at its exact input."""
-    worst = largest(rows)
+def _worst_known(e: Entry, rows: Sequence[Row], every_target: bool = True) -> str:
+    """Write the largest error of some rows, at its exact input.
+
+    It is a lower bound unless the rows are of every input, and of `every_target` that is spoken of.
+    """
+    worst, known = largest(rows), all(r["max_basis"] in (PROVED, EVERY_INPUT) for r in rows)
     if Decimal(str(worst["max_ulp"] or 0)) <= BUDGET:
         return "an outcome is wrong, or a pole is capped"
     y = f"y = {worst['target']}, " if worst["target"] else ""
     x = e.phrases.exactly(float.fromhex(str(worst["max_ulp_input"])))
-    return f"over 4 ulp (up to {short(worst['max_ulp'])} at {y}{e.phrases.variable} = {x})"
+    most = f"up to {short(worst['max_ulp'])}" if known and every_target else f">= {downward(str(worst['max_ulp']))}"
+    return f"over 4 ulp ({most} at {y}{e.phrases.variable} = {x})"
 
 
 def _harm(phrases: Phrases, f: Failure) -> str:
@@ -235,7 +239,7 @@ def _harm(phrases: Phrases, f: Failure) -> str:
     if (f.target, f.side) not in ((1.0, -1), (0.0, 1)):
         return ""
     if f.kind == "inexact":
-        return phrases.fading(f) if f.percent is not None and f.worst > 0.5 else ""
+        return phrases.fading(f) if f.worst > 0.5 else ""
     return phrases.failure(f) if f.kind != "capped" or f.value == 0 else ""
 
 

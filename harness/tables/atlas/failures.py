@@ -62,7 +62,7 @@ class Failure:
     It holds for every input from the ordinal `near` outwards to `far`; `to_end` tells that `far` is
     the end of the domain.  `scattered` is the ordinal nearest to the centre at which it was seen
     before that, None where there is none; where it equals `near`, the failure holds in places only.
-    `value` is computed at `near`, for `sign` the value furthest from 0.  Of an inexact run, `worst`
+    `value` is computed at `near`, for `sign` the value furthest from 0 in the run.  Of an inexact run, `worst`
     is the largest relative error, and `percent` the ordinal from which on it exceeds 1 %.
     """
 
@@ -76,6 +76,10 @@ class Failure:
     scattered: int | None = None
     worst: float = 0.0
     percent: int | None = None
+
+    def seen_from(self, at: int) -> Failure:
+        """Return the failure where it was seen at an input nearer to the centre too; one in places reaches to there."""
+        return replace(self, near=at if self.scattered == self.near else self.near, scattered=at)
 
 
 class Sample:
@@ -148,7 +152,7 @@ def with_known(
                 same = [f for f in found if (f.kind, f.target, f.side) == (kind, target, side)]
                 seen = [side * (f.near if f.scattered is None else f.scattered) for f in same]
                 if seen and side * at < min(seen):
-                    found[found.index(same[0])] = replace(same[0], scattered=at)
+                    found[found.index(same[0])] = same[0].seen_from(at)
                 elif not seen and not any(f.target == target and _within(f, at) for f in found if f.kind == "stuck"):
                     found.append(Failure(kind, target, side, at, at, False, float(case.compute(np.array([at]))[0])))
     return found
@@ -209,6 +213,8 @@ class _Side:
         beyond = np.nonzero(~states[seen[-1] :])[0]
         end = int(seen[-1] + beyond[0] - 1) if beyond.size else len(states) - 1
         start = int(seen[seen >= _run_start(states, end)][0])
+        if kind == "sign":  # the run goes on where the value is stuck
+            value = float(max(self.computed[start : end + 1], key=abs))
         explained[start : end + 1] = True
         explained[seen] = True
         if np.count_nonzero(seen >= start) < len(seen) / 2:

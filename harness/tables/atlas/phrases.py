@@ -53,7 +53,7 @@ class Phrases:
         value = ("-" if f.value < 0 else "") + "infinite" if math.isinf(f.value) else self.number(f.value)
         if f.kind == "sign":
             what = "negative, down to" if self.problem.nonnegative else "wrong sign, up to"
-            return f"{what} {value} {where}"
+            return f"{what} {value}{self._tried} {where}"
         if f.kind != "stuck":
             return f"{value} {where} (true {self._true(f.near, f)})"
         below = ", below 0," if f.value < 0 and self.problem.nonnegative else ""
@@ -85,12 +85,36 @@ class Phrases:
         """Write the input with an ordinal as C99 hex, exactly."""
         return self.fmt.hex(self._value(ordinal))
 
+    @property
+    def _tried(self) -> str:
+        """Return what is added to the largest of what was seen, where not every input was."""
+        return "" if self.fmt.bits <= 16 else " where tried"
+
+    @property
+    def in_percent(self) -> bool:
+        """Tell whether an error over 1 % exceeds the budget, so that such errors are all that were looked for."""
+        return BUDGET * self.fmt.machine_epsilon < PERCENT
+
     def fading(self, f: Failure) -> str:
-        """Write from where on errors exceed 1 %: where every input was visited the last that does not, else the first seen."""
+        """Write from where on errors exceed 1 %: where every input was visited the last that does not, else the first seen.
+
+        In a format in which the budget is more than that, from where on they exceed the budget.
+        """
+        if not self.in_percent:
+            return f"errors over {BUDGET:g} ulp beyond {self.variable} = {self.number(self._value(f.near - f.side), towards=-f.side)}"
         assert f.percent is not None
         if self.fmt.bits <= 16:
             return f"errors over 1 % beyond {self.variable} = {self._about(self._value(f.percent - f.side), -f.side)}"
-        return f"errors over 1 % from {self.variable} = {self._about(self._value(f.percent), f.side)} at the latest"
+        text = self._about(self._value(f.percent), f.side)
+        if not self._over_percent(f, text):
+            text = self.exactly(self._value(f.percent))
+        return f"errors over 1 % from {self.variable} = {text} at the latest"
+
+    def _over_percent(self, f: Failure, text: str) -> bool:
+        """Tell whether the error is over 1 % at an input as it is written."""
+        at = self.fmt.ordinal(np.array([self.fmt.parse(text)]))
+        with np.errstate(all="ignore"):
+            return bool(self.case[f.target].errors(at).relative(0)[0] > PERCENT)
 
     def range(self, lo: str, hi: str, every_input: bool = True) -> str:
         """Write a range of inputs, given as hex floats; an end that is the domain's goes unsaid.
@@ -111,14 +135,13 @@ class Phrases:
 
     def _about(self, value: float, towards: int = 0) -> str:
         """Write a number in 4 digits, rounded as `number` does; in more where it is next to 1."""
-        beside_1 = value != 1 and float(self.number(value, ABOUT)) == 1
-        return self.number(value, DIGITS if beside_1 else ABOUT, towards)
+        texts = (self.number(value, digits, towards) for digits in (ABOUT, DIGITS))
+        return next((text for text in texts if value == 1 or float(text) != 1), self.exactly(value))
 
     def _inexact(self, f: Failure, safe: Ends, sure: bool, last: bool) -> str:
         """Write where digits are lost; how many at worst, where nothing worse follows."""
-        tried = "" if self.fmt.bits <= 16 else " where tried"
-        worst = f" ({_worst(f.worst)}{tried})" if last else ""
-        if f.percent is not None and BUDGET * self.fmt.machine_epsilon < PERCENT:
+        worst = f" ({_worst(f.worst)}{self._tried})" if last else ""
+        if f.percent is not None and self.in_percent:
             return self.fading(f) + worst
         end, sure = (safe[f.side > 0], sure) if safe else (self._value(f.near), self.fmt.bits <= 16)
         late = "" if sure else " at the latest"
