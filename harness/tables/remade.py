@@ -33,8 +33,8 @@ def unlike(path: Path) -> tuple[int, list[tuple[int, str]]]:
 
 def _atlas(path: Path) -> Wrong:
     """Make the atlas again of the tables that its sidecar names."""
-    given = [path.parent / name for name in writer.described(path)["tables"]]
-    return _made_by(path, lambda out: atlas_job(given, out))
+    given = [path.parent / name for name in writer.described(path).get("tables", ())]
+    return _made_by(path, lambda out: atlas_job(given, out)) if given else iter(())
 
 
 def _special_values(path: Path) -> Wrong:
