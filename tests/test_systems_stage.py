@@ -342,6 +342,18 @@ def test_advice_goes_to_a_call_that_is_better() -> None:
     assert "| – |" in advice.line(made[1], made)
 
 
+@pytest.mark.parametrize(("near", "advised"), [("5", "–"), ("1", "`of_logits`"), ("0.5", "`of_logits`")])
+def test_a_call_is_not_advised_for_its_logits_alone(near: str, advised: str) -> None:
+    """Of two calls without faults, the one from logits where it was measured to be no worse."""
+    made = _calls(
+        of_probabilities=[_answer("bce", 0.5, float(np.float32(math.log(2))))],
+        of_logits=[_answer("bce_logits", 0.0, float(np.float32(math.log(2))))],
+    )
+    made[0].rows[0]["system"] = "torch.nn.functional.binary_cross_entropy"
+    made[1].rows[0]["near_ulp"] = near
+    assert f"| {advised} |" in advice.line(made[0], made)
+
+
 def test_a_gradient_is_never_advised_in_place_of_a_loss() -> None:
     gradient = _answer("bce_logits_grad", 9.0, float(np.float32(1 / (1 + math.exp(-9)))))
     made = _calls(bad=[_answer(*BAD[0])], gradient=[gradient])

@@ -12,7 +12,7 @@ from harness.studies.study import Frames
 from harness.sweep.vectors import CLASSES
 from harness.tables import views
 from harness.tables.strongest import Known
-from harness.tables.text import OUTCOME_LABELS, short
+from harness.tables.text import OUTCOME_LABELS, short, upward
 from harness.tables.views import Cells, Column, View, plain
 
 MANY = 1000  # classes
@@ -183,7 +183,7 @@ def _advised(table: pd.DataFrame) -> dict[str, Any]:
     losses = table[(table["problem"] == LOSS) & table["format"].isin(["float16", "bfloat16"])]
     usual = losses[losses["kernel"] == "log_softmax_wide"]
     return {
-        "advised_ulp": losses[losses["kernel"] == "log1p_wide"]["max_ulp"].astype(float).max(),
+        "advised_ulp": upward(max(losses[losses["kernel"] == "log1p_wide"]["max_ulp"], key=float)),
         "usual_zeros": usual["spurious_zero"].astype(int).sum(),
         "usual_losses": usual["points"].astype(int).sum(),
         "bounded": table["bounded"].astype(int).sum(),

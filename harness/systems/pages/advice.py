@@ -296,7 +296,7 @@ def better(call: KnownCall, every: Sequence[KnownCall]) -> dict[str, object]:
     kept = [c for c in rivals if c.options >= call.options]
     for among in (kept, rivals):
         best = max(among, key=_merit, default=call)
-        if best is not call and (best.from_logits > call.from_logits or _clearly(best, call)):
+        if best is not call and (_no_worse(best, call) or _clearly(best, call)):
             return {"advice": "instead", "better": {"name": best.name}, "dropped": sorted(call.options - best.options)}
     soft = [c for c in mine if c.problem.name == OF_HARD_TARGETS] if call.is_loss else []
     soft = [c for c in soft if c.reach_of_value > call.reach_of_value]
@@ -308,6 +308,16 @@ def better(call: KnownCall, every: Sequence[KnownCall]) -> dict[str, object]:
 def _clearly(best: KnownCall, call: KnownCall) -> bool:
     """Tell whether a call is better by more than small values that are lost or a few digits."""
     return best.reach[0] > call.reach[0] or (best.reach >= call.reach and call.near > SMALL * best.near)
+
+
+def _no_worse(best: KnownCall, call: KnownCall) -> bool:
+    """Tell whether a call takes logits where the other does not, and shows no fault sooner and no larger error.
+
+    Of errors that leave no bit right none is larger.
+    """
+    lost = 2.0 ** bits(format_named(call.main))
+    sooner = best.reach[0] < call.reach[0] or best.reach[1] < call.reach[1]
+    return best.from_logits > call.from_logits and not sooner and min(best.near, lost) <= call.near
 
 
 def _merit(call: KnownCall) -> tuple:

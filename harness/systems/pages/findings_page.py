@@ -42,6 +42,9 @@ DOES = {
 }
 
 
+NO_NUMBER = {"near_spurious_nan": "NaN", "near_spurious_inf": "infinite"}
+
+
 def page(every: list[Returned], causes: Sequence[Cause] = CAUSES) -> str:
     """Return the page in Markdown, from what all systems returned at the probes."""
     shown = sorted(found(causes, every), key=lambda pair: rank(pair[1]))
@@ -51,7 +54,7 @@ def page(every: list[Returned], causes: Sequence[Cause] = CAUSES) -> str:
     unnoticed = sum(not f["notices"] for f in listed)
     return render(
         TEMPLATE,
-        combinations=len(every),
+        combinations=sum(not library_named(str(r.row["library"])).source_only for r in every),
         causes=listed,
         others=others,
         libraries=_libraries(shown),
@@ -113,14 +116,20 @@ def facts(fault: Fault, every: list[Returned]) -> dict[str, object]:
 
 
 def _every(row: Row) -> dict[str, object] | None:
-    """Return the largest error over every input of the row's format, and where; None where only a sample is known."""
+    """Return the largest error over every input of the row's format, and where; None where only a sample is known.
+
+    With it what no error measures: whether NaN or infinity comes where it should not.
+    """
     if row["near_basis"] != EVERY_INPUT or row["near_ulp"] == "":
         return None
     lost = float(str(row["near_ulp"])) >= 2.0 ** bits(format_named(str(row["format"])))
     x = given(row, float.fromhex(str(row["near_ulp_input"])))
     at = f"{variable(row)} = {x}"
     condition = range_text(problem_named(str(row["problem"]))).replace("<=", "≤")
-    return {"ulp": f"{float(str(row['near_ulp'])):.4g}", "lost": lost, "at": at, "range": condition}
+    no_number = [label for name, label in NO_NUMBER.items() if int(str(row[name] or 0))]
+    return {
+        "ulp": f"{float(str(row['near_ulp'])):.4g}", "lost": lost, "at": at, "range": condition, "no_number": no_number,
+    }  # fmt: skip
 
 
 def _mode(name: str) -> str:

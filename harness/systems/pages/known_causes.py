@@ -218,7 +218,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "the loss of a right prediction, y = 1, is lost in gradient boosting",
-        "Above 33.3 log(1 + e^x) is taken as x, and x − y x is 0. The pair of loss and gradient takes another branch and is right.",
+        "Above 33.3 log(1 + e^x) is taken as x, and x − y x is 0. The pair of loss and gradient takes another branch, and is right there.",
         "np.where(x > 33.3, x, x + np.exp(-x)) - y * x",
         "sklearn", "sklearn HalfBinomialLoss.loss", "bce_logits", "float64", "eager", "1", 34.0,
         ("cancelled",),

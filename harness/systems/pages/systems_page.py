@@ -59,12 +59,13 @@ def _outcomes(rows: Sequence[Row]) -> dict[str, object]:
 
 
 def _replicas(rows: Sequence[Row]) -> dict[str, object]:
-    """Return on how many inputs the replicas agree; compared 0 where nothing is."""
+    """Return on how many inputs the replicas agree, and whether these are only some; compared 0 where nothing is."""
     there = sorted((r for r in rows if r["agreement"] != ""), key=_agreement)
     least = there[0] if there else None
     return {
         "compared": len(there),
         "whole": sum(_agreement(r) == 1 for r in there),
+        "tried": any(r["exhaustive"] != "true" for r in there),
         "least": least and {**least, "percent": percent(_agreement(least))},
     }
 
