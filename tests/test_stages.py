@@ -315,6 +315,12 @@ class TestVerify:
             in verify.verify(copy).text
         )
 
+    def test_sums_that_are_no_numbers_are_told(self, copy):
+        base = copy / "tables" / "small"
+        made_of = files.read_json(base.with_suffix(".json"))[writer.SUMS]
+        sign(base, len(made_of), sums=["one | two", *made_of[1:]])
+        assert "small.json has sums that are no numbers: " in verify.verify(copy).text
+
     def test_moderate_inputs_are_among_the_sampled_cells(self):
         for name in ("bce_logits", "bce", "log"):
             for fmt in FORMATS.values():

@@ -160,7 +160,10 @@ def _read(table: TableCheck) -> None:
             )
             table.described.pop(SUMS)
         told = zip(views.records(frame), table.sums) if table.sums else ()
-        table.changed += [(i + 2, text) for i, (row, sums) in enumerate(told) for text in unlike(row, sums)]
+        try:
+            table.changed += [(i + 2, text) for i, (row, sums) in enumerate(told) for text in unlike(row, sums)]
+        except UNREADABLE as e:
+            table.wrong.append(f"{table.path.stem}.json has sums that are no numbers: {one_line(e)}")
     else:
         table.line += ", checksums"
         table.changed += [(i + 2, text) for i, row in enumerate(views.records(frame)) for text in inconsistencies(row)]
@@ -177,7 +180,7 @@ def _rows(tables: Sequence[TableCheck], beside: Sequence[Callable[[Path], Texts]
         if beside and table.path.stem in remade.TABLES:
             calls.append(partial(remade.unlike, table.path))
             owners.append(table)
-            table.line += ", made again"
+            table.line += f", {remade.SAID.get(table.path.stem, 'made again')}"
         if table.frame is None:
             continue
         records = table.frame.to_dict("records")
