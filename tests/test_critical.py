@@ -147,6 +147,6 @@ class TestWhatIsSaid:
         frame = pd.DataFrame([{c: as_cell(r[c]) for c in COLUMNS} for r in made]).astype(str)
         if lost:
             monkeypatch.setattr(resweep.Task, "made_grid", lambda self: Grid(self.grid, problem, FORMAT, y[3:]))
-        task = resweep._task("bce_grad", "float32", "quick", frame[3:], "all", resweep._figures(frame, Known(())))
+        task = resweep._task("bce_grad", "float32", "quick", frame[3:], "all", [], resweep._figures(frame, Known(())))
         wrong = [text for _, text in resweep.again(task).wrong]
         assert any("points" in text for text in wrong) if lost else wrong == []
