@@ -369,7 +369,7 @@ def torch_functions():
     return [
         (clamped, "bce_logits", 20.0, "clamp", "min(1, 0.999999881)"),
         (by_mask, "bce_logits", 3.0, "rounding", None),
-        (gradient, "bce_logits_grad", 20.0, "branch", "max(expit(20) * 1, 1e-07) <= 0.999999881"),
+        (gradient, "bce_logits_grad", 20.0, "branch", "max(expit(20) * 1, 1e-07) <= 0.9999999"),
         (Loss(), "bce_logits", 20.0, "saturation", "expit(20)"),
         (lambda x, y: fn.softplus(x) - x * y, "bce_logits", 22.0, "rounding", None),
         (lambda x, y: fn.binary_cross_entropy_with_logits(x, y, reduction="none"), "bce_logits", -40.0, "cancellation",
