@@ -69,6 +69,12 @@ def tables(tmp_path_factory):
     return folder
 
 
+def sign(path, told):
+    """Write a table's sidecar, of what it told, with the checksum of the CSV as it is now."""
+    told["sha256"][path.name] = files.sha256(path)
+    files.write_json(path.with_suffix(".json"), files.sealed(told, writer.SIDECAR_SEAL))
+
+
 class TestMadeAgain:
     """The atlas and the special values say nothing that can be held against a kernel row by row: they are made again."""
 
@@ -89,9 +95,7 @@ class TestMadeAgain:
         for suffix in (".csv", ".json"):
             stated.with_suffix(suffix).unlink(missing_ok=True)
         frame.to_csv(stated, index=False, lineterminator="\n")
-        told = files.read_json(TABLES / f"{table}.json")
-        told["sha256"][stated.name] = files.sha256(stated)
-        files.write_json(stated.with_suffix(".json"), files.sealed(told, writer.SIDECAR_SEAL))
+        sign(stated, files.read_json(TABLES / f"{table}.json"))
         ((line, text),) = remade.unlike(stated)[1]
         assert line == 42 and text.startswith((f"{column} is {value}, made again ", f"{column} is {value}, now "))
 
@@ -116,9 +120,7 @@ class TestMadeAgain:
         assert "special_values: 8476 rows, checksums, made again" in verify.verify(tmp_path).text
         base = tmp_path / "tables" / "special_values"
         base.with_suffix(".csv").write_text(base.with_suffix(".csv").read_text().replace(",ok,", ",outside,", 1))
-        told = files.read_json(base.with_suffix(".json"))
-        told["sha256"]["special_values.csv"] = files.sha256(base.with_suffix(".csv"))
-        files.write_json(base.with_suffix(".json"), files.sealed(told, writer.SIDECAR_SEAL))
+        sign(base.with_suffix(".csv"), files.read_json(base.with_suffix(".json")))
         assert "outcome is outside, made again ok" in verify.verify(tmp_path).text
 
 
@@ -155,21 +157,18 @@ class TestCellsThatAreNone:
 
 
 class TestBoundsBesideTheirTable:
-    def rows(self, **changed):
-        frame = writer.read(TABLES / "bounds_primitives.csv")
-        return [(f"bounds_primitives.csv:{i}", {**r, **changed}) for i, r in enumerate(views.records(frame), 2)]
+    def rows(self, path, **changed):
+        return [(f"{path.name}:{i}", {**r, **changed}) for i, r in enumerate(views.records(writer.read(path)), 2)]
 
     def test_both_have_the_same_largest_errors(self):
         for path in sorted(TABLES.glob("bounds_*.csv")):
-            rows = [(f"{path.name}:{i}", r) for i, r in enumerate(views.records(writer.read(path)), 2)]
-            assert list(bounds_beside(rows, TABLES)) == []
+            assert list(bounds_beside(self.rows(path), TABLES)) == []
 
     @pytest.mark.parametrize(
         ("column", "value"), [("max_ulp", "0.1"), ("max_ulp_input", "0x1p+0"), ("exhaustive", "x")]
     )
     def test_another_one_is_found(self, column, value):
-        found = list(bounds_beside(self.rows(**{column: value}), TABLES))
-        assert (
-            len(found) == len(self.rows())
-            and f"bounds_primitives.csv:2: {column} is {value}, primitives.csv has" in found[0]
-        )
+        rows = self.rows(TABLES / "bounds_primitives.csv", **{column: value})
+        found = list(bounds_beside(rows, TABLES))
+        assert len(found) == len(rows)
+        assert f"bounds_primitives.csv:2: {column} is {value}, primitives.csv has" in found[0]

@@ -123,6 +123,10 @@ def _frames(found: Tables) -> Frames:
         odd = next((r for r in rows if list(r) != columns), None)
         if odd is not None:
             raise ValueError(f"table {name}: a row has the columns {list(odd)}, the first has {columns}")
-        cells = [c for c in columns if c != writer.SUMS]
-        frames[name] = writer.read(StringIO(writer.to_csv(*identified(rows, cells, name))))
+        frames[name] = writer.read(StringIO(csv_of(name, rows)))
     return frames
+
+
+def csv_of(name: str, rows: list[Row]) -> str:
+    """Return what a table's CSV file will hold; all rows have the columns of the first."""
+    return writer.to_csv(*identified(rows, [column for column in rows[0] if column != writer.SUMS], name))

@@ -11,10 +11,8 @@ from itertools import groupby
 from pathlib import Path
 
 from harness import UsageError
-from harness.studies.job import cured
+from harness.studies.job import csv_of, cured
 from harness.studies.study import Question, Tables, load, measure_of, study_of
-from harness.tables import writer
-from harness.tables.identity import identified
 from harness.tables.remade import differences
 from harness.tables.resweep import on_all_cores
 from harness.workflow.experiments import files as experiment_files
@@ -63,8 +61,6 @@ def _unlike(question: Question, parts: list[Tables], results: Path) -> Texts:
     wrong: Texts = []
     for name, rows in study_of(question).combine(question.parameters, parts).items():
         path = results / "tables" / f"{name}.csv"
-        now = cured(name, rows, path.parent)
-        columns = [column for column in now[0] if column != writer.SUMS]
-        text = writer.to_csv(*identified(now, columns, name))
+        text = csv_of(name, cured(name, rows, path.parent))
         wrong += [f"{path}:{line}: {said}" for line, said in differences(path, text)]
     return wrong

@@ -17,9 +17,9 @@ from harness.tables import contract, views, writer
 from harness.tables.advice import advised, cures_of
 from harness.tables.basis import with_bases
 from harness.tables.latex import to_latex
-from harness.tables.rows import COLUMNS, CONTRACT, Row, rows_of
+from harness.tables.rows import COLUMNS, CONTRACT, Row
 from harness.tables.strongest import Known
-from harness.tables.sums import with_sums
+from harness.tables.sums import rows_with_sums
 from harness.truth.arb import oracle
 from harness.truth.certified import significant
 from harness.truth.fast import bound
@@ -45,7 +45,7 @@ def table_job(experiment: Experiment, inputs: list[Path], out: Path) -> None:
             g = Grid(shards.grid, problem, fmt, targets)
             for kernel in experiment.kernels[problem.name]:
                 summary = summaries[problem.name][kernel.name]
-                made = with_sums(rows_of(problem, kernel, g, targets, summary), g, summary)
+                made = rows_with_sums(problem, kernel, g, targets, summary)
                 for t, row in enumerate(made):
                     check_agreement(row, fmt, float(summary.max_ulp[t].max()), shards.provenance)
                 rows += made

@@ -91,7 +91,8 @@ def swept(frame: pd.DataFrame) -> bool:
 def tasks(frame: pd.DataFrame, made_of: Sequence[str], stronger: Known, *, deep: bool, exhaustive: bool) -> list[Task]:
     """Return what of a swept table is swept again: some rows whole, with `deep` all, and some cells of all others.
 
-    Large rows are swept whole only if also `exhaustive`.  `made_of` has the sidecar's sums of every row, or nothing.  Cures are chosen by the table's own figures and stronger ones, as they were when it was made.
+    Large rows are swept whole only if also `exhaustive`.  `made_of` has the sidecar's sums of every row, or nothing.
+    Cures are chosen by the table's own figures and stronger ones, as they were when it was made.
     """
     found: list[Task] = []
     large = frame["points"].astype(int) > LARGE
@@ -223,7 +224,7 @@ def compare(
         pairs = [(t, task.stated.get((kernel.name, text))) for t, text in enumerate(texts)]
         said = [(texts[t], text) for t, row in pairs if row for text in exceeded(row, grid.fmt, summary, t)]
         for t, text in enumerate(texts):
-            made_of, now = task.sums.get((kernel.name, text)), sums(summary, t, np.ones(len(summary.cells), bool))
+            made_of, now = task.sums.get((kernel.name, text)), sums(summary, t)
             if made_of not in (None, now):
                 said.append((text, f"its sampled cells have {made_of} ({OF}), swept again {now}"))
         return [(task.lines[kernel.name, target], text) for target, text in said]

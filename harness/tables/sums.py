@@ -10,15 +10,17 @@ The sample is stratified: middle cells of equal stretches of the whole range, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from mpmath import mp
 
+from harness.kernels import Kernel
 from harness.numbers.distinct import distinct
+from harness.problems import Problem
 from harness.sweep.grid import Grid
 from harness.sweep.summary import SUM_BITS, Summary
-from harness.tables.rows import Row
+from harness.tables.rows import Row, rows_of
 from harness.tables.writer import SUMS
 from harness.truth.certified import significant
 from harness.truth.errors import OUTCOMES
@@ -30,16 +32,14 @@ OF = f"{', '.join(COUNTS)}, sum of ulp errors"
 DIGITS = 25  # of a sum: so many that the mean's nine follow
 BETWEEN = " | "  # the sample and the others
 LARGE = 1 << 24  # a grid of more inputs is of every float32 input, 2^20 of them in each cell
-FEW, SOME = (
-    (1, 2),
-    (3, 6),
-)  # sampled cells of a large grid and of others: of the whole range, and of its moderate inputs
+# Sampled cells of a large grid and of others: of the whole range, and of its moderate inputs.
+FEW, SOME = (1, 2), (3, 6)
 MODERATE = 2.0**-4, 2.0**5
 
 
-def with_sums(rows: Sequence[Row], grid: Grid, summary: Summary) -> list[Row]:
-    """Return a kernel's rows, one for each target, with what their counts and means are made of, under SUMS."""
-    here = np.isin(summary.cells, sampled_cells(grid))
+def rows_with_sums(problem: Problem, kernel: Kernel, grid: Grid, targets: Array | None, summary: Summary) -> list[Row]:
+    """Return a kernel's rows, see `rows_of`, with what their counts and means are made of, under SUMS."""
+    rows, here = rows_of(problem, kernel, grid, targets, summary), np.isin(summary.cells, sampled_cells(grid))
     return [
         {**row, SUMS: BETWEEN.join([sums(summary, t, here), sums(summary, t, ~here)])} for t, row in enumerate(rows)
     ]
@@ -59,8 +59,8 @@ def _middles(cells: Array, count: int) -> Array:
     return cells[((np.arange(count) + 0.5) * len(cells) / count).astype(int)] if len(cells) else cells
 
 
-def sums(summary: Summary, t: int, cells: Array) -> str:
-    """Write the counts of some cells, a mask of the summary's, in the order of COUNTS, and the sum of their errors in ulp."""
+def sums(summary: Summary, t: int, cells: Array | slice = slice(None)) -> str:
+    """Write the counts of some cells, a mask of the summary's, or of all, in the order of COUNTS, and their errors' sum in ulp."""
     counted = [
         summary.points,
         *(c[t] for c in (summary.measured, summary.correctly_rounded, *summary.outcomes.values())),

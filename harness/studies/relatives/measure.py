@@ -15,8 +15,8 @@ from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.sweep.summary import Summary
 from harness.tables.advice import advised
-from harness.tables.rows import Row, rows_of
-from harness.tables.sums import with_sums
+from harness.tables.rows import Row
+from harness.tables.sums import rows_with_sums
 from harness.truth.certified import significant
 from harness.truth.errors import OUTCOMES
 from harness.workflow.targets import targets_in
@@ -37,9 +37,7 @@ def run(parameters: Parameters, part: str) -> Tables:
         targets = targets_in(fmt, parameters["targets"]) if problem.has_target else None
         grid, kernels = Grid("standard", problem, fmt, targets), kernels_of(problem.name)
         found[problem.name] = sweep(problem, kernels, grid, targets).summaries
-        for k in kernels:
-            summary = found[problem.name][k.name]
-            rows += with_sums(rows_of(problem, k, grid, targets, summary), grid, summary)
+        rows += [r for k in kernels for r in rows_with_sums(problem, k, grid, targets, found[problem.name][k.name])]
     seen = window(fmt, found["log1mexp"], parameters["points_per_cell"])
     return {
         "relatives": advised(rows),

@@ -22,8 +22,8 @@ from harness.sweep.case import Case
 from harness.sweep.grid import Grid
 from harness.sweep.streaming import sweep
 from harness.tables.advice import advised
-from harness.tables.rows import Row, certified_extreme, rows_of
-from harness.tables.sums import with_sums
+from harness.tables.rows import Row, certified_extreme
+from harness.tables.sums import rows_with_sums
 
 
 def run(parameters: Parameters, part: str) -> Tables:
@@ -75,7 +75,7 @@ def map_rows(fmt: Format, grid: str, kernels: Mapping[str, Sequence[str]]) -> li
         ks = [kernel_named(problem.name, name) for name in chosen]
         summaries = sweep(problem, ks, g, targets).summaries
         for k in ks:
-            found = with_sums(rows_of(problem, k, g, targets, summaries[k.name]), g, summaries[k.name])
+            found = rows_with_sums(problem, k, g, targets, summaries[k.name])
             rows += [{**row, "target_name": name} for row, name in zip(found, names)]
     return advised(rows)
 

@@ -21,8 +21,8 @@ from harness.sweep.case import Case
 from harness.sweep.grid import Grid, spread
 from harness.sweep.streaming import sweep
 from harness.tables.advice import advised
-from harness.tables.rows import Row, rows_of
-from harness.tables.sums import with_sums
+from harness.tables.rows import Row
+from harness.tables.sums import rows_with_sums
 from harness.truth.certified import error_in_ulp, significant
 from harness.truth.errors import NONE, measure
 from harness.truth.fast import evaluate
@@ -128,9 +128,7 @@ def _of_format(problem: Problem, fmt: Format, cells: Array, counts: Array) -> li
     return [
         [
             {**row, **_figures(Case(problem, k.name, k, grid, targets[t]), ordinals, ulp[t], weight[t])}
-            for t, row in enumerate(
-                with_sums(rows_of(problem, k, grid, targets, summaries[k.name]), grid, summaries[k.name])
-            )
+            for t, row in enumerate(rows_with_sums(problem, k, grid, targets, summaries[k.name]))
         ]
         for k, ulp in zip(kernels, ulps)
     ]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -227,15 +227,12 @@ class _Side:
         percent = None
         large = at[self.relative[at] > PERCENT]
         if large.size:
-            percent = self._failure("inexact", large[0], large[0], self._over_percent).near
+            percent = self._failure("inexact", large[0], large[0], partial(over_percent, self.case)).near
         return self._failure("inexact", at[0], at[-1], worst=float(self.relative[at].max()), percent=percent)
 
     def _values(self, holds: Test) -> Test:
         """Return a test of ordinals from a test of the kernel's values."""
         return lambda ordinals: holds(self.case.compute(ordinals))
-
-    def _over_percent(self, ordinals: np.ndarray) -> np.ndarray:
-        return self.case.errors(ordinals).relative(0) > PERCENT
 
     def _failure(self, kind: str, start: int, end: int, test: Test | None = None, **rest: Any) -> Failure:
         """Describe a run of samples; given a test of ordinals, divide its ends down to neighbours."""
@@ -251,6 +248,11 @@ class _Side:
             rest["scattered"] = rest.get("scattered") or (near if solid != near else None)
             near = solid
         return Failure(kind, self.target, self.side, near, far, to_end, **rest)
+
+
+def over_percent(case: Case, ordinals: np.ndarray) -> np.ndarray:
+    """Tell at which inputs the relative error exceeds PERCENT."""
+    return case.errors(ordinals).relative(0) > PERCENT
 
 
 def unbroken(test: Test, near: int, far: int) -> int:

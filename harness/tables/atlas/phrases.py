@@ -16,7 +16,7 @@ from harness.numbers.formats import Format
 from harness.problems import Problem
 from harness.sweep.case import Case
 from harness.sweep.streaming import BUDGET
-from harness.tables.atlas.failures import PERCENT, Failure
+from harness.tables.atlas.failures import PERCENT, Failure, over_percent
 
 DIGITS = 9  # they tell float32 apart
 EXACT_DIGITS = 17  # they tell float64 apart
@@ -106,15 +106,11 @@ class Phrases:
         if self.fmt.bits <= 16:
             return f"errors over 1 % beyond {self.variable} = {self._about(self._value(f.percent - f.side), -f.side)}"
         text = self._about(self._value(f.percent), f.side)
-        if not self._over_percent(f, text):
+        with np.errstate(all="ignore"):
+            holds = over_percent(self.case[f.target], self.fmt.ordinal(np.array([self.fmt.parse(text)])))[0]
+        if not holds:
             text = self.exactly(self._value(f.percent))
         return f"errors over 1 % from {self.variable} = {text} at the latest"
-
-    def _over_percent(self, f: Failure, text: str) -> bool:
-        """Tell whether the error is over 1 % at an input as it is written."""
-        at = self.fmt.ordinal(np.array([self.fmt.parse(text)]))
-        with np.errstate(all="ignore"):
-            return bool(self.case[f.target].errors(at).relative(0)[0] > PERCENT)
 
     def range(self, lo: str, hi: str, every_input: bool = True) -> str:
         """Write a range of inputs, given as hex floats; an end that is the domain's goes unsaid.
